@@ -1,0 +1,19 @@
+__version__ = "0.0.1"
+
+import sys as _sys
+from fastai.vision.all import *
+from .labels import *
+from .readers import *
+from .splits import *
+from .logic import *
+from .data import *
+from .losses import *
+from .metrics import *
+from .networks import *
+from .learner import *
+from .datasets import *
+from .cli import *
+
+# All that a star import brings: fastai's names and the library's, but not the names of the modules they come from.
+_modules = {o[len(__name__)+1:] for o in _sys.modules if o.startswith(__name__+'.')}
+__all__ = [o for o in globals() if not o.startswith('_') and o not in _modules]
