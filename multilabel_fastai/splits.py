@@ -285,16 +285,16 @@ def check_training(self:LabelTable)->LabelTable:
         if both: raise LabelError(f'{len(both):,} groups are in training and in {o}', dict(group=sorted(both)), fix='labels.split(valid=0.2), which keeps groups whole')
     return self
 
-# %% ../nbs/02_splits.ipynb #d83f467c
+# %% ../nbs/02_splits.ipynb #0bdf76ca
 @patch
 def plot_split(self:LabelTable,
     ax=None, # Axes to draw on
     figsize:tuple=None, # Width and height in inches
 ):
-    "Each label's prevalence in every split, on a logarithmic scale"
+    "Each label's prevalence in every split, on a logarithmic scale where some are far rarer than others"
     r = self.audit(hash_files=False).rates.sort_values('all')*100
     if ax is None: _,ax = plt.subplots(figsize=figsize or (7, 1+0.28*len(r)))
     for o,c,mk in zip(self.splits, ('#3b75af','#ef8636','#519e3e'), 'osD'): ax.plot(r[o], r.index, mk, color=c, label=f'{o} ({len(self[o]):,})', alpha=0.75, ms=6)
-    ax.set(xscale='log', xlabel='prevalence, %', title=f'split {self.split_hash}')
+    ax.set(xscale='log' if r['all'].max()>8*r['all'].min()>0 else 'linear', xlabel='prevalence, %', title=f'split {self.split_hash}')
     ax.grid(axis='x', alpha=0.3); ax.spines[['top','right']].set_visible(False); ax.legend(frameon=False)
     return ax
