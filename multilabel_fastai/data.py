@@ -13,11 +13,13 @@ from .labels import *
 from .splits import *
 from .labels import _progress
 
-# %% ../nbs/15_data.ipynb #6b2cd00a
+# %% ../nbs/15_data.ipynb #ab67419d
 class ImageError(ValueError):
     "A picture that cannot be read; the message has its name and the reason"
 
 _unreadable = (OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.error, Image.DecompressionBombError) # what Pillow raises for bad files
+
+_modes = dict(rgb='RGB', gray='L')
 
 def _to_8_bits(im, mode):
     "Any PIL picture as `mode`, 'RGB' or 'L'"
@@ -35,19 +37,20 @@ def open_image(
     color:str='rgb', # 'rgb', or 'gray' for one channel
 )->Image.Image: # mode 'RGB' or 'L'
     "The picture in `fn` with 8 bits a channel; transparency is dropped; raises `ImageError` that names the file"
+    if color not in _modes: raise ValueError(f'color is {color!r}: choose from {list(_modes)}')
     try:
         with Image.open(io.BytesIO(fn) if isinstance(fn, bytes) else fn) as im:
             im.load()
-            return _to_8_bits(im, dict(rgb='RGB', gray='L')[color])
+            return _to_8_bits(im, _modes[color])
     except _unreadable as e:
         raise ImageError(f'{fn if not isinstance(fn, bytes) else f"{len(fn)} bytes"}: {_reason(e, fn)}') from None
 
-# %% ../nbs/15_data.ipynb #55a450d6
+# %% ../nbs/15_data.ipynb #a11655bb
 def _check_image(f, color='rgb'):
     try:
         with Image.open(f) as im:
-            if im.format=='JPEG': im.draft('RGB', (im.width//8, im.height//8)); im.load()
-            else: im.load(); _to_8_bits(im, dict(rgb='RGB', gray='L')[color])
+            if im.format=='JPEG': im.draft('RGB', (max(1, im.width//8), max(1, im.height//8))); im.load()
+            else: im.load(); _to_8_bits(im, _modes[color])
     except _unreadable as e: return _reason(e, f)
 
 @patch
@@ -56,6 +59,7 @@ def check_images(self:LabelTable,
     n_workers:int=None, # Threads; as many as there are processors if None
 )->pd.DataFrame:
     "Pictures that cannot be read, as a table of path and reason; empty where all can"
+    if color not in _modes: raise ValueError(f'color is {color!r}: choose from {list(_modes)}')
     why = parallel(_check_image, self.files, color=color, n_workers=ifnone(n_workers, defaults.cpus), threadpool=True, progress=_progress(len(self)))
     res = pd.DataFrame(dict(path=self._df.path, reason=list(why)), dtype=object)
     return res[res.reason.notna()].reset_index(drop=True)
@@ -65,14 +69,16 @@ def drop(self:LabelTable,
     paths, # Paths as in the table, or a quarantine table
 )->LabelTable:
     "The table without the rows in `paths`"
-    if isinstance(paths, pd.DataFrame): paths = paths.path
-    gone = self._df.path.isin(list(paths))
+    paths = {str(o) for o in (paths.path if isinstance(paths, pd.DataFrame) else listify(paths))}
+    gone = self._df.path.isin(paths)
+    if gone.sum()<len(paths): raise LabelError(f'{len(paths)-gone.sum()} paths are not in the table', dict(path=sorted(paths-set(self._df.path))), fix='paths as they stand in labels.df.path')
     return self[~gone.to_numpy()]
 
-# %% ../nbs/15_data.ipynb #629baa45
+# %% ../nbs/15_data.ipynb #a7629a3e
 class Quarantine:
-    "Names and reasons of unreadable files, kept in a file that worker processes append to"
-    def __init__(self, found:pd.DataFrame=None):
+    "Names (as the table has them) and reasons of unreadable files, kept in a file that worker processes append to"
+    def __init__(self, found:pd.DataFrame=None, root:Path=None):
+        self.root = root
         fd,self.log = tempfile.mkstemp(prefix='quarantine_', suffix='.jsonl'); os.close(fd)
         atexit.register(lambda f=self.log: Path(f).unlink(missing_ok=True))
         self.n_checked = 0 if found is None else len(found)
@@ -80,11 +86,13 @@ class Quarantine:
             for o in found.itertuples(): self.add(o.path, o.reason)
 
     def add(self, path, reason):
+        if self.root and Path(path).is_relative_to(self.root): path = Path(path).relative_to(self.root).as_posix()
+        if self.log is None: return # an exported learner takes no names along
         with open(self.log, 'a') as f: f.write(json.dumps(dict(path=str(path), reason=str(reason)))+'\n')
 
     def table(self)->pd.DataFrame:
         "Each unreadable file once, as path and reason"
-        rows = [json.loads(o) for o in Path(self.log).read_text().splitlines()]
+        rows = [json.loads(o) for o in Path(self.log).read_text().splitlines()] if self.log else []
         return pd.DataFrame(rows, columns=['path','reason'], dtype=object).drop_duplicates('path', ignore_index=True)
 
     def __len__(self): return len(self.table())
@@ -177,7 +185,7 @@ def multilabel_block(
                      item_tfms=Resize(size, method=method, pad_mode=PadMode.Zeros),
                      batch_tfms=_aug_list(augment) + ([Normalize.from_stats(*stats)] if stats is not None else []))
 
-# %% ../nbs/15_data.ipynb #e4f29df8
+# %% ../nbs/15_data.ipynb #4e4320cd
 @delegates(multilabel_block, but=('quarantine',))
 def multilabel_dls(
     labels:LabelTable, # Table with splits
@@ -190,11 +198,12 @@ def multilabel_dls(
 )->DataLoaders:
     "DataLoaders over the splits of `labels`; unreadable files are in `dls.quarantine`, the table used in `dls.labels`"
     if not labels.splits: raise LabelError('The table is not split', fix='labels.split(valid=0.2)')
-    bad = labels.check_files().check_images(kwargs.get('color', 'rgb'), num_workers or None) if check else None
+    labels = labels.check_files()
+    bad = labels.check_images(kwargs.get('color', 'rgb'), num_workers or None) if check else None
     if bad is not None and len(bad)==len(labels): raise LabelError(f'None of the {len(bad):,} pictures can be read', bad, fix='labels of image files; labels.expand_folders() where the paths are folders')
     if bad is not None and len(bad): labels = labels.drop(bad)
     labels.check_training()
-    quarantine,bs = Quarantine(bad),min(bs, len(labels['train']))
+    quarantine,bs = Quarantine(bad, labels.root),min(bs, len(labels['train']))
     workers = ifnone(num_workers, defaults.cpus if torch.cuda.is_available() else max(1, defaults.cpus-1))
     dls = multilabel_block(labels, quarantine=quarantine, **kwargs).dataloaders(labels, bs=bs, val_bs=bs, device=device, num_workers=workers)
     dls.train.rng,dls._quarantine,dls.labels = random.Random(seed),quarantine,labels

@@ -37,9 +37,9 @@ def _close(name, names):
     near = difflib.get_close_matches(str(name), list(map(str, names)), n=1, cutoff=0.6)
     return f' (did you mean {near[0]!r}?)' if near else ''
 
-# %% ../nbs/00_labels.ipynb #bf241261
+# %% ../nbs/00_labels.ipynb #ca621c88
 SPLITS = ('train', 'valid', 'test')
-_reserved = ('path', 'group', 'split')
+_reserved = ('path', 'group', 'split', 'macro')
 
 class LabelTable:
     "Images with multi-label targets, groups and splits; every method returns a new table"
@@ -58,7 +58,7 @@ class LabelTable:
         df = pd.concat([pd.DataFrame({'path': pd.Series(paths, dtype=object)}), pd.DataFrame(y, columns=vocab)], axis=1)
         if group is not None: df['group'] = _check_column(group, 'group', paths)
         if split is not None: df['split'] = _check_column(split, 'split', paths)
-        if meta is not None: df = pd.concat([df, _check_meta(meta, df.columns).reset_index(drop=True)], axis=1)
+        if meta is not None: df = pd.concat([df, _check_meta(meta, df.columns, len(paths)).reset_index(drop=True)], axis=1)
         self._init(df, vocab, Path(root) if root is not None else None, logic)
         _check_unique(self)
 
@@ -71,7 +71,7 @@ class LabelTable:
         new = object.__new__(type(self))
         return new._init(ifnone(df, self._df), ifnone(vocab, self.vocab), ifnone(root, self.root), ifnone(logic, self.logic))
 
-# %% ../nbs/00_labels.ipynb #162fe2fd
+# %% ../nbs/00_labels.ipynb #f9f26fd6
 def _check_vocab(vocab):
     if isinstance(vocab, str): raise LabelError(f'vocab is the string {vocab!r}, whose characters would become classes', fix=f'vocab=[{vocab!r}]')
     vocab = [str(o) for o in vocab]
@@ -79,7 +79,7 @@ def _check_vocab(vocab):
     twice = sorted({o for o in vocab if vocab.count(o)>1})
     if twice: raise LabelError(f'Class names appear twice in the vocabulary: {twice}', fix='one name for each class')
     taken = [o for o in vocab if o in _reserved]
-    if taken: raise LabelError(f'{taken} are names of columns of the table and cannot be classes', fix=f'rename the class, for example {taken[0]}_label')
+    if taken: raise LabelError(f'{taken} are names that tables and reports use themselves and cannot be classes', fix=f'rename the class, for example {taken[0]}_label')
     return vocab
 
 def _check_targets(targets, vocab, paths):
@@ -97,7 +97,7 @@ def _check_targets(targets, vocab, paths):
         raise LabelError(f'{bad.sum():,} targets are neither a value in [0,1] nor NaN', rows, hint)
     return y
 
-# %% ../nbs/00_labels.ipynb #ca9b741c
+# %% ../nbs/00_labels.ipynb #e611ea73
 def _posix(o):
     "A path with forward slashes; those that are plain already are not parsed, which is most of the time for 100,000 of them"
     s = os.fspath(o)
@@ -107,7 +107,7 @@ _split_names = dict(train='train', training='train', valid='valid', val='valid',
 
 def _check_column(col, name, paths):
     "One string for each row; numbers that pandas turned to float for want of a value are told apart from text"
-    col = pd.Series(listify(col) if not isinstance(col, (np.ndarray,pd.Series)) else col).reset_index(drop=True)
+    col = pd.Series([col] if isinstance(col, str) else list(col))
     if len(col)!=len(paths): raise LabelError(f'{len(col)} values of {name} for {len(paths)} paths', fix=f'one {name} for each path')
     if col.isna().any(): raise LabelError(f'{col.isna().sum():,} rows have no {name}', dict(row=np.flatnonzero(col.isna()), path=np.array(paths)[col.isna()]),
         fix=f'fill the {name} column, or leave it out')
@@ -120,7 +120,8 @@ def _check_column(col, name, paths):
         col = col.str.lower().map(_split_names).astype(object)
     return col
 
-def _check_meta(meta, taken):
+def _check_meta(meta, taken, n):
+    if len(meta)!=n: raise LabelError(f'{len(meta)} rows of further columns for {n} paths', fix='one row for each path')
     both = [o for o in meta.columns if o in set(taken)]
     if both: raise LabelError(f'Columns {both} are names of the table already', fix='rename them, or leave them out of meta_cols')
     return meta
@@ -186,7 +187,7 @@ def __repr__(self:LabelTable):
     return (f'LabelTable: {len(self):,} images, {len(self.vocab)} classes ({names}), {group}\n'
             f'{np.nansum(y)/max(len(y),1):.2f} labels an image, {unknown:.1%} of the labels unknown; {splits}')
 
-# %% ../nbs/00_labels.ipynb #e92ca6d3
+# %% ../nbs/00_labels.ipynb #205d6e28
 @patch
 def with_classes(self:LabelTable,
     vocab:list, # Classes to keep, in the order wanted
@@ -195,7 +196,8 @@ def with_classes(self:LabelTable,
     unknown = [o for o in vocab if o not in self.vocab]
     if unknown: raise LabelError(f'Unknown class {unknown[0]!r}{_close(unknown[0], self.vocab)}', fix=f'choose from {list(self.vocab)}')
     rest = [o for o in self._df.columns if o!='path' and o not in self.vocab]
-    return self._new(self._df[['path', *vocab, *rest]], _check_vocab(vocab))
+    logic = self.logic.restrict(vocab) if self.logic is not None else None
+    return self._new(self._df[['path', *vocab, *rest]], _check_vocab(vocab), logic=logic)
 
 @patch
 def drop_classes(self:LabelTable,

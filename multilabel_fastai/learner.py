@@ -51,11 +51,13 @@ class KeepBatchNorm(Callback):
         for m in self.model[0].modules():
             if isinstance(m, nn.modules.batchnorm._BatchNorm): m.eval()
 
-# %% ../nbs/40_learner.ipynb #9d6fc240
+# %% ../nbs/40_learner.ipynb #00018262
 class TrainingHistory(Callback):
     "Losses and metrics of each training epoch over all fits, in `learn.history`, and in a CSV file after each epoch where one is named"
     order,trained = 60,False # after Recorder
-    def __init__(self, file:str|Path=None): self.rows,self.file = [],file
+    def __init__(self, file:str|Path=None):
+        self.rows,self.file = [],file
+        if file: Path(file).parent.mkdir(parents=True, exist_ok=True)
     def before_epoch(self): self.trained = False
     def before_train(self): self.trained = not hasattr(self.learn, 'lr_finder')
     def after_epoch(self):
@@ -105,7 +107,7 @@ def history(self:Learner)->pd.DataFrame:
     cb = first(self.cbs, risinstance(TrainingHistory))
     return cb.table() if cb is not None else pd.DataFrame()
 
-# %% ../nbs/40_learner.ipynb #db5d8eee
+# %% ../nbs/40_learner.ipynb #6ebaa206
 def _ds_idx(split):
     if split not in SPLITS: raise ValueError(f'split is {split!r}: choose from {SPLITS}')
     return SPLITS.index(split)
@@ -117,21 +119,25 @@ def predictions(self:Learner,
     "One row for each picture of a split: path, each class's probability, and its target as `<class>_target`; NaN where the picture could not be read"
     i = _ds_idx(split)
     if i>=len(self.dls.loaders): raise ValueError(f'The DataLoaders have no {split!r} split: split the table with labels.split(valid=0.1, test=0.1)')
-    with self.no_bar() if not hasattr(self, 'progress') else self.no_mbar(): p,y = self.get_preds(ds_idx=i)
-    files,vocab = self.dls[i].dataset.items,list(self.dls.vocab)
-    root = getattr(getattr(self.dls, 'labels', None), 'root', None)
-    paths = [(Path(f).relative_to(root) if root else Path(f)).as_posix() for f in files]
+    files,vocab,labels = self.dls[i].dataset.items,list(self.dls.vocab),getattr(self.dls, 'labels', None)
+    dl = self.dls.test_dl(files, with_labels=True) if i==0 else self.dls[i] # training rows without augmentation
+    with self.no_bar() if not hasattr(self, 'progress') else self.no_mbar(): p,y = self.get_preds(dl=dl)
+    names = dict(zip(map(str, labels.files), labels._df.path)) if labels else {}
+    paths = [names.get(str(f), str(f)) for f in files]
     res = pd.concat([pd.DataFrame({'path':paths}), pd.DataFrame(p.numpy(), columns=vocab), pd.DataFrame(y.numpy(), columns=[f'{o}_target' for o in vocab])], axis=1)
-    if hasattr(self.dls, '_quarantine'): res.loc[np.isin([str(f) for f in files], self.dls.quarantine.path.tolist()), vocab] = np.nan
+    if hasattr(self.dls, '_quarantine'): res.loc[np.isin(paths, self.dls.quarantine.path.tolist()), vocab] = np.nan
     return res
+
+def _report(df, vocab, thresh):
+    C = len(vocab) # by place: one class may be named like the target of another
+    return class_report(df.iloc[:,1:1+C], df.iloc[:,1+C:1+2*C], vocab, thresh.cpu().numpy())
 
 @patch
 def report(self:Learner,
     split:str='valid', # 'train', 'valid' or 'test'
 )->pd.DataFrame:
     "Support, known labels, prevalence, AUROC, average precision and F1 of each class on a split, and their mean"
-    df,vocab = self.predictions(split),list(self.dls.vocab)
-    return class_report(df[vocab], df[[f'{o}_target' for o in vocab]], vocab, self.loss_func.thresh.cpu().numpy())
+    return _report(self.predictions(split), list(self.dls.vocab), self.loss_func.thresh)
 
 # %% ../nbs/40_learner.ipynb #79989fb8
 def plot_history(
@@ -163,7 +169,7 @@ def plot_report(
     ax.spines[['top','right']].set_visible(False); ax.legend(frameon=False, loc='upper center', bbox_to_anchor=(0.5,-0.12 if len(r)>6 else -0.2), ncols=3, fontsize=8)
     return ax
 
-# %% ../nbs/40_learner.ipynb #a5e09e6a
+# %% ../nbs/40_learner.ipynb #70ebced0
 def _save_plot(path, f):
     def _draw(tmp):
         ax = L(f())[0]
@@ -191,6 +197,6 @@ def save_run(self:Learner,
     for o in SPLITS[1:len(self.dls.loaders)]:
         df,vocab = self.predictions(o),list(self.dls.vocab)
         csv(df, f'predictions_{o}', index=False)
-        reports[o] = class_report(df[vocab], df[[f'{v}_target' for v in vocab]], vocab, self.loss_func.thresh.cpu().numpy())
+        reports[o] = _report(df, vocab, self.loss_func.thresh)
         csv(reports[o], f'report_{o}'); _save_plot(folder/f'report_{o}.png', partial(plot_report, reports[o]))
     return reports

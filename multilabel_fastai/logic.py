@@ -36,13 +36,33 @@ class LabelLogic:
         implies = [(ix(k), ix(o)) for k,v in self.implies.items() for o in v] + [(c,p) for p,cs in any_of for c in cs]
         return implies, any_of, [(ix(k), ix(o)) for k,v in self.excludes.items() for o in others(k,v)]
 
-# %% ../nbs/03_logic.ipynb #bb9bbbdd
+# %% ../nbs/03_logic.ipynb #c9c28840
+@patch
+def restrict(self:LabelLogic,
+    vocab:list, # Classes that are left
+)->LabelLogic:
+    "The rules that still have a meaning among `vocab`: an any-of goes with any of its classes"
+    pairs = lambda d: {k:v if v=='*' else [o for o in v if o in vocab] for k,v in d.items() if k in vocab}
+    keep = lambda d: {k:v for k,v in pairs(d).items() if v}
+    return LabelLogic(keep(self.implies), {k:v for k,v in self.any_of.items() if {k,*v}<=set(vocab)}, keep(self.excludes))
+
+# %% ../nbs/03_logic.ipynb #4ca6fb1d
+def _matrix(o, vocab):
+    "Array, tensor, list or DataFrame (its columns `vocab`) as a new (N,C) float64 array"
+    if isinstance(o, pd.DataFrame): o = o[list(vocab)].to_numpy()
+    if isinstance(o, torch.Tensor): o = o.detach().cpu().float().numpy()
+    o = np.atleast_2d(np.array(o, dtype=np.float64)) # a copy
+    if o.ndim!=2 or o.shape[1]!=len(vocab): raise LabelError(f'Values of shape {o.shape} for {len(vocab)} classes', fix='one column for each class')
+    return o
+
+# %% ../nbs/03_logic.ipynb #af41ba34
 @patch
 def violations(self:LabelLogic,
     y:np.ndarray, # Targets (N,C): 1, 0, NaN or soft
     vocab:list, # C class names
 )->pd.DataFrame: # Columns row, rule
     "Rows of `y` that break a rule"
+    y = _matrix(y, vocab)
     yes,no = y==1,y==0
     implies,any_of,excludes = self.pairs(vocab)
     broken = [(yes[:,a]&no[:,b], f'{vocab[a]} without {vocab[b]}') for a,b in implies]
@@ -95,20 +115,20 @@ def _project(p, w, b, tol=1e-8, max_iter=5000):
     p[todo] = x
     return p
 
-# %% ../nbs/03_logic.ipynb #e5c7e1dd
+# %% ../nbs/03_logic.ipynb #2ce346f0
 @patch
 def consistent(self:LabelLogic,
     probs, # Probabilities (N,C) or (C,): array, tensor, or DataFrame whose columns contain the classes
     vocab:list, # C class names
 ):
     "The probabilities nearest to `probs` (least squares) that keep the rules, in the form of `probs`; raises where a value is outside [0,1]"
-    vals = probs[list(vocab)].to_numpy() if isinstance(probs, pd.DataFrame) else probs.detach().cpu().numpy() if isinstance(probs, torch.Tensor) else np.asarray(probs)
-    p = np.atleast_2d(vals.astype(np.float64))
-    if p.ndim!=2 or p.shape[1]!=len(vocab): raise LabelError(f'Probabilities of shape {vals.shape} for {len(vocab)} classes', fix='one column for each class')
-    if not ((p>=0)&(p<=1)).all(): raise LabelError(f'Probabilities from {p.min():.3g} to {p.max():.3g} are not in [0,1]', fix='torch.sigmoid(scores) first')
-    res = _project(p, *self.halfspaces(vocab)).reshape(vals.shape).astype(vals.dtype if vals.dtype.kind=='f' else float)
-    if isinstance(probs, pd.DataFrame): return probs.assign(**dict(zip(vocab, res.T)))
-    return torch.from_numpy(res).to(probs.device) if isinstance(probs, torch.Tensor) else res
+    p = _matrix(probs, vocab)
+    if not ((p>=0)&(p<=1)|np.isnan(p)).all(): raise LabelError(f'Probabilities from {np.nanmin(p):.3g} to {np.nanmax(p):.3g} are not in [0,1]', fix='torch.sigmoid(scores) first')
+    ok = ~np.isnan(p).any(1) # what was never predicted stays NaN
+    p[ok] = _project(p[ok], *self.halfspaces(vocab))
+    if isinstance(probs, pd.DataFrame): return probs.assign(**dict(zip(vocab, p.T)))
+    if isinstance(probs, torch.Tensor): return torch.from_numpy(p).reshape(probs.shape).to(probs)
+    return p.reshape(np.shape(probs)).astype(probs.dtype if getattr(getattr(probs, 'dtype', None), 'kind', '')=='f' else float)
 
 @patch
 def consistent(self:LabelTable,

@@ -5,15 +5,16 @@
 # %% auto #0
 __all__ = ['auroc_multi', 'average_precision_multi', 'f1_multi', 'class_report', 'PooledMetric', 'multilabel_metrics']
 
-# %% ../nbs/25_metrics.ipynb #f83be23a
+# %% ../nbs/25_metrics.ipynb #ab963b68
 import numpy as np, pandas as pd
+from inspect import signature
 from fastai.vision.all import *
 from sklearn import metrics as skm
 
-# %% ../nbs/25_metrics.ipynb #5c10ace2
+# %% ../nbs/25_metrics.ipynb #1aeb0886
 def _arrays(probs, targs):
     "Probabilities and targets as (N,C) float64; raises where one of them cannot be what it is said to be"
-    p,y = [np.asarray(o.detach().cpu().as_subclass(Tensor) if isinstance(o, Tensor) else o, dtype=np.float64) for o in (probs,targs)]
+    p,y = [np.asarray(o.detach().cpu().as_subclass(Tensor).float() if isinstance(o, Tensor) else o, dtype=np.float64) for o in (probs,targs)]
     if p.ndim!=2 or p.shape!=y.shape: raise ValueError(f'Probabilities have shape {p.shape} and targets {y.shape}: both must be (N,C), one column for each class')
     if np.isnan(p[~np.isnan(y)]).any(): raise ValueError(f'{np.isnan(p[~np.isnan(y)]).sum():,} predictions are NaN where the label is known: the model has diverged, or these rows were never predicted')
     if len(p) and not ((np.nan_to_num(p)>=0)&(np.nan_to_num(p)<=1)).all(): raise ValueError(f'Predictions from {np.nanmin(p):.3g} to {np.nanmax(p):.3g} are not probabilities: apply loss.activation (torch.sigmoid) to raw scores')
@@ -92,9 +93,9 @@ def class_report(
     res.loc['macro'] = [pos.sum(), known.sum(), *res.iloc[:,2:].mean()]
     return res.astype(dict(support=int, known=int))
 
-# %% ../nbs/25_metrics.ipynb #7fc31dbb
+# %% ../nbs/25_metrics.ipynb #af2d1e52
 class PooledMetric(AccumMetric):
-    "A fastai metric: `func(probs, targs)` on the pooled predictions of the epoch"
+    "A fastai metric: `func(probs, targs)` on the pooled predictions of the epoch, with the loss's own activation and threshold"
     def __init__(self,
         func, # Takes probabilities (N,C) and targets (N,C)
         name:str=None, # Heading in the table that `fit` prints
@@ -103,9 +104,10 @@ class PooledMetric(AccumMetric):
         super().__init__(func, flatten=False, name=name, **kwargs)
 
     def accumulate(self, learn):
-        act = getcallable(learn.loss_func, 'activation')
-        self.accum_values(act(learn.pred), learn.y, learn)
+        loss = learn.loss_func
+        self.accum_values(getcallable(loss, 'activation')(learn.pred), learn.y, learn)
+        if 'thresh' in signature(self.func).parameters and getattr(loss, 'thresh', None) is not None: self.kwargs['thresh'] = loss.thresh.cpu().numpy()
 
 def multilabel_metrics()->list:
-    "Macro AUROC, mean average precision and macro F1 at the loss's threshold of 0.5, pooled over the epoch"
+    "Macro AUROC, mean average precision and macro F1 at the loss's threshold, pooled over the epoch"
     return [PooledMetric(auroc_multi, 'auroc'), PooledMetric(average_precision_multi, 'mAP'), PooledMetric(f1_multi, 'f1')]

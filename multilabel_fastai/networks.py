@@ -31,14 +31,20 @@ def small_cnn(
     body = [nn.Sequential(ConvLayer(i, o), nn.MaxPool2d(2)) for i,o in zip((3,*widths), widths)]
     return nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], 1000))
 
-# %% ../nbs/35_networks.ipynb #869d6104
+# %% ../nbs/35_networks.ipynb #ea8f90d0
 def _is_timm(arch): return isinstance(arch, str)
+
+def _check_weights(sd, own, arch, file):
+    "Raise unless `sd` has the shapes of `own`; the classifier, which is replaced, may differ. timm itself only logs what does not fit"
+    head = [o for o in own if o.startswith(('classifier','fc','head'))]
+    bad = [o for o in own if o not in head and not o.endswith('num_batches_tracked') and (o not in sd or sd[o].shape!=own[o].shape)]
+    if bad: raise ValueError(f'{file} does not hold weights of {arch!r}: {len(bad)} of {len(own)} tensors are missing or of another shape, such as {bad[0]}')
 
 def _timm_network(arch, n_out, n_in, pretrained, weights, **kwargs):
     import timm
     if not timm.is_model(arch): raise ValueError(f'timm has no architecture {arch!r}; near are {timm.list_models(f"*{arch[:6]}*")[:8]}')
     if weights:
-        if not Path(weights).is_file(): load_weights(weights) # says what is missing
+        _check_weights(load_weights(weights), timm.create_model(arch).state_dict(), arch, weights)
         kwargs['pretrained_cfg_overlay'] = dict(file=str(weights))
     model,cfg = create_timm_model(arch, n_out, pretrained=bool(pretrained or weights), n_in=n_in, **kwargs)
     return model, default_split, (cfg['mean'], cfg['std'])

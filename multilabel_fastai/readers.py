@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['data_folder']
 
-# %% ../nbs/01_readers.ipynb #96e48ac8
-import os
+# %% ../nbs/01_readers.ipynb #e4a86d24
+import os, re
 import numpy as np, pandas as pd
 from pathlib import Path
 from fastcore.all import *
@@ -23,7 +23,25 @@ def data_folder(
     path = Path(root)/name if root else None
     return path if path and path.exists() else None
 
-# %% ../nbs/01_readers.ipynb #48931d94
+# %% ../nbs/01_readers.ipynb #ae156a20
+_missing = ['', '#N/A', 'N/A', 'NA', '<NA>', 'NULL', 'null', 'NaN', 'nan', 'None', 'n/a'] # in columns of numbers
+
+def _read_csv(src, sep, text):
+    "A table whose columns `text` stay as they stand in the file: 'NA', 'None' and '007' are names there"
+    try:
+        cols = pd.read_csv(src, sep=sep, header=None, nrows=1, dtype=str, keep_default_na=False, encoding='utf-8-sig').iloc[0].tolist()
+        twice = sorted({o for o in cols if o and cols.count(o)>1})
+        if twice: raise LabelError(f'Columns of {src} appear twice: {twice}', fix='one column for each name')
+        na = {o: [''] if o in text else _missing for o in cols}
+        return pd.read_csv(src, sep=sep, low_memory=False, dtype={o:str for o in text}, keep_default_na=False, na_values=na, encoding='utf-8-sig')
+    except pd.errors.EmptyDataError: raise LabelError(f'{src} is empty', fix='a table with a row of column names') from None
+    except UnicodeDecodeError: raise LabelError(f'{src} is not text in UTF-8', fix='pd.read_csv(file, encoding=...) and the DataFrame in place of the file') from None
+
+def _whole(col):
+    "Whole numbers that became floats for want of a value, as text without a point"
+    if not (col.dropna()==col.dropna().round()).all(): return col
+    return col.astype(object).where(col.isna(), col.map(lambda o: '' if pd.isna(o) else str(int(o))))
+
 def _read(src, text, other=()):
     "Columns `text` as strings, left as they stand in the file, and `other` columns as pandas reads them"
     text,other = L(text).filter(),L(other)
@@ -32,13 +50,13 @@ def _read(src, text, other=()):
         name = str(src).lower()
         if not Path(src).exists(): raise LabelError(f'There is no label file {src}', fix='the path of a .csv, .csv.gz, .tsv or .parquet file, or a DataFrame')
         if name.endswith(('.parquet','.pq')): df = pd.read_parquet(src)
-        elif name.endswith(('.csv','.csv.gz','.tsv','.tsv.gz')):
-            asis = {o:lambda v: v or np.nan for o in text} # 'NA', 'None' and '007' are names, not missing values or numbers
-            df = pd.read_csv(src, sep='\t' if '.tsv' in name else ',', low_memory=False, converters=asis)
+        elif name.endswith(('.csv','.csv.gz','.tsv','.tsv.gz')): df = _read_csv(src, '\t' if '.tsv' in name else ',', text)
         else: raise LabelError(f'{src} is not a table that can be read', fix='a .csv, .csv.gz, .tsv or .parquet file, or a DataFrame')
     for o in text+other:
         if o not in df.columns: raise LabelError(f'There is no column {o!r}{_close(o, df.columns)}', fix=f'choose from {list(df.columns)}')
-    return df.reset_index(drop=True)
+    twice = sorted({str(o) for o in df.columns[df.columns.duplicated()]})
+    if twice: raise LabelError(f'Columns appear twice: {twice}', fix='one column for each name')
+    return df.reset_index(drop=True).assign(**{o:_whole(df[o]).to_numpy() for o in text if pd.api.types.is_float_dtype(df[o])})
 
 # %% ../nbs/01_readers.ipynb #768728fb
 def _exists(files):
@@ -62,11 +80,14 @@ def check_files(self:LabelTable,
     raise LabelError(f'{len(miss):,} of {len(self):,} files are missing below {self.root or Path.cwd().name}', dict(row=miss, path=self._df.path.iloc[miss]),
         fix="another root or path_fmt; on_missing='drop' where the rest shall be left out" if ok.any() else 'another root or path_fmt: none of the files is there')
 
-# %% ../nbs/01_readers.ipynb #4663dc43
+# %% ../nbs/01_readers.ipynb #d919ed40
 def _path_list(col, path_fmt):
     col = pd.Series(col)
     if col.isna().any(): raise LabelError(f'{col.isna().sum():,} rows have no path', dict(row=np.flatnonzero(col.isna())), fix='drop these rows, or another path_col')
-    return [path_fmt.format(o) for o in col]
+    try:
+        if re.search(r'{:0?\d+d?}', path_fmt): col = col.astype(str).astype(int) # '{:05}' is for numbers
+        return [path_fmt.format(o) for o in col]
+    except (ValueError,KeyError,IndexError) as e: raise LabelError(f'path_fmt={path_fmt!r} does not fit the values, such as {col.iloc[0]!r}: {e}', fix="'images/{}.png', or 'images/{:05}.png' where the column holds whole numbers") from None
 
 def _build(
     df, # Table with the columns below, or None
@@ -81,10 +102,10 @@ def _build(
     "A `LabelTable` from what a reader found"
     if on_missing not in ('raise','drop','keep'): raise LabelError(f'on_missing is {on_missing!r}', fix="on_missing='raise', 'drop' or 'keep'")
     col = lambda o: df[o] if o else None
-    res = LabelTable(_path_list(paths, path_fmt), targets, vocab, col(group_col), col(split_col), df[list(meta_cols)] if meta_cols else None, root)
+    res = LabelTable(_path_list(paths, path_fmt), targets, vocab, col(group_col), col(split_col), df[list(L(meta_cols))] if meta_cols else None, root)
     return res.check_files(on_missing) if root is not None and on_missing!='keep' else res
 
-# %% ../nbs/01_readers.ipynb #5032da65
+# %% ../nbs/01_readers.ipynb #9567c972
 def _numbers(df, cols):
     "Columns as (N,C) float32; blank is NaN; text raises"
     num = {o: pd.to_numeric(df[o], errors='coerce') for o in cols}
@@ -109,8 +130,13 @@ def from_onehot(cls:LabelTable,
     "Read one column for each class: 1 yes, 0 no, blank missing, -1 uncertain (or no, with `negative=-1`)"
     df = _read(src, [path_col, kwargs.get('group_col'), kwargs.get('split_col')], L(label_cols)+L(kwargs.get('meta_cols')))
     roles = {path_col, kwargs.get('group_col'), kwargs.get('split_col'), *L(kwargs.get('meta_cols'))}
-    vocab = list(label_cols) if label_cols is not None else [o for o in df.columns if o not in roles]
+    vocab = list(L(label_cols)) if label_cols is not None else [o for o in df.columns if o not in roles]
+    index = [o for o in vocab if re.match(r'Unnamed: \d+$|__index_level_\d+__$', str(o))] if label_cols is None else []
+    if index: raise LabelError(f'The columns {index} are a row index that pandas wrote, not classes', fix=f'label_cols={[o for o in vocab if o not in index]}')
     y = _numbers(df, vocab)
+    odd = [o for o,bad in zip(vocab, (~np.isnan(y) & (y!=-1) & ((y<0)|(y>1))).any(0)) if bad]
+    if odd and label_cols is None: raise LabelError(f'The columns {odd} hold numbers that are no labels', df[[path_col,*odd[:5]]], fix=f'label_cols={[o for o in vocab if o not in odd]}; meta_cols={odd} keeps them beside the labels')
+    vocab = [str(o) for o in vocab]
     blank,minus = np.isnan(y),y==-1
     if negative==-1: y[minus] = 0
     elif minus.any() and uncertain is None:
@@ -136,7 +162,7 @@ def expand_folders(self:LabelTable,
     if not self.has_group: df.insert(1+len(self.vocab), 'group', self._df.path.iloc[i].to_numpy())
     return self._new(df)
 
-# %% ../nbs/01_readers.ipynb #41b8a314
+# %% ../nbs/01_readers.ipynb #6770ed9b
 def _encode(sets, vocab):
     "Name lists to (N,C) float32"
     o2i,y = {o:i for i,o in enumerate(vocab)},np.zeros((len(sets),len(vocab)), dtype=np.float32)
@@ -147,13 +173,14 @@ def _vocab_of(sets, vocab, where):
     "`vocab`, or the sorted names in `sets`; raises where a name is not in `vocab`. `where(i)` describes set `i`"
     found = sorted(set().union(*sets)) if len(sets) else []
     if vocab is None: return found
-    unknown = set(found)-set(_check_vocab(vocab))
-    if not unknown: return list(vocab)
+    vocab = _check_vocab(vocab)
+    unknown = set(found)-set(vocab)
+    if not unknown: return vocab
     rows = [dict(**where(i), label=o) for i,s in enumerate(sets) for o in s if o in unknown]
     first = sorted(unknown)[0]
     raise LabelError(f'{len(unknown):,} labels are not in the vocabulary: {sorted(unknown)[:10]}{_close(first, vocab)}', rows, fix=f'vocab={list(vocab)+sorted(unknown)}, or no vocab at all')
 
-# %% ../nbs/01_readers.ipynb #46e6b40b
+# %% ../nbs/01_readers.ipynb #395e792a
 def _split_cells(cells, delim, none_label, none_as_class, empty, vocab):
     "Distinct cells to lists of names; None for a cell that is unknown"
     if vocab is None and len(cells) and not any(delim in o for o in cells):
@@ -185,6 +212,8 @@ def from_delimited(cls:LabelTable,
     "Read one string of labels a row, such as `A|B`"
     df = _read(src, [path_col, label_col, kwargs.get('group_col'), kwargs.get('split_col')], kwargs.get('meta_cols'))
     if empty not in ('raise','none','missing'): raise LabelError(f'empty is {empty!r}', fix="empty='raise', 'none' or 'missing'")
+    if not delim: raise LabelError(f'delim is {delim!r}', fix="delim='|', or what separates the labels")
+    if vocab and none_label in vocab and not none_as_class: raise LabelError(f'{none_label!r} means that there is no label and cannot be a class too', fix='none_as_class=True, or leave it out of vocab')
     col = df[label_col].astype(object).where(df[label_col].notna(), '').map(str)
     blank = col.str.strip()==''
     if blank.any() and empty=='raise': raise LabelError(f'{blank.sum():,} rows have an empty cell in {label_col!r}', dict(row=np.flatnonzero(blank), path=df[path_col][blank]),
@@ -197,7 +226,7 @@ def from_delimited(cls:LabelTable,
     y[[s is None for s in sets]] = np.nan
     return _build(df, df[path_col], y[codes], vocab, **kwargs)
 
-# %% ../nbs/01_readers.ipynb #ffa62c6b
+# %% ../nbs/01_readers.ipynb #39388a44
 _image_ext = ('.png','.jpg','.jpeg','.tif','.tiff','.bmp','.webp','.dcm')
 
 def _read_names(f, delim):
@@ -219,7 +248,11 @@ def from_txt(cls:LabelTable,
     root = Path(root)
     if not root.is_dir(): raise LabelError(f'There is no folder {root}', fix='the folder that holds the images and their text files')
     all_files = [Path(d)/f for d,_,fs in os.walk(root) for f in fs if not f.startswith('.')]
+    ext = tuple(o.lower() for o in L(ext))
     images = {o.with_suffix(''):o for o in sorted(all_files) if o.suffix.lower() in ext}
+    twins = [o for o in sorted(all_files) if o.suffix.lower() in ext and images[o.with_suffix('')]!=o]
+    if twins: raise LabelError(f'{len(twins):,} images share their text file with another', dict(image=[o.relative_to(root).as_posix() for o in twins], other=[images[o.with_suffix("")].relative_to(root).as_posix() for o in twins]),
+        fix="one image for each text file, or ext=('.png',) to take images of one ending alone")
     texts = {o.with_suffix(''):o for o in sorted(all_files) if o.suffix.lower()==txt}
     alone = [o for k,o in sorted((images|texts).items()) if not (k in images and k in texts)]
     if alone and (on_missing!='drop' or len(alone)==len(images|texts)):
@@ -231,7 +264,7 @@ def from_txt(cls:LabelTable,
     vocab = _vocab_of(sets, vocab, lambda i: dict(file=texts[keys[i]].relative_to(root).as_posix()))
     return cls(paths, _encode(sets, vocab), vocab, [group(o) for o in paths] if callable(group) else group, root=root)
 
-# %% ../nbs/01_readers.ipynb #4cd2aaad
+# %% ../nbs/01_readers.ipynb #5dabe9da
 def _load_mat(src, targets, class_name):
     from scipy.io import loadmat
     if not Path(src).exists(): raise LabelError(f'There is no label file {src}', fix='the path of a .mat file')
@@ -265,6 +298,9 @@ def from_mat(cls:LabelTable,
     bad = ~(np.isnan(y) | (y==1) | (y==negative))
     if bad.any(): raise LabelError(f'{bad.sum():,} targets are neither 1 nor {negative}', [dict(image=i+start, label=vocab[j], value=y[i,j]) for i,j in np.argwhere(bad)[:100]], fix='negative=0 for targets in 0 and 1')
     y[y==negative] = 0
+    root = kwargs.get('root')
+    if root is not None and kwargs.get('on_missing')!='keep' and _exists([Path(root)/path_fmt.format(i) for i in (start-1, start+len(y)-1)]).tolist()==[True,False]:
+        raise LabelError(f'{path_fmt.format(start-1)} is there and {path_fmt.format(start+len(y)-1)} is not: the images seem to be numbered from {start-1}', fix=f'start={start-1}')
     return _build(None, np.arange(start, start+len(y)), y, vocab, path_fmt=path_fmt, **kwargs)
 
 # %% ../nbs/01_readers.ipynb #35908e01
@@ -288,7 +324,7 @@ def from_fastai(cls:LabelTable,
     if bad.any(): raise LabelError(f'{bad.sum():,} rows of {valid_col!r} are neither true nor false', dict(row=np.flatnonzero(bad), value=df[valid_col][bad]), fix='True and False, or valid_col=None')
     return cls.from_delimited(df.assign(**{valid_col: flag.map(_bools)}), fname_col, label_col, delim=delim, split_col=valid_col, **kwargs)
 
-# %% ../nbs/01_readers.ipynb #dc9db15e
+# %% ../nbs/01_readers.ipynb #b89c8814
 @patch(cls_method=True)
 def from_lists(cls:LabelTable,
     paths:list, # (N,) file names
@@ -305,12 +341,13 @@ def from_lists(cls:LabelTable,
     strs = [i for i,o in enumerate(labels) if isinstance(o, (str,bytes))]
     if strs: raise LabelError(f'{len(strs):,} rows are a string, whose characters would become classes', dict(row=strs, labels=[labels[i] for i in strs]),
         fix="[o.split('|') for o in labels] for strings such as 'A|B', [[o] for o in labels] for one label each, or LabelTable.from_delimited")
-    labels = [None if o is None else list(o) for o in labels]
+    labels = [None if o is None or (isinstance(o, float) and np.isnan(o)) else list(o) for o in labels]
     other = [i for i,o in enumerate(labels) for p in o or [] if not isinstance(p, str)]
     if other:
         onehot = vocab is not None and all(o is not None and len(o)==len(vocab) and set(o)<={0,1} for o in labels)
         raise LabelError('Labels are numbers where class names are meant', dict(row=other, labels=[labels[i] for i in other]), fix=
             'LabelTable(paths, targets, vocab) for rows of 0 and 1' if onehot else '[[vocab[i] for i in o] for o in labels] for class indices, [[str(i) for i in o] for o in labels] where the numbers are the names')
+    labels = [None if o is None else sorted({p.strip() for p in o}-{''}) for o in labels]
     vocab = _vocab_of([o or [] for o in labels], vocab, lambda i: dict(row=i, path=paths[i]))
     y = _encode([o or [] for o in labels], vocab)
     y[[o is None for o in labels]] = np.nan

@@ -76,19 +76,34 @@ def _assign(t, fractions, seed, by_group=True, train_first=True):
     res[order] = np.repeat(np.tile(np.arange(len(fractions)), len(kinds)), m.ravel())
     return res[unit]
 
-# %% ../nbs/02_splits.ipynb #32eea8df
+# %% ../nbs/02_splits.ipynb #44716ddd
 @patch
 def with_split(self:LabelTable,
     split, # (N,) 'train', 'valid' or 'test', or a dict from split to row numbers or a mask; the other rows are 'train'
 )->LabelTable:
     "The same rows with a split that was made elsewhere"
     if isinstance(split, dict):
-        col = np.full(len(self), 'train', dtype=object)
-        for k,v in split.items(): col[np.asarray(v)] = k
-        split = col
+        col = np.full(len(self), None, dtype=object)
+        for k,v in split.items():
+            v = np.asarray(v, dtype=None if len(v) else int)
+            if (v.dtype==bool and len(v)!=len(self)) or (v.dtype!=bool and len(v) and (v.max()>=len(self) or v.min()<-len(self))): raise LabelError(f'The rows of {k!r} do not fit a table of {len(self)} rows', fix='row numbers below that, or a mask of that length')
+            both = [o for o in col[v] if o is not None]
+            if both: raise LabelError(f'{len(both):,} rows are in {k!r} and in {both[0]!r}', fix='one split for each row')
+            col[v] = k
+        split = np.where(pd.isna(col), 'train', col)
     d = self._df.drop(columns='split', errors='ignore')
     d.insert(1+len(self.vocab)+self.has_group, 'split', _check_column(split, 'split', d.path))
     return self._new(d)
+
+def _kept(t, keep, by_group):
+    "Rows (N,) bool of the splits `keep`, which must be there and share no group with the rest"
+    for o in (keep := L(keep)):
+        if o not in t.splits: raise LabelError(f'There is no split {o!r} to keep: this table has {t.splits or "none"}', fix='keep=() or one of these')
+    kept = t._df.split.isin(list(keep)).to_numpy() if keep else np.zeros(len(t), dtype=bool)
+    if kept.all(): raise LabelError(f'All rows are in {list(keep)}, which are to be kept', fix='keep fewer splits')
+    both = sorted(set(t._df.group[kept]) & set(t._df.group[~kept])) if by_group and t.has_group else []
+    if both: raise LabelError(f'{len(both):,} groups have rows both in the splits to keep and outside', dict(group=both), fix='keep=(), or correct the list that the kept split came from')
+    return kept
 
 @patch
 def split(self:LabelTable,
@@ -100,10 +115,7 @@ def split(self:LabelTable,
 )->LabelTable:
     "Rows dealt to train, valid and test: no group on both sides, every label's rate kept"
     if not (0<=valid<1 and 0<=test<1 and 0<valid+test<1): raise LabelError(f'valid={valid} and test={test} leave nothing for one side', fix='shares such as valid=0.1, test=0.1')
-    for o in keep:
-        if o not in self.splits: raise LabelError(f'There is no split {o!r} to keep: this table has {self.splits or "none"}', fix='keep=() or one of these')
-    kept = self._df.split.isin(list(keep)).to_numpy() if keep else np.zeros(len(self), dtype=bool)
-    if keep and by_group and self.has_group: _check_kept(self, kept)
+    kept = _kept(self, keep, by_group)
     use = [o for o,p in zip(SPLITS, (1-valid-test, valid, test)) if p>0]
     col = self._df.split.to_numpy(dtype=object, copy=True) if keep else np.empty(len(self), dtype=object)
     col[~kept] = np.array(use, dtype=object)[_assign(self[~kept], [p for p in (1-valid-test, valid, test) if p>0], seed, by_group)]
@@ -111,11 +123,7 @@ def split(self:LabelTable,
     if few: raise LabelError(f'{len(set(self._df.group[~kept])) if by_group and self.has_group else (~kept).sum()} {"groups" if by_group and self.has_group else "rows"} leave none for {few}', fix='a larger share, or more groups: look at group_col, where a column that is equal in all rows makes one group of them')
     return self.with_split(col)
 
-def _check_kept(t, kept):
-    both = sorted(set(t._df.group[kept]) & set(t._df.group[~kept]))
-    if both: raise LabelError(f'{len(both):,} groups have rows both in the splits to keep and outside', dict(group=both), fix='keep=(), or correct the list that the kept split came from')
-
-# %% ../nbs/02_splits.ipynb #6cb5f50a
+# %% ../nbs/02_splits.ipynb #b817445e
 @patch
 def split_by_lists(self:LabelTable,
     train:str|Path|list=None, # File with one name a line, or a list of names
@@ -126,11 +134,14 @@ def split_by_lists(self:LabelTable,
     "Rows dealt out by lists of file names; raises for a name that is not in the table, or is in two lists"
     lists = {k:_names(v) for k,v in zip(SPLITS, (train,valid,test)) if v is not None}
     if not lists: raise LabelError('No list was given', fix="labels.split_by_lists(test='test_list.txt', rest='train')")
-    rows = {o:i for i,o in enumerate(self._df.path.map(os.path.basename))} | {o:i for i,o in enumerate(self._df.path)}
-    where = pd.DataFrame([dict(name=o, split=k, row=rows.get(o, -1)) for k,v in lists.items() for o in v])
+    last = self._df.path.map(os.path.basename)
+    only = ~last.duplicated(keep=False)
+    rows = dict(zip(last[only], np.flatnonzero(only)))
+    rows |= {o:i for i,o in enumerate(self._df.path)}
+    where = pd.DataFrame([dict(name=o, split=k, row=rows.get(o, -1)) for k,v in lists.items() for o in v], columns=['name','split','row'])
     gone = where[where.row<0]
     if len(gone): raise LabelError(f'{len(gone):,} of {len(where):,} names are not in the table{_close(gone.name.iloc[0], rows) if len(rows)<5000 else ""}', gone[['name','split']],
-        fix='the names as the table has them in its path column, or their last part; or drop these names from the list where files are missing')
+        fix='the names as the table has them in its path column, or their last part where no two files share it; or drop these names from the list where files are missing')
     twice = where[where.duplicated('row', keep=False)]
     if len(twice): raise LabelError(f'{twice.row.nunique():,} rows are in a list twice', twice.sort_values('row'), fix='one split for each file')
     col = np.full(len(self), rest, dtype=object)
@@ -142,9 +153,9 @@ def split_by_lists(self:LabelTable,
 def _names(o):
     if not isinstance(o, (str,Path)): return [str(n) for n in o]
     if not Path(o).exists(): raise LabelError(f'There is no list {o}', fix='a text file with one name a line, or a Python list')
-    return [l.strip() for l in Path(o).read_text().splitlines() if l.strip()]
+    return [l.strip() for l in Path(o).read_text(encoding='utf-8-sig').splitlines() if l.strip()]
 
-# %% ../nbs/02_splits.ipynb #6a3cf9cf
+# %% ../nbs/02_splits.ipynb #0aad03ca
 @patch
 def kfold(self:LabelTable,
     n:int=5, # Folds
@@ -153,8 +164,7 @@ def kfold(self:LabelTable,
     seed:int=42, # Another seed is another split
 )->list: # `n` tables
     "`n` tables, in each of which another fold is 'valid' and the rest 'train', stratified and by group as in `split`"
-    kept = self._df.split.isin(list(keep)).to_numpy() if keep else np.zeros(len(self), dtype=bool)
-    if keep and by_group and self.has_group: _check_kept(self, kept)
+    kept = _kept(self, keep, by_group)
     units = self[~kept]._df.group.nunique() if by_group and self.has_group else (~kept).sum()
     if not 2<=n<=units: raise LabelError(f'{n} folds of {units} {"groups" if by_group and self.has_group else "rows"}', fix=f'n from 2 to {units}')
     fold = np.full(len(self), -1)
