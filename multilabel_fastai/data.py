@@ -74,7 +74,7 @@ def drop(self:LabelTable,
     if gone.sum()<len(paths): raise LabelError(f'{len(paths)-gone.sum()} paths are not in the table', dict(path=sorted(paths-set(self._df.path))), fix='paths as they stand in labels.df.path')
     return self[~gone.to_numpy()]
 
-# %% ../nbs/15_data.ipynb #a7629a3e
+# %% ../nbs/15_data.ipynb #05ccf71b
 class Quarantine:
     "Names (as the table has them) and reasons of unreadable files, kept in a file that worker processes append to"
     def __init__(self, found:pd.DataFrame=None, root:Path=None):
@@ -87,12 +87,13 @@ class Quarantine:
 
     def add(self, path, reason):
         if self.root and Path(path).is_relative_to(self.root): path = Path(path).relative_to(self.root).as_posix()
-        if self.log is None: return # an exported learner takes no names along
+        if not Path(self.log).parent.exists(): return # an exported learner on another machine
         with open(self.log, 'a') as f: f.write(json.dumps(dict(path=str(path), reason=str(reason)))+'\n')
 
     def table(self)->pd.DataFrame:
         "Each unreadable file once, as path and reason"
-        rows = [json.loads(o) for o in Path(self.log).read_text().splitlines()] if self.log else []
+        log = Path(self.log)
+        rows = [json.loads(o) for o in log.read_text().splitlines()] if log.exists() else []
         return pd.DataFrame(rows, columns=['path','reason'], dtype=object).drop_duplicates('path', ignore_index=True)
 
     def __len__(self): return len(self.table())

@@ -76,7 +76,7 @@ def _assign(t, fractions, seed, by_group=True, train_first=True):
     res[order] = np.repeat(np.tile(np.arange(len(fractions)), len(kinds)), m.ravel())
     return res[unit]
 
-# %% ../nbs/02_splits.ipynb #44716ddd
+# %% ../nbs/02_splits.ipynb #db6ceb2b
 @patch
 def with_split(self:LabelTable,
     split, # (N,) 'train', 'valid' or 'test', or a dict from split to row numbers or a mask; the other rows are 'train'
@@ -95,6 +95,7 @@ def with_split(self:LabelTable,
     d.insert(1+len(self.vocab)+self.has_group, 'split', _check_column(split, 'split', d.path))
     return self._new(d)
 
+# %% ../nbs/02_splits.ipynb #f76be925
 def _kept(t, keep, by_group):
     "Rows (N,) bool of the splits `keep`, which must be there and share no group with the rest"
     for o in (keep := L(keep)):
@@ -105,6 +106,7 @@ def _kept(t, keep, by_group):
     if both: raise LabelError(f'{len(both):,} groups have rows both in the splits to keep and outside', dict(group=both), fix='keep=(), or correct the list that the kept split came from')
     return kept
 
+# %% ../nbs/02_splits.ipynb #56e67999
 @patch
 def split(self:LabelTable,
     valid:float=0.2, # Share of the rows for validation
