@@ -74,7 +74,7 @@ def _write(path, f):
     f(tmp); os.replace(tmp, path)
     return path
 
-# %% ../nbs/40_learner.ipynb #53b779cd
+# %% ../nbs/40_learner.ipynb #7164b9c7
 @delegates(Learner.__init__, but=('dls','model','loss_func','splitter','train_bn'))
 def multilabel_learner(
     dls:DataLoaders, # From `multilabel_dls`, or any whose targets are (C,) floats
@@ -104,8 +104,7 @@ def multilabel_learner(
 @patch(as_prop=True)
 def history(self:Learner)->pd.DataFrame:
     "Losses and metrics of every training epoch so far, over all fits"
-    cb = first(self.cbs, risinstance(TrainingHistory))
-    return cb.table() if cb is not None else pd.DataFrame()
+    return self.training_history.table() if hasattr(self, 'training_history') else pd.DataFrame()
 
 # %% ../nbs/40_learner.ipynb #6ebaa206
 def _ds_idx(split):
