@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['load_weights', 'small_cnn', 'multilabel_network']
 
-# %% ../nbs/35_networks.ipynb #3d0f44f6
+# %% ../nbs/35_networks.ipynb #d0199f2c
 from fastai.vision.all import *
 from fastai.vision.learner import _default_meta
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 # %% ../nbs/35_networks.ipynb #5a07c2ae
 def load_weights(
