@@ -6,12 +6,18 @@ from .labels import *
 from .readers import *
 from .splits import *
 from .logic import *
+from .decoders import *
+from .dicom import *
+from .series import *
+from .images import *
+from .packed import *
 from .data import *
 from .losses import *
 from .metrics import *
 from .networks import *
 from .learner import *
 from .datasets import *
+from .spine import *
 from .cli import *
 
 # All that a star import brings: fastai's names and the library's, but not the names of the modules they come from.

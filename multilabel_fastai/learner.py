@@ -5,19 +5,21 @@
 # %% auto #0
 __all__ = ['QuarantineWarning', 'KeepBatchNorm', 'TrainingHistory', 'multilabel_learner', 'plot_history', 'plot_report']
 
-# %% ../nbs/40_learner.ipynb #08c1f29b
+# %% ../nbs/40_learner.ipynb #1743e1d6
 import json, os
 from importlib.metadata import version
 from fastai.vision.all import *
 from safetensors.torch import save_model
 from .labels import *
 from .splits import *
+from .series import *
+from .images import *
 from .data import *
 from .losses import *
 from .metrics import *
 from .networks import *
 
-# %% ../nbs/40_learner.ipynb #89025f04
+# %% ../nbs/40_learner.ipynb #1df3aad5
 def _own_dls(dls, tfms):
     "DataLoaders over the same data with `tfms` at the end of the batch; `dls` itself is left as it is"
     def _new(dl):
@@ -26,7 +28,7 @@ def _own_dls(dls, tfms):
         res.rng = deepcopy(dl.rng)
         return res
     new = type(dls)(*[_new(dl) for dl in dls.loaders], path=dls.path, device=dls.device)
-    for o in ('_quarantine','labels'):
+    for o in ('_quarantine','labels','preprocess'):
         if hasattr(dls, o): setattr(new, o, getattr(dls, o))
     return new.to(dls.device)
 
@@ -106,7 +108,7 @@ def history(self:Learner)->pd.DataFrame:
     "Losses and metrics of every training epoch so far, over all fits"
     return self.training_history.table() if hasattr(self, 'training_history') else pd.DataFrame()
 
-# %% ../nbs/40_learner.ipynb #6ebaa206
+# %% ../nbs/40_learner.ipynb #346f4e69
 def _ds_idx(split):
     if split not in SPLITS: raise ValueError(f'split is {split!r}: choose from {SPLITS}')
     return SPLITS.index(split)
@@ -114,6 +116,7 @@ def _ds_idx(split):
 @patch
 def predictions(self:Learner,
     split:str='valid', # 'train', 'valid' or 'test'
+    pool:str=None, # 'max', 'mean' or 'noisy-or': one row for each group, such as a study, see `pool_slices`
 )->pd.DataFrame:
     "One row for each picture of a split: path, each class's probability, and its target as `<class>_target`; NaN where the picture could not be read"
     i = _ds_idx(split)
@@ -125,18 +128,19 @@ def predictions(self:Learner,
     paths = [names.get(str(f), str(f)) for f in files]
     res = pd.concat([pd.DataFrame({'path':paths}), pd.DataFrame(p.numpy(), columns=vocab), pd.DataFrame(y.numpy(), columns=[f'{o}_target' for o in vocab])], axis=1)
     if hasattr(self.dls, '_quarantine'): res.loc[np.isin(paths, self.dls.quarantine.path.tolist()), vocab] = np.nan
-    return res
+    return res if pool is None else pool_slices(res, labels, pool)
 
 def _report(df, vocab, thresh):
     C = len(vocab) # by place: one class may be named like the target of another
-    return class_report(df.iloc[:,1:1+C], df.iloc[:,1+C:1+2*C], vocab, thresh.cpu().numpy())
+    return class_report(df.iloc[:,-2*C:-C], df.iloc[:,-C:], vocab, thresh.cpu().numpy())
 
 @patch
 def report(self:Learner,
     split:str='valid', # 'train', 'valid' or 'test'
+    pool:str=None, # 'max', 'mean' or 'noisy-or': groups, such as studies, in place of pictures
 )->pd.DataFrame:
     "Support, known labels, prevalence, AUROC, average precision and F1 of each class on a split, and their mean"
-    return _report(self.predictions(split), list(self.dls.vocab), self.loss_func.thresh)
+    return _report(self.predictions(split, pool), list(self.dls.vocab), self.loss_func.thresh)
 
 # %% ../nbs/40_learner.ipynb #79989fb8
 def plot_history(
@@ -168,7 +172,7 @@ def plot_report(
     ax.spines[['top','right']].set_visible(False); ax.legend(frameon=False, loc='upper center', bbox_to_anchor=(0.5,-0.12 if len(r)>6 else -0.2), ncols=3, fontsize=8)
     return ax
 
-# %% ../nbs/40_learner.ipynb #70ebced0
+# %% ../nbs/40_learner.ipynb #ca78e249
 def _save_plot(path, f):
     def _draw(tmp):
         ax = L(f())[0]
@@ -180,12 +184,13 @@ def _save_plot(path, f):
 def save_run(self:Learner,
     folder:str|Path, # Folder to write to; made where it is not there
     config:dict=None, # What to note about how the run was made
-)->dict: # Split to report
+    pool:str=None, # 'max', 'mean' or 'noisy-or': report on groups, such as studies, too
+)->dict: # Split, or split and 'groups', to report
     "Write config, labels, history, predictions, reports, pictures, weights and quarantine; returns the report of each split but training"
     folder = Path(folder); folder.mkdir(parents=True, exist_ok=True)
     csv = lambda df,name,**kw: _write(folder/f'{name}.csv', lambda o: df.to_csv(o, **kw))
     labels = getattr(self.dls, 'labels', None)
-    about = dict(vocab=list(self.dls.vocab), arch=getattr(self.arch, '__name__', self.arch), loss=type(self.loss_func).__name__, split=labels.split_hash if labels else None,
+    about = dict(vocab=list(self.dls.vocab), arch=getattr(self.arch, '__name__', self.arch), loss=type(self.loss_func).__name__, split=labels.split_hash if labels else None, preprocess=str(getattr(self.dls, 'preprocess', None)),
                  versions={o:version(o) for o in ('torch','torchvision','fastai','timm','numpy','pandas')})
     _write(folder/'config.json', lambda o: o.write_text(json.dumps((config or {})|about, indent=1, default=str)))
     _write(folder/'model.safetensors', lambda o: save_model(self.model, str(o)))
@@ -195,7 +200,7 @@ def save_run(self:Learner,
     reports = {}
     for o in SPLITS[1:len(self.dls.loaders)]:
         df,vocab = self.predictions(o),list(self.dls.vocab)
-        csv(df, f'predictions_{o}', index=False)
-        reports[o] = _report(df, vocab, self.loss_func.thresh)
-        csv(reports[o], f'report_{o}'); _save_plot(folder/f'report_{o}.png', partial(plot_report, reports[o]))
+        for name,d in ({o:df} | ({f'{o}_groups':pool_slices(df, labels, pool)} if pool else {})).items():
+            reports[name] = _report(d, vocab, self.loss_func.thresh)
+            csv(d, f'predictions_{name}', index=False); csv(reports[name], f'report_{name}'); _save_plot(folder/f'report_{name}.png', partial(plot_report, reports[name]))
     return reports
