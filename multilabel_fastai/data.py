@@ -83,7 +83,7 @@ def _aug_list(augment):
         return aug_transforms(**_augment[augment])
     return list(augment)
 
-# %% ../nbs/15_data.ipynb #af6b052c
+# %% ../nbs/15_data.ipynb #31331c66
 @delegates(Preprocess)
 def multilabel_block(
     labels:LabelTable, # Table that the block reads targets and splits from
@@ -97,9 +97,9 @@ def multilabel_block(
     "A `DataBlock` for multi-label pictures: source a `LabelTable`, items its files, targets (C,) float with NaN for unknown"
     prep = pack.preprocess if pack is not None else preprocess or Preprocess(**kwargs)
     target = TransformBlock(type_tfms=EncodeLabels(vocab=list(labels.vocab)))
-    image = TransformBlock(type_tfms=OpenImage(prep, quarantine, pack, labels.root), item_tfms=MaskBroken(), batch_tfms=IntToFloatTensor, dl_type=PackedDL)
+    image = TransformBlock(type_tfms=OpenImage(prep, quarantine, pack, labels.root), item_tfms=MaskBroken(), batch_tfms=ToFloat, dl_type=PackedDL)
     return DataBlock(blocks=(image, target), get_items=_files, getters=[noop, _Target(labels)], splitter=_Splits(labels),
-                     batch_tfms=_aug_list(augment) + ([Normalize.from_stats(*stats)] if stats is not None else []))
+                     batch_tfms=_aug_list(augment) + ([NormalizeInPlace.from_stats(*stats)] if stats is not None else []))
 
 # %% ../nbs/15_data.ipynb #3973a63d
 def _checked_labels(labels, prep, pack, check, workers):

@@ -31,7 +31,7 @@ _decoder_log = logging.getLogger('pydicom.pixels.decoders.base')
 _quiet = threading.local()
 _decoder_log.addFilter(lambda record: not getattr(_quiet, 'on', False)) # what a plug-in says goes into the DicomError
 
-# %% ../nbs/05_dicom.ipynb #8914a3e9
+# %% ../nbs/05_dicom.ipynb #7556df7e
 _ELEMENTS = {0x0008_0060:('Modality','CS'), 0x0028_0002:('SamplesPerPixel','US'), 0x0028_0004:('PhotometricInterpretation','CS'),
     0x0028_0006:('PlanarConfiguration','US'), 0x0028_0008:('NumberOfFrames','IS'), 0x0028_0010:('Rows','US'), 0x0028_0011:('Columns','US'),
     0x0028_0100:('BitsAllocated','US'), 0x0028_0101:('BitsStored','US'), 0x0028_0103:('PixelRepresentation','US'),
@@ -39,25 +39,43 @@ _ELEMENTS = {0x0008_0060:('Modality','CS'), 0x0028_0002:('SamplesPerPixel','US')
     0x0028_1052:('RescaleIntercept','DS'), 0x0028_1053:('RescaleSlope','DS'), 0x0028_1056:('VOILUTFunction','CS')}
 _UNUSUAL = {0x0028_3000, 0x0028_3010, 0x5200_9229, 0x5200_9230, 0x7fe0_0001, 0x7fe0_0002, 0x7fe0_0008, 0x7fe0_0009, *range(0x0028_1101, 0x0028_1104), *range(0x0028_1201, 0x0028_1204), *range(0x0028_1221, 0x0028_1224)}
 _LONG = {b'OB',b'OW',b'OF',b'OD',b'OL',b'OV',b'SQ',b'UT',b'UN',b'UC',b'UR',b'SV',b'UV'}
-_SYNTAXES = {*uid.UncompressedTransferSyntaxes, *DECODER_DEPENDENCIES}
+_DEFLATED_FRAMES = '1.2.840.10008.1.2.8.1' # PS3.5 A.4.13, which pydicom does not know
+_SYNTAXES = {*uid.UncompressedTransferSyntaxes, *DECODER_DEPENDENCIES, _DEFLATED_FRAMES}
 _vr_tag,_tag_len = struct.Struct('<HH2sH').unpack_from,struct.Struct('<HHI').unpack_from
 
 class _Unusual(Exception): "A header that pydicom has to read"
+
+def _element(b, i, explicit):
+    "Tag, value representation, length and start of the value of the element at byte `i`"
+    if not explicit: g,e,l = _tag_len(b, i); return g<<16|e,None,l,i+8
+    g,e,vr,l = _vr_tag(b, i)
+    if vr not in _LONG:
+        if not (vr.isalpha() and vr.isupper()): raise _Unusual
+        return g<<16|e,vr,l,i+8
+    return g<<16|e,vr,struct.unpack_from('<I', b, i+8)[0],i+12
+
+def _after(b, i, explicit):
+    "Where a sequence of undefined length ends whose items begin at byte `i` (PS3.5 7.5.2)"
+    while True:
+        g,e,l = _tag_len(b, i); i += 8
+        if (g,e)==(0xfffe,0xe0dd): return i
+        if (g,e)!=(0xfffe,0xe000): raise _Unusual
+        if l!=0xffff_ffff: i += l; continue
+        while b[i:i+4]!=b'\xfe\xff\x0d\xe0':
+            tag,vr,l,i = _element(b, i, explicit)
+            if vr==b'UN' and l==0xffff_ffff: raise _Unusual
+            i = i+l if l!=0xffff_ffff else _after(b, i, explicit)
+        i += 8
 
 def _elements(b, i, explicit, meta=False):
     "Tag, value representation, start and length of the elements from byte `i`; stops at the pixels, or after the meta group"
     while i+8<=len(b):
         if meta and b[i:i+2]!=b'\2\0': yield 0,None,i,0; return
-        if explicit:
-            g,e,vr,l = _vr_tag(b, i); i += 8
-            if vr in _LONG: l, = struct.unpack_from('<I', b, i); i += 4
-            elif not (vr.isalpha() and vr.isupper()): raise _Unusual
-        else: (g,e,l),vr = _tag_len(b, i),None; i += 8
-        tag = g<<16|e
+        tag,vr,l,i = _element(b, i, explicit)
         yield tag,vr,i,l
         if tag==0x7fe0_0010: return
-        if l==0xffff_ffff: raise _Unusual # a sequence that ends by a delimiter
-        i += l
+        if l==0xffff_ffff and vr not in (b'SQ',None): raise _Unusual
+        i = i+l if l!=0xffff_ffff else _after(b, i, explicit)
 
 def _as_pixel(v, signed): return v if v is None else (v+0x8000)%0x1_0000-0x8000 if signed else v%0x1_0000 # some writers get the sign of padding wrong
 
@@ -131,7 +149,7 @@ def _full(b, limit):
     header |= dict(pixel_keyword=key, pixel_vr=ds[key].VR if key else None)
     return header,ts,ds[key].value if key else None,ds
 
-# %% ../nbs/05_dicom.ipynb #328c510c
+# %% ../nbs/05_dicom.ipynb #f93bd8ca
 def _checked(h, ts, pixels, frame, max_pixels):
     "The header with its gaps filled, and the index of the frame; raises `ValueError` with what is wrong with the file"
     if pixels is None: raise ValueError('there are no pixels in it')
@@ -149,7 +167,7 @@ def _checked(h, ts, pixels, frame, max_pixels):
     size = h['Rows']*h['Columns']*samples
     want = size*(n if frame=='all' else 1)
     if want>max_pixels: raise ValueError(f'{h["Rows"]} x {h["Columns"]} pixels of {samples} samples in {n if frame=="all" else 1} frames are {want:,}, more than max_pixels={max_pixels:,}')
-    if not uid.UID(ts).is_compressed or ts==uid.DeflatedExplicitVRLittleEndian:
+    if ts in uid.UncompressedTransferSyntaxes:
         need = -(-size*n*bits//8)
         if h['PhotometricInterpretation']=='YBR_FULL_422': need = need//3*2
         if len(pixels)<need: raise ValueError(f'it is cut off: {len(pixels):,} bytes of pixels, and the header says {need:,}')
@@ -165,17 +183,27 @@ def _no_syntax(h, pixels, frame, max_pixels):
 def _stored(b, frame, max_pixels):
     "Stored values, checked header, and the Dataset of an unusual file"
     try: (h,ts,pixels),ds = _scan(b),None
-    except (_Unusual, struct.error, ValueError): h,ts,pixels,ds = _full(b, 8*max_pixels)
+    except (_Unusual, struct.error, ValueError, RecursionError): h,ts,pixels,ds = _full(b, 8*max_pixels)
     if not ts: ts = _no_syntax(h, pixels, frame, max_pixels)
     if ts not in _SYNTAXES: raise ValueError(f'the transfer syntax {uid.UID(ts).name} is not one of images')
     h,index = _checked(h, ts, pixels, frame, max_pixels)
     opts = dict(rows=h['Rows'], columns=h['Columns'], samples_per_pixel=h['SamplesPerPixel'], photometric_interpretation=h['PhotometricInterpretation'], number_of_frames=h['NumberOfFrames'],
                 pixel_representation=h['PixelRepresentation'], bits_allocated=h['BitsAllocated'], bits_stored=h['BitsStored'], planar_configuration=h['PlanarConfiguration'], pixel_keyword=h.get('pixel_keyword','PixelData'), pixel_vr=h.get('pixel_vr','OW'))
     if ds is not None and 'ExtendedOffsetTable' in ds: opts['extended_offsets'] = (ds.ExtendedOffsetTable, ds.ExtendedOffsetTableLengths)
-    decoder = get_decoder(ts)
-    if decoder.is_native: a = decoder.as_array(pixels, index=index, validate=False, **opts)[0]
+    decoder = get_decoder(ts if ts!=_DEFLATED_FRAMES else uid.ExplicitVRLittleEndian)
+    if ts==_DEFLATED_FRAMES: a = _inflated_frames(decoder, bytes(pixels), index, opts)
+    elif decoder.is_native: a = decoder.as_array(pixels, index=index, validate=False, **opts)[0]
     else: a = _decompressed(decoder, bytes(pixels), index, opts)
     return a,h,ds,index
+
+def _inflated_frames(decoder, pixels, index, opts):
+    "Frames that are deflated each by itself"
+    n,size = opts['number_of_frames'],-(-opts['rows']*opts['columns']*opts['samples_per_pixel']*opts['bits_allocated']//8)
+    def _one(i):
+        b = zlib.decompressobj(-zlib.MAX_WBITS).decompress(get_frame(pixels, i, number_of_frames=n), size+1)
+        if len(b)<size: raise ValueError(f'frame {i} inflates to {len(b):,} bytes, and the header says {size:,}')
+        return decoder.as_array(b[:size], index=0, validate=False, **opts|dict(number_of_frames=1))[0]
+    return np.stack([_one(i) for i in range(n)]) if index is None and n>1 else _one(index or 0)
 
 _other_plugins = """
 import pickle, sys, numpy as np
@@ -304,7 +332,7 @@ def apply_window(
         width,level = width-1,level-0.5
     return np.clip((x-np.float32(level))/np.float32(width)+np.float32(0.5), 0, 1)
 
-# %% ../nbs/05_dicom.ipynb #a27a28c2
+# %% ../nbs/05_dicom.ipynb #724d3417
 def _windows(window):
     "The list of windows, each a name or (width, level); and whether there is one channel only"
     many = isinstance(window, list)
@@ -333,32 +361,53 @@ def _bounds(window, h, x, pad):
     return *map(float, window),'LINEAR'
 
 @lru_cache(maxsize=256)
-def _table(lo, hi, slope, intercept, width, level, function, invert, pad):
-    "Gray level (uint8) of each stored value from `lo` to `hi`"
-    v = np.arange(lo, hi+1)
+def _table(allocated, bits, signed, slope, intercept, width, level, function, invert, pad):
+    "Gray level (uint8) of each pattern of `allocated` bits, of which the lower `bits` count"
+    v = np.arange(2**allocated)&(2**bits-1)
+    if signed: v = (v^2**(bits-1))-2**(bits-1)
     y = apply_window(v*np.float32(slope)+np.float32(intercept), width, level, function)
     res = np.rint((1-y if invert else y)*255).astype(np.uint8)
     if pad: res[(v>=pad[0])&(v<=pad[1])] = 0
     return res
 
-def _fast_window(a, h, window):
-    "uint8 by a table; None where a table does not serve"
-    if a.dtype.itemsize>2 or a.dtype.kind not in 'ui' or (window=='full' or (window=='file' and not _file_window(h))): return None
-    width,level,function = _bounds(window, h, None, None)
-    lo,hi = (0,2**h['BitsStored']-1) if a.dtype.kind=='u' else (-2**(h['BitsStored']-1),2**(h['BitsStored']-1)-1)
-    mn,mx = int(a.min()),int(a.max())
-    if mn<lo or mx>hi: lo,hi = mn,mx
-    pad = h['PixelPaddingValue']
+def _by_table(a, h, window, bits=None):
+    "uint8 (rows, columns) of samples of 8 or 16 bits; None where a table does not serve"
+    if a.dtype.itemsize>2 or a.dtype.kind not in 'ui' or window=='full' or (window=='file' and not _file_window(h)): return
+    n,pad = 8*a.dtype.itemsize,h['PixelPaddingValue']
     if pad is not None: pad = tuple(sorted((pad, ifnone(h['PixelPaddingRangeLimit'], pad))))
-    t = _table(lo, hi, *_rescale(h), width, level, function, h['PhotometricInterpretation']=='MONOCHROME1', pad)
-    if lo==0: return t.take(a)
-    return t.take(a.astype(np.intp)-lo)
+    t = _table(n, bits or n, h['PixelRepresentation']==1, *_rescale(h), *_bounds(window, h, None, None), h['PhotometricInterpretation']=='MONOCHROME1', pad)
+    return t.take(a.view(f'u{n//8}'))
 
-# %% ../nbs/05_dicom.ipynb #9017d89c
-def _windowed(a, h, ds, window, dtype, x=None):
+# %% ../nbs/05_dicom.ipynb #40b2ddbd
+def _fragment(pixels):
+    "The compressed frame of a file that has one, and in one piece (PS3.5 A.4)"
+    n, = struct.unpack_from('<I', pixels, 4)
+    tag,l = struct.unpack_from('<4sI', pixels, 8+n)
+    end = 16+n+l
+    if pixels[:4]!=b'\xfe\xff\x00\xe0' or tag!=b'\xfe\xff\x00\xe0' or pixels[end:end+4]!=b'\xfe\xff\xdd\xe0': raise _Unusual
+    return bytes(pixels[16+n:end])
+
+def _raw(b, max_pixels):
+    "Samples as they are stored (unsigned), header, and the bits that count, of one gray frame; raises what the long way will explain"
+    h,ts,pixels = _scan(b)
+    h,_ = _checked(h, ts, pixels, 0, max_pixels)
+    if not _is_gray(h) or h['SamplesPerPixel']!=1 or h['NumberOfFrames']!=1 or h['BitsAllocated'] not in (8,16): raise _Unusual
+    if ts in uid.UncompressedTransferSyntaxes: a,bits = np.frombuffer(pixels, f'<u{h["BitsAllocated"]//8}', h['Rows']*h['Columns']).reshape(h['Rows'], h['Columns']),None
+    else: a,bits = decode_gray(_fragment(pixels), ts, h['Rows'], h['Columns'], h['BitsAllocated'])
+    return a,h,bits or h['BitsStored']
+
+# %% ../nbs/05_dicom.ipynb #2ce58b02
+def _quick(fn, windows, frame='middle', max_pixels=MAX_PIXELS):
+    "uint8 of each window, or None where the long way has to be gone"
+    if frame not in ('middle',0): return
+    try: a,h,bits = _raw(_bytes(fn), max_pixels); res = [_by_table(a, h, o, bits) for o in windows]
+    except Exception: return # the long way says what is wrong
+    return None if any(o is None for o in res) else res
+
+def _windowed(a, h, ds, window, dtype):
     "One channel: stored values `a` to uint8 or float32 in [0,1]"
     luts = _has_lut(ds, 'ModalityLUTSequence') or (window=='file' and _has_lut(ds, 'VOILUTSequence'))
-    if dtype==np.uint8 and not luts and (res:=_fast_window(a, h, window)) is not None: return res
+    if dtype==np.uint8 and not luts and (res:=_by_table(a, h, window)) is not None: return res
     x,pad = _modality(a, h, ds),_padding(a, h)
     if window=='file' and _has_lut(ds, 'VOILUTSequence'):
         v = apply_modality_lut(a, ds)
@@ -387,6 +436,7 @@ def read_dicom(
     "The picture as it is meant to be seen: rescaled, windowed, padding black, MONOCHROME1 inverted; raises `DicomError`"
     if dtype not in (np.uint8,np.float32): raise ValueError(f'dtype is {dtype}: np.uint8 or np.float32')
     windows,many = _windows(window)
+    if dtype==np.uint8 and (res:=_quick(fn, windows, **kwargs)) is not None: return np.stack(res, -1) if many else res[0]
     def _one(a, h, ds):
         if not _is_gray(h): return _colour(a, h, ds, dtype)
         res = [_windowed(a, h, ds, o, dtype) for o in windows]

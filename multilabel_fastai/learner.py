@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['QuarantineWarning', 'KeepBatchNorm', 'TrainingHistory', 'multilabel_learner', 'plot_history', 'plot_report']
 
-# %% ../nbs/40_learner.ipynb #1743e1d6
+# %% ../nbs/40_learner.ipynb #817f8cfa
 import json, os
 from importlib.metadata import version
 from fastai.vision.all import *
@@ -14,6 +14,7 @@ from .labels import *
 from .splits import *
 from .series import *
 from .images import *
+from .packed import *
 from .data import *
 from .losses import *
 from .metrics import *
@@ -76,7 +77,7 @@ def _write(path, f):
     f(tmp); os.replace(tmp, path)
     return path
 
-# %% ../nbs/40_learner.ipynb #7164b9c7
+# %% ../nbs/40_learner.ipynb #2be694bf
 @delegates(Learner.__init__, but=('dls','model','loss_func','splitter','train_bn'))
 def multilabel_learner(
     dls:DataLoaders, # From `multilabel_dls`, or any whose targets are (C,) floats
@@ -95,7 +96,7 @@ def multilabel_learner(
     "A `Learner` for multi-label pictures; `fine_tune`, `fit_one_cycle`, `lr_find`, `predict`, `show_results` and all the rest work"
     loss = get_loss(loss)
     model,splitter,stats = multilabel_network(arch, get_c(dls), _n_channels(dls), pretrained, weights, seed, **(head or {}))
-    if not dls.after_batch.fs.filter(risinstance(Normalize)): dls = _own_dls(dls, [Normalize.from_stats(*stats, cuda=False)])
+    if not dls.after_batch.fs.filter(risinstance(Normalize)): dls = _own_dls(dls, [NormalizeInPlace.from_stats(*stats, cuda=False)])
     trained = bool(pretrained or weights)
     cbs = L(cbs)+[QuarantineWarning(),TrainingHistory(history)]+([KeepBatchNorm()] if trained and not train_bn else [])
     learn = Learner(dls, model, loss_func=loss, splitter=splitter, metrics=ifnone(metrics, multilabel_metrics()), cbs=cbs, train_bn=train_bn or not trained, **kwargs)
