@@ -88,7 +88,7 @@ def _print_row(history, row):
     if not history.rows: print('  '.join(f'{o:>10}' for o in names), flush=True)
     print('  '.join(f'{o:>10.4f}' if isinstance(o, float) else f'{str(o):>10}' for o in row), flush=True)
 
-# %% ../nbs/65_cli.ipynb #58f26953
+# %% ../nbs/65_cli.ipynb #f4085c06
 def _expanded(labels, expand, slices):
     if expand in (None,''): return labels
     if expand=='slices': return labels.expand_slices(slices)
@@ -119,8 +119,10 @@ def run_training(
     arch,loss,scratch = find_arch(arch),get_loss(loss),scratch or arch=='small_cnn'
     prep = Preprocess(size, color, resize, window, frame, None if expand else slices, bit_depth) # what is misspelt is said before pictures are read
     multilabel_block(labels, augment=augment, preprocess=prep)
+    if pool not in (None,*POOLS): raise ValueError(f'pool is {pool!r}: choose from {list(POOLS)}')
     if not labels.splits: labels = labels.split(valid, test, seed=seed)
     labels = _expanded(labels, expand, slices)
+    if pool and not labels.has_group: raise LabelError('The table has no groups to pool by', fix='--group_col with the column of the study')
     out.mkdir(parents=True, exist_ok=True)
     set_seed(seed)
     if pack: pack = labels.pack(pack, n_workers=workers, preprocess=prep); print(pack)
@@ -154,7 +156,7 @@ def _labels_and_settings(data, labels, form, given, **reader):
         settings['pack'] = folder/f'pack-{prep.fingerprint}'
     return table, data, settings
 
-# %% ../nbs/65_cli.ipynb #f092430c
+# %% ../nbs/65_cli.ipynb #f49cd1e6
 @call_parse
 def mlf_train(
     data:str='spine', # A sample ('spine' or 'digits'), or the folder of the images
@@ -207,8 +209,10 @@ def mlf_train(
     traceback:store_true=False, # Show where an error came from
 ):
     "Train on labelled images, print a table with a row for each class, and keep the run in a folder"
-    given = {k:v for k,v in dict(arch=arch, epochs=epochs, lr=lr, size=size, color=color, augment=augment, scratch=scratch or None, valid=valid, window=window and _window(window), expand=expand, resize=resize,
-        frame=int(frame) if frame and frame.isdigit() else frame, slices=slices, bit_depth=bit_depth, pack=pack, pool=pool, per_group=per_group).items() if v is not None}
+    try: window,frame = window and _window(window),int(frame) if frame and frame.isdigit() else frame
+    except ValueError: print(f'mlf_train: --window {window} is no window: a name such as bone, or width,level such as 1800,400', file=sys.stderr); return 2
+    given = {k:v for k,v in dict(arch=arch, epochs=epochs, lr=lr, size=size, color=color, augment=augment, scratch=scratch or None, valid=valid, window=window, expand=expand, resize=resize,
+        frame=frame, slices=slices, bit_depth=bit_depth, pack=pack, pool=pool, per_group=per_group).items() if v is not None}
     reader = dict(path_col=path_col, label_col=label_col, label_cols=[o.strip() for o in label_cols.split(',')] if label_cols else None, delim=delim, none_label=none_label, empty=empty, uncertain=uncertain,
                   missing=missing, negative=negative, none_as_class=none_as_class or None, targets=targets, class_name=class_name, start=start, path_fmt=path_fmt, group_col=group_col, split_col=split_col, on_missing=on_missing)
     try:
@@ -225,7 +229,7 @@ def mlf_train(
     for split,r in reports.items(): print(f'\n{split}\n{r.round(3).to_string()}')
     print(f'\nEverything is in {folder}')
 
-# %% ../nbs/65_cli.ipynb #e62702de
+# %% ../nbs/65_cli.ipynb #5957a713
 def _is_picture(f):
     try: return f.suffix.lower() in image_extensions or is_dicom(f)
     except OSError: return False
@@ -253,8 +257,9 @@ def mlf_pack(
         if slices: files = sorted({o.parent for o in files})
         if not files: raise PackError(f'There are no pictures in {root}')
         i,_,n = part.partition('/')
+        if not (i.isdigit() and n.isdigit()): raise ValueError(f'--part {part}: i/n, such as 0/3')
         prep = Preprocess(size, color, resize, _window(window), int(frame) if frame.isdigit() else frame, slices, bit_depth)
-        print(f'{len(files):,} images {"×".join(map(str, prep.shape))}, {len(files)*np.prod(prep.shape)/2**20:,.0f} MB; {shutil.disk_usage(root).free/2**20:,.0f} MB are free')
+        print(f'{len(files):,} images {"×".join(map(str, prep.shape))}, {len(files)*np.prod(prep.shape)/2**20:,.0f} MB; {shutil.disk_usage(next(o for o in (Path(out).absolute(), *Path(out).absolute().parents) if o.exists())).free/2**20:,.0f} MB are free')
         pack = pack_images([o.relative_to(root).as_posix() for o in files], out, root, workers, (int(i),int(n)), preprocess=prep)
     except (LabelError, PackError, ImageError, OSError, ValueError) as e:
         if traceback: raise
@@ -264,7 +269,7 @@ def mlf_pack(
     print(pack)
     if len(pack.quarantine): print(pack.quarantine.head(20).to_string(index=False))
 
-# %% ../nbs/65_cli.ipynb #1d30db9b
+# %% ../nbs/65_cli.ipynb #a707b7f3
 @call_parse
 def mlf_sample(
     name:str, # spine or digits
@@ -275,6 +280,7 @@ def mlf_sample(
 ):
     "Write a sample to a folder, in the layout of the data that it stands for"
     try:
+        if n is not None and n<1: raise LabelError(f'--n {n}', fix='a number from 1')
         if name not in _samples: raise LabelError(f'There is no sample {name!r}', fix=f'one of {list(_samples)}')
         print(_samples[name]['make'](path, **({} if n is None else dict(studies=n) if name=='spine' else dict(n=n)), seed=seed))
     except (LabelError, OSError, ValueError) as e:

@@ -14,30 +14,32 @@ from .dicom import *
 from .images import *
 from .packed import *
 
-# %% ../nbs/15_data.ipynb #e7974579
+# %% ../nbs/15_data.ipynb #7635284d
 class OpenImage(Transform):
     "Files as uint8 (channels, height, width) by a `Preprocess`; a file that cannot be read becomes a black picture that is marked as `broken`"
     input_types = (str, Path, bytes, np.ndarray, Tensor, Image.Image)
     def __init__(self, preprocess, quarantine=None, pack=None, root=None):
         super().__init__()
-        self.preprocess,self.quarantine,self.pack,self.root = preprocess,quarantine,pack,str(root or '')
+        self.preprocess,self.quarantine,self.pack,self.root = preprocess,quarantine,pack,Path(os.path.abspath(root)) if root else None
         p = preprocess
         self.cls = TensorChannels if p.slices or p._many else TensorImage if p.channels==3 else TensorGray
 
     def path(self, o):
-        "A file's name in the table"
-        return Path(os.path.relpath(o, self.root) if self.root and str(o).startswith(self.root) else o).as_posix()
+        "A file's name in the table; None where it is not below the root"
+        if self.root is None: return Path(o).as_posix()
+        p = Path(os.path.abspath(o))
+        return p.relative_to(self.root).as_posix() if p.is_relative_to(self.root) else None
 
     def encodes(self, o):
         if isinstance(o, (Tensor,np.ndarray)): o = Image.fromarray(np.asarray(o))
         if isinstance(o, Image.Image): return self._new(self.preprocess.picture(o))
         try:
-            if self.pack is not None and not isinstance(o, bytes) and (p:=self.path(o)) in self.pack: return self._new(self.pack[p])
+            if self.pack is not None and not isinstance(o, bytes) and (p:=self.path(o)) in self.pack and self.pack.folder.exists(): return self._new(self.pack[p])
             return self._new(self.preprocess(o))
         except ImageError as e:
             res = self._new(np.zeros(self.preprocess.shape, np.uint8))
             res.broken = str(e)
-            if self.quarantine is not None: self.quarantine.add(o, str(e).removeprefix(f'{o}: '))
+            if self.quarantine is not None and isinstance(o, (str,Path)): self.quarantine.add(o, str(e).removeprefix(f'{o}: '))
             return res
     def _new(self, a): return self.cls(torch.from_numpy(np.array(a)))
 
@@ -101,11 +103,11 @@ def multilabel_block(
     return DataBlock(blocks=(image, target), get_items=_files, getters=[noop, _Target(labels)], splitter=_Splits(labels),
                      batch_tfms=_aug_list(augment) + ([NormalizeInPlace.from_stats(*stats)] if stats is not None else []))
 
-# %% ../nbs/15_data.ipynb #3973a63d
+# %% ../nbs/15_data.ipynb #ac08e4e6
 def _checked_labels(labels, prep, pack, check, workers):
     "The table without unreadable files, and these"
     if pack is not None:
-        if check: pack.check(labels)
+        if check: pack.check(labels, full=check=='full')
         bad = pack.quarantine[pack.quarantine.path.isin(labels._df.path)].reset_index(drop=True)
     else:
         labels = labels.check_files()
@@ -123,7 +125,7 @@ def _packed_rows(dl, pack, labels, tfm):
 def multilabel_dls(
     labels:LabelTable, # Table with splits
     bs:int=64, # Images in a batch; no more than there are for training
-    check:bool=True, # Read every picture once before training, to find the broken ones? With a pack: compare it with the files
+    check:bool|str=True, # Read every picture once before training, to find the broken ones? With a pack: compare it with the files; 'full' compares all they hold
     seed:int=42, # Order of the training images
     device:str|torch.device=None, # 'cpu', 'cuda', ...; the GPU if there is one when None
     num_workers:int=None, # Processes that read pictures; if None as many as there are processors, less one where these train too; none with a pack
@@ -136,7 +138,9 @@ def multilabel_dls(
     if not labels.splits: raise LabelError('The table is not split', fix='labels.split(valid=0.2)')
     if isinstance(pack, (str,Path)): pack = PackedImages(pack)
     block = {k:kwargs.pop(k) for k in ('augment','stats') if k in kwargs}
-    prep = kwargs.pop('preprocess', None) or Preprocess(**kwargs) if kwargs or pack is None else pack.preprocess
+    prep = kwargs.pop('preprocess', None)
+    if prep is not None and kwargs: raise ValueError(f'preprocess stands in place of {list(kwargs)}: give one or the other')
+    if prep is None: prep = Preprocess(**kwargs) if kwargs or pack is None else pack.preprocess
     if pack is not None and prep!=pack.preprocess: raise PackError(f'The pack holds {pack.preprocess}, and {prep} is asked for: leave its arguments out')
     asked,n_train = labels,len(labels['train'])
     labels,bad = _checked_labels(labels, prep, pack, check, num_workers or None)

@@ -6,13 +6,13 @@
 __all__ = ['MAX_PIXELS', 'WINDOWS', 'ImageError', 'DicomError', 'is_dicom', 'stored_values', 'modality_values', 'apply_window',
            'read_dicom']
 
-# %% ../nbs/05_dicom.ipynb #fac3a633
+# %% ../nbs/05_dicom.ipynb #3639f10f
 import io, logging, pickle, struct, subprocess, sys, threading, zlib
-from copy import copy
 from functools import lru_cache
+from numbers import Integral, Real
 from fastai.vision.all import *
 import pydicom
-from pydicom import dcmread, uid
+from pydicom import Dataset, dcmread, uid
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi, get_decoder
 from .decoders import *
@@ -109,13 +109,20 @@ def _scan(b):
     signed = raw.get(0x0028_0103, b'')[:1]==b'\1'
     return {name:_value(kind, raw.get(tag, b''), signed) for tag,(name,kind) in _ELEMENTS.items()},ts,pixels
 
-# %% ../nbs/05_dicom.ipynb #bb2855c7
+# %% ../nbs/05_dicom.ipynb #f9fb4499
 _floats = ('WindowCenter','WindowWidth','RescaleIntercept','RescaleSlope')
 
 def _plain(v):
     if v is None or v=='': return None
     if isinstance(v, str): return str(v)
     return [float(o) for o in v] if isinstance(v, (list,pydicom.multival.MultiValue)) else v
+
+def _numbers(ds, name):
+    "Values of a decimal string; a window that is no number is no window"
+    try: v = ds.get(name); return None if v in (None,'') else [float(o) for o in L(v)]
+    except (ValueError, TypeError) as e:
+        if name.startswith('Window'): return
+        raise ValueError(f'{name} is not a number: {e}') from e
 
 def _inflated(b, limit):
     "Refuses a deflated data set that grows beyond `limit` bytes"
@@ -130,12 +137,13 @@ def _inflated(b, limit):
 
 def _functional(h, ds, frame):
     "Header and Dataset with what the functional groups say of `frame`"
-    ds = copy(ds)
+    ds,old = Dataset(),ds
+    ds.update({o:old.get_item(o) for o in old.keys()})
     for g in (*(ds.get('SharedFunctionalGroupsSequence') or []), *(ds.get('PerFrameFunctionalGroupsSequence') or [])[frame:frame+1]):
         for seq in ('PixelValueTransformationSequence','FrameVOILUTSequence'):
             for item in (g.get(seq) or [])[:1]:
                 for el in item: ds[el.tag] = el
-    return h | {o:[float(v) for v in L(ds[o].value)] for o in _floats if ds.get(o) not in (None,'')}, ds
+    return h | {o:[float(v) for v in L(ds[o].value)] for o in _floats if ds.get(o) not in (None,'')} | dict(VOILUTFunction=_plain(ds.get('VOILUTFunction'))), ds
 
 def _full(b, limit):
     "Header, transfer syntax, pixel data and Dataset of any file, by pydicom"
@@ -143,13 +151,12 @@ def _full(b, limit):
     ds = dcmread(io.BytesIO(b), force=True)
     ts = str(getattr(ds.file_meta, 'TransferSyntaxUID', '') or '') if hasattr(ds, 'file_meta') else ''
     key = first(['PixelData','FloatPixelData','DoubleFloatPixelData'], lambda o: o in ds)
-    header = {name:_plain(ds.get(name)) for name,_ in _ELEMENTS.values()}
-    for o in _floats: header[o] = None if header[o] is None else [float(v) for v in L(header[o])]
+    header = {name:_plain(ds.get(name)) for name,_ in _ELEMENTS.values() if name not in _floats} | {o:_numbers(ds, o) for o in _floats}
     if header['BitsAllocated']==16: header |= {o:_as_pixel(header[o], header['PixelRepresentation']==1) for o in ('PixelPaddingValue','PixelPaddingRangeLimit')}
     header |= dict(pixel_keyword=key, pixel_vr=ds[key].VR if key else None)
     return header,ts,ds[key].value if key else None,ds
 
-# %% ../nbs/05_dicom.ipynb #f93bd8ca
+# %% ../nbs/05_dicom.ipynb #0673459b
 def _checked(h, ts, pixels, frame, max_pixels):
     "The header with its gaps filled, and the index of the frame; raises `ValueError` with what is wrong with the file"
     if pixels is None: raise ValueError('there are no pixels in it')
@@ -218,6 +225,8 @@ def _decompressed(decoder, pixels, index, opts):
         frame = get_frame(pixels, index, number_of_frames=opts['number_of_frames'], extended_offsets=opts.pop('extended_offsets', None))
         if decoder.UID in uid.JPEG2000TransferSyntaxes: frame = frame[max(0, frame.find(b'\xff\x4f\xff\x51')):]
         pixels,index,opts = encapsulate([frame], has_bot=False),0,opts|dict(number_of_frames=1)
+    elif decoder.UID in uid.JPEG2000TransferSyntaxes:
+        return np.stack([_decompressed(decoder, pixels, i, dict(opts)) for i in range(opts['number_of_frames'])]) if opts['number_of_frames']>1 else _decompressed(decoder, pixels, 0, opts)
     _quiet.on = True
     try: return decoder.as_array(pixels, index=index, validate=False, decoding_plugin=PLUGIN, **opts)[0]
     except RuntimeError as e:
@@ -228,15 +237,15 @@ def _decompressed(decoder, pixels, index, opts):
         return np.load(io.BytesIO(res.stdout))
     finally: _quiet.on = False
 
-# %% ../nbs/05_dicom.ipynb #a4838421
+# %% ../nbs/05_dicom.ipynb #c1b3b041
 def _bytes(fn): return bytes(fn) if isinstance(fn, (bytes,bytearray,memoryview)) else Path(fn).read_bytes()
 def _named(fn): return f'{len(fn):,} bytes' if isinstance(fn, (bytes,bytearray,memoryview)) else str(fn)
 
 def _open(fn, frame, max_pixels):
     "Stored values, header and Dataset; several of them where the frames have headers of their own"
-    if not (frame in ('middle','all') or isinstance(frame, int)): raise ValueError(f"frame is {frame!r}: choose a number from 0, 'middle' or 'all'")
-    b = _bytes(fn)
+    if not (frame in ('middle','all') or isinstance(frame, Integral)): raise ValueError(f"frame is {frame!r}: choose a number from 0, 'middle' or 'all'")
     try:
+        b = _bytes(fn)
         if not _looks_dicom(b[:132]): raise ValueError('it is not a DICOM file')
         a,h,ds,index = _stored(b, frame, max_pixels)
         if ds is None or 'SharedFunctionalGroupsSequence' not in ds: return [(a,h,ds)]
@@ -245,6 +254,7 @@ def _open(fn, frame, max_pixels):
     except Exception as e: raise DicomError(f'{_named(fn)}: {_one_line(e)}') from e # whatever broken bytes make pydicom raise
 
 def _one_line(e):
+    if isinstance(e, StopIteration): return 'it has fewer frames than NumberOfFrames says'
     s = ' '.join(str(e).split()).removeprefix('Unable to decode as exceptions were raised by all available plugins: imagecodecs: ')
     return s if type(e) is ValueError and s else f'{type(e).__name__}: {s}' if type(e) is not RuntimeError else s
 
@@ -264,10 +274,18 @@ def stored_values(
 )->np.ndarray: # (rows, columns[, 3]), with the frames first for 'all'; integers with the sign that the header says
     "Pixels as they are stored, decompressed; YBR colour is RGB, a palette is not applied; raises `DicomError`"
     res = [a for a,_,_ in _open(fn, frame, max_pixels)]
-    return res[0] if len(res)==1 else np.stack(res)
+    res = res[0] if len(res)==1 else np.stack(res)
+    return res.astype(res.dtype.newbyteorder('='), copy=False)
 
-# %% ../nbs/05_dicom.ipynb #cfbc598b
+# %% ../nbs/05_dicom.ipynb #06a1cd81
 def _is_gray(h): return h['SamplesPerPixel']==1 and h['PhotometricInterpretation']!='PALETTE COLOR'
+def _wide(ds, name):
+    "LUT entries that are packed as bytes (PS3.3 C.11.1.1.1) as words, which pydicom expects"
+    for item in ds[name].value:
+        n,data = int(item.LUTDescriptor[0]) or 2**16,item.LUTData
+        if isinstance(data, bytes) and len(data) in (n,n+1): item.LUTData = np.frombuffer(data, np.uint8)[:n].astype('<u2').tobytes()
+    return ds
+
 def _has_lut(ds, name): return ds is not None and bool(ds.get(name))
 
 def _rescale(h):
@@ -278,7 +296,7 @@ def _rescale(h):
     return slope,intercept
 
 def _modality(a, h, ds):
-    if _has_lut(ds, 'ModalityLUTSequence'): return apply_modality_lut(a, ds).astype(np.float32)
+    if _has_lut(ds, 'ModalityLUTSequence'): return apply_modality_lut(a, _wide(ds, 'ModalityLUTSequence')).astype(np.float32)
     slope,intercept = _rescale(h)
     return a*np.float32(slope)+np.float32(intercept)
 
@@ -332,16 +350,16 @@ def apply_window(
         width,level = width-1,level-0.5
     return np.clip((x-np.float32(level))/np.float32(width)+np.float32(0.5), 0, 1)
 
-# %% ../nbs/05_dicom.ipynb #724d3417
+# %% ../nbs/05_dicom.ipynb #aaa2e1de
 def _windows(window):
     "The list of windows, each a name or (width, level); and whether there is one channel only"
     many = isinstance(window, list)
     res = window if many else [window]
     for o in res:
         if isinstance(o, str) and o not in ('file','full') and o not in WINDOWS: raise ValueError(f"there is no window {o!r}: choose 'file', 'full', (width, level), or one of {list(WINDOWS)}")
-        if not isinstance(o, str) and not (isinstance(o, tuple) and len(o)==2 and all(isinstance(v, (int,float)) for v in o)): raise ValueError(f'window is {o!r}: a name, (width, level), or a list of these for several channels')
+        if not isinstance(o, str) and not (isinstance(o, tuple) and len(o)==2 and all(isinstance(v, Real) for v in o)): raise ValueError(f'window is {o!r}: a name, (width, level), or a list of these for several channels')
     if not res: raise ValueError('the list of windows is empty')
-    return res,many
+    return [o if isinstance(o, str) else tuple(map(float, o)) for o in res],many
 
 def _file_window(h):
     "Width, level and function of the first window in the header, or None"
@@ -353,7 +371,7 @@ def _bounds(window, h, x, pad):
     if window=='file' and (res:=_file_window(h)): return res
     if window in ('file','full'):
         v = x if pad is None else x[~pad]
-        lo,hi = (float(v.min()),float(v.max())) if v.size else (0.,1.)
+        lo,hi = (float(np.nanmin(v)),float(np.nanmax(v))) if v.size and not np.isnan(v).all() else (0.,1.)
         return max(hi-lo, 1e-6),(lo+hi)/2,'LINEAR_EXACT'
     if isinstance(window, str):
         if h['Modality'] not in (None,'CT'): raise ValueError(f"the window {window!r} is in Hounsfield units, and this is {h['Modality']}: take 'file', 'full' or (width, level)")
@@ -396,7 +414,7 @@ def _raw(b, max_pixels):
     else: a,bits = decode_gray(_fragment(pixels), ts, h['Rows'], h['Columns'], h['BitsAllocated'])
     return a,h,bits or h['BitsStored']
 
-# %% ../nbs/05_dicom.ipynb #2ce58b02
+# %% ../nbs/05_dicom.ipynb #4ddec67b
 def _quick(fn, windows, frame='middle', max_pixels=MAX_PIXELS):
     "uint8 of each window, or None where the long way has to be gone"
     if frame not in ('middle',0): return
@@ -410,7 +428,8 @@ def _windowed(a, h, ds, window, dtype):
     if dtype==np.uint8 and not luts and (res:=_by_table(a, h, window)) is not None: return res
     x,pad = _modality(a, h, ds),_padding(a, h)
     if window=='file' and _has_lut(ds, 'VOILUTSequence'):
-        v = apply_modality_lut(a, ds)
+        if _has_lut(ds, 'ModalityLUTSequence'): _wide(ds, 'ModalityLUTSequence')
+        v = apply_modality_lut(a, _wide(ds, 'VOILUTSequence'))
         y = apply_voi(np.rint(v).astype(np.int32) if v.dtype.kind=='f' else v, ds).astype(np.float32)/(2**int(ds.VOILUTSequence[0].LUTDescriptor[2])-1)
     else: y = apply_window(x, *_bounds(window, h, x, pad))
     if h['PhotometricInterpretation']=='MONOCHROME1': y = 1-y
@@ -438,6 +457,7 @@ def read_dicom(
     windows,many = _windows(window)
     if dtype==np.uint8 and (res:=_quick(fn, windows, **kwargs)) is not None: return np.stack(res, -1) if many else res[0]
     def _one(a, h, ds):
+        if not _is_gray(h) and many: raise ValueError('it is in colour, which has no windows')
         if not _is_gray(h): return _colour(a, h, ds, dtype)
         res = [_windowed(a, h, ds, o, dtype) for o in windows]
         return np.stack(res, -1) if many else res[0]

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['open_image', 'TensorGray', 'PILGray', 'TensorChannels', 'DicomImage', 'Preprocess', 'Quarantine']
 
-# %% ../nbs/08_images.ipynb #d3def9f9
+# %% ../nbs/08_images.ipynb #3bba3ed3
 import atexit, hashlib, json, os, re, struct, tempfile
+from numbers import Integral
 from fastai.vision.all import *
 from .labels import *
 from .labels import _progress
@@ -87,7 +88,7 @@ class DicomImage(PILBase):
         if a.ndim!=2 and a.shape[2:]!=(3,): raise ValueError(f'a PIL image has one channel or three, and {window} makes {a.shape}: take multilabel_dls')
         return cls(Image.fromarray(a))
 
-# %% ../nbs/08_images.ipynb #5031a11f
+# %% ../nbs/08_images.ipynb #b8bd6b08
 def _resized(im, size, method):
     "PIL picture of `size` (height,width)"
     h,w = size
@@ -115,10 +116,13 @@ class Preprocess:
     ):
         if color not in _modes: raise ValueError(f"color is {color!r}: choose 'rgb' or 'gray'")
         if resize not in ('squish','pad','crop'): raise ValueError(f"resize is {resize!r}: choose 'squish', 'pad' or 'crop'")
-        if frame=='all' or not (frame=='middle' or isinstance(frame, int)): raise ValueError(f"frame is {frame!r}: choose a number from 0, or 'middle'")
+        if frame=='all' or not (frame=='middle' or isinstance(frame, Integral)): raise ValueError(f"frame is {frame!r}: choose a number from 0, or 'middle'")
+        if frame!='middle': frame = int(frame)
+        if bit_depth is not None and not 8<=bit_depth<=16: raise ValueError(f'bit_depth is {bit_depth}: from 8 to 16')
         if slices is not None and slices<1: raise ValueError(f'slices is {slices}: at least 1')
         windows,many = _windows(window)
-        size = (size,size) if isinstance(size, int) else tuple(size)
+        window = windows if many else windows[0]
+        size = (int(size),int(size)) if isinstance(size, Integral) else tuple(map(int, size))
         if not (len(size)==2 and min(size)>0): raise ValueError(f'size is {size}: height and width in pixels')
         store_attr('size,color,resize,window,frame,slices,bit_depth')
         self._windows,self._many = windows,many
@@ -136,10 +140,11 @@ class Preprocess:
         "Hash of all that decides about the pixels"
         return hashlib.blake2b(json.dumps(dict(version=1, **self.config), sort_keys=True).encode(), digest_size=8).hexdigest()
 
-# %% ../nbs/08_images.ipynb #43be287d
+# %% ../nbs/08_images.ipynb #f82fbbb6
 @patch
 def picture(self:Preprocess, im:Image.Image)->np.ndarray:
-    "A PIL picture as uint8 (channels, height, width)"
+    "A PIL picture as uint8 (channels, height, width); raises `ImageError` where windows or slices are wanted"
+    if self._many or self.slices: raise ImageError(f'{self} takes {"a folder of slices" if self.slices else "a DICOM file"}, and not a picture or an array')
     a = np.asarray(_resized(_to_8_bits(im, 'L' if self.channels==1 else 'RGB', self.bit_depth), self.size, self.resize))
     return a[None] if a.ndim==2 else np.ascontiguousarray(a.transpose(2,0,1))
 
@@ -147,7 +152,6 @@ def picture(self:Preprocess, im:Image.Image)->np.ndarray:
 def _channels(self:Preprocess, b, fn):
     "Windows of one DICOM file as (windows, height, width)"
     a = _dicom_picture(b, fn, self._windows, self.frame)
-    if a.shape[2]!=len(self._windows): raise DicomError(f'{_named(fn)}: it is in colour, which has no windows')
     return np.stack([np.asarray(_resized(Image.fromarray(a[...,i]), self.size, self.resize)) for i in range(a.shape[2])])
 
 @patch

@@ -20,18 +20,27 @@ from .losses import *
 from .metrics import *
 from .networks import *
 
-# %% ../nbs/40_learner.ipynb #1df3aad5
-def _own_dls(dls, tfms):
-    "DataLoaders over the same data with `tfms` at the end of the batch; `dls` itself is left as it is"
+# %% ../nbs/40_learner.ipynb #08273c1c
+def _normalized(dls, stats):
+    "DataLoaders that normalise with `stats`: `dls` itself, or a copy where another network's are in it already; the user's own are kept"
+    norm = NormalizeInPlace.from_stats(*stats, cuda=False)
+    if not dls.after_batch.fs.filter(risinstance(Normalize)):
+        dls.add_tfms([norm], 'after_batch')
+        dls._stats = stats
+    elif getattr(dls, '_stats', stats)!=stats: dls = _own_dls(dls, norm)
+    return dls.to(dls.device)
+
+def _own_dls(dls, norm):
+    "DataLoaders over the same data with `norm` in place of another; `dls` itself is left as it is"
     def _new(dl):
         res = dl.new()
-        res.after_batch = Pipeline([*dl.after_batch.fs, *tfms], split_idx=dl.after_batch.split_idx)
+        res.after_batch = Pipeline([*[o for o in dl.after_batch.fs if not isinstance(o, Normalize)], norm], split_idx=dl.after_batch.split_idx)
         res.rng = deepcopy(dl.rng)
         return res
     new = type(dls)(*[_new(dl) for dl in dls.loaders], path=dls.path, device=dls.device)
     for o in ('_quarantine','labels','preprocess'):
         if hasattr(dls, o): setattr(new, o, getattr(dls, o))
-    return new.to(dls.device)
+    return new
 
 def _n_channels(dls):
     x = dls.train_ds[0][0]
@@ -77,7 +86,7 @@ def _write(path, f):
     f(tmp); os.replace(tmp, path)
     return path
 
-# %% ../nbs/40_learner.ipynb #2be694bf
+# %% ../nbs/40_learner.ipynb #b44ee5f8
 @delegates(Learner.__init__, but=('dls','model','loss_func','splitter','train_bn'))
 def multilabel_learner(
     dls:DataLoaders, # From `multilabel_dls`, or any whose targets are (C,) floats
@@ -96,7 +105,7 @@ def multilabel_learner(
     "A `Learner` for multi-label pictures; `fine_tune`, `fit_one_cycle`, `lr_find`, `predict`, `show_results` and all the rest work"
     loss = get_loss(loss)
     model,splitter,stats = multilabel_network(arch, get_c(dls), _n_channels(dls), pretrained, weights, seed, **(head or {}))
-    if not dls.after_batch.fs.filter(risinstance(Normalize)): dls = _own_dls(dls, [NormalizeInPlace.from_stats(*stats, cuda=False)])
+    dls = _normalized(dls, stats)
     trained = bool(pretrained or weights)
     cbs = L(cbs)+[QuarantineWarning(),TrainingHistory(history)]+([KeepBatchNorm()] if trained and not train_bn else [])
     learn = Learner(dls, model, loss_func=loss, splitter=splitter, metrics=ifnone(metrics, multilabel_metrics()), cbs=cbs, train_bn=train_bn or not trained, **kwargs)

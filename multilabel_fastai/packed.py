@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PackError', 'PackedImages', 'pack_images', 'ToFloat', 'NormalizeInPlace', 'SampledDL', 'PackedDL']
 
-# %% ../nbs/10_packed.ipynb #7c1bf90d
-import hashlib, json, os, shutil
+# %% ../nbs/10_packed.ipynb #b98a0d41
+import hashlib, json, os, platform, shutil, threading, time, weakref
 from concurrent.futures import ProcessPoolExecutor, FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
@@ -18,40 +18,53 @@ from .dicom import *
 from .images import *
 from .images import _unreadable
 
-# %% ../nbs/10_packed.ipynb #6a8ca7e3
+# %% ../nbs/10_packed.ipynb #41fdc288
 class PackError(ValueError):
     "A pack that cannot be made, opened or used; the message says what would work"
 
+def _tmp_name(stem): return f'.{stem}.{platform.node().replace(".", "-")}.{os.getpid()}'
+
+def _remove_dead(folder):
+    "Remove what a killed process of this machine left behind"
+    for o in folder.glob('.*.*.*.*'):
+        _,_,host,pid,_ = (o.name.split('.')+['']*5)[:5]
+        if host!=platform.node().replace('.', '-') or not pid.isdigit() or int(pid)==os.getpid() or os.name!='posix': continue
+        try: os.kill(int(pid), 0)
+        except ProcessLookupError: o.unlink(missing_ok=True)
+        except PermissionError: pass # somebody else's, and alive
+
 def _whole(path, write):
     "Let `write(tmp)` make a file beside `path`, and move it there"
-    tmp = path.with_name(f'.{path.stem}.{os.getpid()}{path.suffix}')
+    tmp = path.with_name(_tmp_name(path.stem)+path.suffix)
     write(tmp); os.replace(tmp, path)
 
 def _content(fn):
-    "Size in bytes and hash of a file, or of all files below a folder"
+    "Size in bytes, time and hash of a file, or of all files below a folder"
     files = sorted(o for o in fn.rglob('*') if o.is_file()) if fn.is_dir() else [fn]
     h,n = hashlib.blake2b(digest_size=16),0
     for o in files:
         b = o.read_bytes()
         if fn.is_dir(): h.update(o.relative_to(fn).as_posix().encode())
         h.update(b); n += len(b)
-    return n,h.hexdigest()
+    return n,max((o.stat().st_mtime_ns for o in files), default=0),h.hexdigest()
 
 def _fill(shard, first_row, files, preprocess):
-    "Rows from `first_row` of the array file `shard`; returns (size, hash, reason) of each"
+    "Rows from `first_row` of the array file `shard`; returns (size, time, hash, reason) of each"
     out,res = np.load(shard, mmap_mode='r+'),[]
     for i,f in enumerate(files, first_row):
-        why,size,sha = '',0,''
-        try: size,sha = _content(f); out[i] = preprocess(f)
+        why,size,mtime,sha = '',0,0,''
+        try: size,mtime,sha = _content(f); out[i] = preprocess(f)
         except ImageError as e: why = str(e).removeprefix(f'{f}: ')
         except _unreadable as e: why = f'{type(e).__name__}: {e}'
-        res.append((size, sha, why))
+        res.append((size, mtime, sha, why))
     return res
 
-# %% ../nbs/10_packed.ipynb #920e9391
+# %% ../nbs/10_packed.ipynb #fb17c1de
 _format = 1 # of the folder
 
-def _read_plan(folder): return pd.read_csv(folder/'files.csv', dtype=dict(path=str, shard=int), keep_default_na=False)
+_csv,_from_csv = dict(index=False, errors='surrogateescape'),dict(keep_default_na=False, encoding_errors='surrogateescape')
+
+def _read_plan(folder): return pd.read_csv(folder/'files.csv', dtype=dict(path=str, shard=int), **_from_csv)
 def _missing(folder, plan): return [o for o in plan.shard.unique() if not (folder/f'{o:05}.csv').exists()]
 
 class PackedImages:
@@ -59,19 +72,27 @@ class PackedImages:
     def __init__(self, folder:str|Path):
         self.folder = Path(folder)
         if not (self.folder/'pack.json').exists(): raise PackError(f'There is no pack in {self.folder}: labels.pack or pack_images makes one')
-        self.about = json.loads((self.folder/'pack.json').read_text())
+        try: self.about = json.loads((self.folder/'pack.json').read_text())
+        except ValueError as e: raise PackError(f'{self.folder}/pack.json is damaged: make the pack again in another folder') from e
         if self.about['format']!=_format: raise PackError(f"The pack in {self.folder} has the format {self.about['format']}, and this library reads {_format}: make it again in another folder")
         c = self.about['preprocess']
         tup = lambda w: tuple(w) if isinstance(w, list) else w
         self.preprocess = Preprocess(**c | dict(size=tuple(c['size']), window=[tup(o) for o in c['window']] if self.about['windows'] else tup(c['window'])))
         plan = _read_plan(self.folder)
         if lost:=_missing(self.folder, plan): raise PackError(f'{len(lost)} of the {plan.shard.nunique()} shards of {self.folder} are not there yet: the call that made the pack goes on where it stopped')
-        rows = pd.concat([pd.read_csv(self.folder/f'{o:05}.csv', keep_default_na=False, dtype=dict(hash=str, reason=str)) for o in plan.shard.unique()], ignore_index=True)
+        rows = pd.concat([self._shard(o, n) for o,n in plan.groupby('shard', sort=False).size().items()], ignore_index=True)
         self.table = pd.concat([plan, rows], axis=1)
         self.row = dict(zip(plan.path, range(len(plan))))
         self._start = np.r_[0, np.cumsum(plan.groupby('shard', sort=False).size())]
         self._maps = None
         self.broken = {p:r for p,r in zip(plan.path, rows.reason) if r}
+
+    def _shard(self, shard, n):
+        "What is known of the `n` files of a shard"
+        npy = self.folder/f'{shard:05}.npy'
+        rows = pd.read_csv(npy.with_suffix('.csv'), dtype=dict(hash=str, reason=str), **_from_csv)
+        if len(rows)!=n or not npy.exists() or npy.stat().st_size<n*np.prod(self.preprocess.shape): raise PackError(f'The shard {npy} is damaged or was copied in part: remove {npy.stem}.csv and pack again')
+        return rows
 
     def __len__(self): return len(self.table)
     def __contains__(self, path): return path in self.row
@@ -111,7 +132,7 @@ def __getitem__(self:PackedImages, path:str)->np.ndarray:
     if path not in self.row: raise PackError(f'{path} is not in the pack {self.folder}: labels.pack adds files')
     return self.gather([self.row[path]])[0]
 
-# %% ../nbs/10_packed.ipynb #bde57a62
+# %% ../nbs/10_packed.ipynb #44feeb85
 def _make_plan(paths, folder, about, shard_mb):
     "Write or extend `pack.json` and `files.csv`; returns the plan"
     done = folder/'pack.json'
@@ -128,7 +149,7 @@ def _make_plan(paths, folder, about, shard_mb):
     start = 0 if not len(plan) else plan.shard.max()+1
     if new:
         plan = pd.concat([plan, pd.DataFrame(dict(path=new, shard=start+np.arange(len(new))//size))], ignore_index=True)
-        _whole(folder/'files.csv', lambda o: plan.to_csv(o, index=False))
+        _whole(folder/'files.csv', lambda o: plan.to_csv(o, **_csv))
     if not done.exists(): _whole(done, lambda o: o.write_text(json.dumps(about, indent=1)))
     return plan
 
@@ -138,19 +159,29 @@ def _check_space(folder, plan, shape):
     if need>free: raise PackError(f'{n:,} images need {need/2**20:,.0f} MB on the disk of {folder}, and {free/2**20:,.0f} MB are free: choose a smaller size, or another disk')
     return n,f'{need/2**20:,.0f} of {free/2**20:,.0f} MB free'
 
-# %% ../nbs/10_packed.ipynb #65d8af80
+# %% ../nbs/10_packed.ipynb #74186da7
+def _end_with_parent():
+    "A worker process ends when the one that started it has been killed, which `ProcessPoolExecutor` does not see to"
+    parent = os.getppid()
+    def _watch():
+        while os.getppid()==parent: time.sleep(0.5)
+        os._exit(1)
+    threading.Thread(target=_watch, daemon=True).start()
+
+_died = 'the process that read it died'
+
 class _Chunks:
     "Chunks of rows done by worker processes; a chunk whose process dies is done again file by file"
     def __init__(self, n_workers): self.n,self.pool = n_workers,None
     def submit(self, *args):
-        if self.pool is None: self.pool = ProcessPoolExecutor(self.n)
+        if self.pool is None: self.pool = ProcessPoolExecutor(self.n, initializer=_end_with_parent)
         return self.pool.submit(_fill, *args)
     def again(self, shard, row, files, preprocess):
         res = []
         for i,f in enumerate(files):
-            with ProcessPoolExecutor(1) as pool:
+            with ProcessPoolExecutor(1, initializer=_end_with_parent) as pool:
                 try: res += pool.submit(_fill, shard, row+i, [f], preprocess).result()
-                except BrokenProcessPool: res.append((0, '', 'the process that read it died'))
+                except BrokenProcessPool: res.append((0, 0, '', _died))
         return res
     def run(self, jobs, size=32):
         "Yield (job, results) for each of `jobs`, arguments of `_fill`"
@@ -175,11 +206,13 @@ def _jobs(folder, plan, shards, files, preprocess, size=32):
     "Arguments of `_fill` for the rows of each shard, whose array file is made first"
     for s in shards:
         rows = np.flatnonzero(plan.shard==s)
-        tmp = folder/f'.{s:05}.{os.getpid()}.npy'
+        tmp = folder/(_tmp_name(f'{s:05}')+'.npy')
         np.lib.format.open_memmap(tmp, 'w+', np.uint8, (len(rows),*preprocess.shape)).flush()
+        if hasattr(os, 'posix_fallocate'): # a full disk is an error here, and the end of the process when a page is written
+            with open(tmp, 'r+b') as f: os.posix_fallocate(f.fileno(), 0, tmp.stat().st_size)
         for i in range(0, len(rows), size): yield tmp, i, [files[r] for r in rows[i:i+size]], preprocess
 
-# %% ../nbs/10_packed.ipynb #5cd0361c
+# %% ../nbs/10_packed.ipynb #7a916e3a
 @delegates(Preprocess)
 def pack_images(
     paths:list, # Files, or with `slices` folders, as the pack is to know them
@@ -198,24 +231,26 @@ def pack_images(
     folder.mkdir(parents=True, exist_ok=True)
     about = dict(format=_format, fingerprint=prep.fingerprint, preprocess=prep.config, windows=prep._many, shape=list(prep.shape), versions={o:version(o) for o in ('pillow','pydicom','imagecodecs')})
     plan = _make_plan(paths, folder, about, shard_mb)
+    _remove_dead(folder)
     n,space = _check_space(folder, plan, prep.shape)
     mine = [o for o in _missing(folder, plan) if o%part[1]==part[0]]
     total,bar,done = int(plan.shard.isin(mine).sum()),None,{}
+    lost = [o for o in plan.path[plan.shard.isin(mine)] if not (root/o).exists()]
+    if lost: raise PackError(f'{len(lost):,} files are not there, such as {root/lost[0]}: give the root that the paths are below')
     if _progress(total, 200): bar = progress_bar(range(total), comment=space); bar.update(0)
     for (tmp,i,fs,_),res in _Chunks(ifnone(n_workers, defaults.cpus)).run(_jobs(folder, plan, mine, [root/o for o in plan.path], prep)):
         done.setdefault(tmp, {})[i] = res
         if bar: bar.update(min(total, bar.last_v+len(fs)))
         if sum(map(len, done[tmp].values()))==len(np.load(tmp, mmap_mode='r')): _finish(folder, tmp, done.pop(tmp))
     if _missing(folder, plan): return None
-    for o in folder.glob('.[0-9]*'): o.unlink(missing_ok=True) # what a killed call left behind
     return PackedImages(folder)
 
 def _finish(folder, tmp, res):
     "Move a full array to its place, and write what is known of its files"
     s = tmp.name.split('.')[1]
     os.replace(tmp, folder/f'{s}.npy')
-    rows = pd.DataFrame([o for i in sorted(res) for o in res[i]], columns=['bytes','hash','reason'])
-    _whole(folder/f'{s}.csv', lambda o: rows.to_csv(o, index=False))
+    rows = pd.DataFrame([o for i in sorted(res) for o in res[i]], columns=['bytes','mtime_ns','hash','reason'])
+    _whole(folder/f'{s}.csv', lambda o: rows.to_csv(o, **_csv))
 
 @patch
 @delegates(pack_images, but=('root',))
@@ -227,12 +262,12 @@ def pack(self:LabelTable,
     self.check_files()
     return pack_images(self._df.path, folder, self.root, **kwargs)
 
-# %% ../nbs/10_packed.ipynb #3baafe34
+# %% ../nbs/10_packed.ipynb #78cbde72
 def _stat(fn):
     "Size and time of a file, or of all below a folder; None where it is not there"
     if not fn.exists(): return None
     s = [o.stat() for o in (fn.rglob('*') if fn.is_dir() else [fn]) if o.is_file()]
-    return sum(o.st_size for o in s),max((o.st_mtime for o in s), default=0)
+    return sum(o.st_size for o in s),max((o.st_mtime_ns for o in s), default=0)
 
 @patch
 def check(self:PackedImages,
@@ -243,26 +278,44 @@ def check(self:PackedImages,
     foreign = labels._df.path[~labels._df.path.isin(self.row)]
     if len(foreign): raise PackError(f'{len(foreign):,} of {len(labels):,} files are not in the pack {self.folder}, such as {foreign.iloc[0]}: labels.pack with the same arguments adds them')
     t,root = self.table,labels.root or Path()
-    made = {o:(self.folder/f'{o:05}.npy').stat().st_mtime for o in t.shard.unique()}
+    was = dict(zip(t.path, zip(t.bytes, t.mtime_ns, t.hash, t.reason)))
     for o in labels._df.path:
-        r = self.row[o]
-        if (s:=_stat(root/o)) is None or not t.bytes.iat[r]: continue
-        if s[0]!=t.bytes.iat[r] or ((full or s[1]>made[t.shard.iat[r]]) and _content(root/o)[1]!=t.hash.iat[r]):
+        size,mtime,sha,why = was[o]
+        if (s:=_stat(root/o)) is None or why==_died: continue
+        if not sha: raise PackError(f'{root/o} could not be read when the pack {self.folder} was made ({why}), and is there now: make the pack again in another folder')
+        if s[0]!=size or ((full or s[1]!=mtime) and _content(root/o)[2]!=sha):
             raise PackError(f'{root/o} has changed since the pack {self.folder} was made: make the pack again in another folder')
 
-# %% ../nbs/10_packed.ipynb #9cf6113f
+# %% ../nbs/10_packed.ipynb #e040af65
+class _Buffers:
+    "Memory for batches; a tensor keeps its array alive, and the array's end gives the memory back"
+    def __init__(self, most=3): self.free,self.most = [],most
+    def __reduce__(self): return (_Buffers, (self.most,))
+    def _back(self, buf):
+        if len(self.free)<self.most: self.free.append(buf)
+    def empty(self, shape):
+        n = int(np.prod(shape))
+        i = first(range(len(self.free)), lambda i: n<=self.free[i].size<=2*n)
+        buf = self.free.pop(i) if i is not None else np.empty(n, np.float32)
+        if i is None and len(self.free)==self.most: self.free.clear() # batches have another size now
+        res = buf[:n].reshape(shape)
+        weakref.finalize(res, self._back, buf).atexit = False
+        return torch.from_numpy(res)
+
+_buffers = _Buffers()
+
 class ToFloat(IntToFloatTensor):
     "`IntToFloatTensor` that asks for less memory on a CPU"
     def encodes(self, o:TensorImage):
         if o.device.type!='cpu' or o.dtype!=torch.uint8: return o.float().div_(self.div)
-        res = torch.from_numpy(np.empty(o.shape, np.float32))
+        res = _buffers.empty(o.shape)
         return res.copy_(o.as_subclass(Tensor)).div_(self.div).as_subclass(type(o))
 
 class NormalizeInPlace(Normalize):
     "`Normalize` that overwrites the batch; for a batch that nobody else holds"
     def encodes(self, x:TensorImage): return x.sub_(self.mean).div_(self.std)
 
-# %% ../nbs/10_packed.ipynb #237fce1f
+# %% ../nbs/10_packed.ipynb #c000002d
 class SampledDL(TfmdDL):
     "fastai's loader that can draw training images by weight, or `per_group` of each group in an epoch"
     weights,groups,per_group = None,None,None
@@ -278,7 +331,8 @@ class SampledDL(TfmdDL):
             self.weights = w
         if per_group is not None:
             if per_group<1: raise ValueError(f'per_group is {per_group}: at least 1')
-            self.groups,self.per_group = pd.Series(range(len(self.dataset))).groupby(np.asarray(groups), sort=False).indices,per_group
+            groups = pd.Series(range(len(self.dataset))).groupby(np.asarray(groups), sort=False).indices
+            self.groups,self.per_group = {k:o[self.weights[o]>0] if self.weights is not None else o for k,o in groups.items()},per_group
             self.n = sum(min(per_group, len(o)) for o in self.groups.values())
         return self
 
@@ -286,8 +340,9 @@ class SampledDL(TfmdDL):
         if not self.shuffle or (self.weights is None and self.groups is None): return super().get_idxs()
         rng = np.random.default_rng(self.rng.getrandbits(64))
         if self.groups is None: return rng.choice(len(self.dataset), self.n, p=self.weights/self.weights.sum()).tolist()
-        p = [None if self.weights is None or not self.weights[o].sum() else self.weights[o]/self.weights[o].sum() for o in self.groups.values()]
-        idx = [rng.choice(o, min(self.per_group, len(o) if w is None else int((w>0).sum())), replace=False, p=w) for o,w in zip(self.groups.values(), p)]
+        groups = [o for o in self.groups.values() if len(o)]
+        p = [None if self.weights is None else self.weights[o]/self.weights[o].sum() for o in groups]
+        idx = [rng.choice(o, min(self.per_group, len(o)), replace=False, p=w) for o,w in zip(groups, p)]
         return rng.permutation(np.concatenate(idx)).tolist()
 
     def new(self, dataset=None, cls=None, **kwargs):

@@ -5,16 +5,16 @@
 # %% auto #0
 __all__ = ['TAGS', 'POOLS', 'dicom_table', 'series_files', 'pool_slices']
 
-# %% ../nbs/06_series.ipynb #563f75b2
+# %% ../nbs/06_series.ipynb #ce6159fc
 from fastai.vision.all import *
 from pydicom import dcmread
 from pydicom.datadict import tag_for_keyword
 from .labels import *
 from .labels import _progress
 from .dicom import *
-from .dicom import _one_line
+from .dicom import _inflated, _one_line
 
-# %% ../nbs/06_series.ipynb #b99e74dd
+# %% ../nbs/06_series.ipynb #35f7cf25
 TAGS = ['StudyInstanceUID','SeriesInstanceUID','InstanceNumber','Modality','Rows','Columns','NumberOfFrames','PixelSpacing','SliceThickness','ImagePositionPatient','ImageOrientationPatient']
 _order = ['StudyInstanceUID','SeriesInstanceUID','InstanceNumber','ImagePositionPatient','ImageOrientationPatient'] # what sorting needs
 
@@ -29,10 +29,14 @@ def _slice_position(ipp, iop):
     if not ipp or not iop or len(ipp)!=3 or len(iop)!=6 or None in (*ipp,*iop): return np.nan
     return float(np.cross(iop[:3], iop[3:])@np.array(ipp, dtype=float))
 
+_no_dicom = 'it is not a DICOM file'
+
 def _header(f, tags):
     try:
         with open(f, 'rb') as o:
-            if not is_dicom(o.read(132)): raise DicomError('it is not a DICOM file')
+            if not is_dicom(o.read(132)): return dict(reason=_no_dicom)
+            o.seek(0)
+            if b'1.2.840.10008.1.2.1.99' in o.read(1024): o.seek(0); _inflated(o.read(), 2**28)
             o.seek(0)
             ds = dcmread(o, stop_before_pixels=True, specific_tags=[*tags, *_order], force=True)
         res = {k:_cell(ds.get(k)) for k in dict.fromkeys([*tags, *_order])}
@@ -46,7 +50,7 @@ def dicom_table(
     n_workers:int=None, # Processes; as many as there are processors if None, 0 for none
 )->pd.DataFrame: # path, the tags, TransferSyntaxUID, position in mm along the slice normal, and reason where a file cannot be read
     "Headers of DICOM files, sorted by study, series and position of the slice, broken files last; raises `ValueError` for a tag that is not in the DICOM dictionary"
-    tags = list(TAGS if tags is None else tags)
+    tags = list(TAGS if tags is None else listify(tags))
     unknown = [o for o in tags if tag_for_keyword(o) is None]
     if unknown: raise ValueError(f'{unknown} are not DICOM keywords: write them as in PS3.6, such as PatientAge')
     if isinstance(paths, (str,Path)):
@@ -59,24 +63,31 @@ def dicom_table(
     df = df.assign(bad=df.reason.notna(), number=pd.to_numeric(df.InstanceNumber, errors='coerce')).sort_values(by, ignore_index=True)
     return df[list(dict.fromkeys(['path',*tags,'TransferSyntaxUID','position','reason']))]
 
-# %% ../nbs/06_series.ipynb #d811b231
+# %% ../nbs/06_series.ipynb #f334110d
 def _evenly(n, k):
     "Indices of the middles of `k` equal parts of `n` things; some come twice where there are fewer than `k`"
     return np.floor((np.arange(k)+0.5)*n/k).astype(int)
+
+def _in_order(df, where):
+    "Paths of the slices of one folder's headers, head to feet; of the largest series, because a localizer lies across the others"
+    bad = df[df.reason.notna()&(df.reason.ne(_no_dicom)|df.path.str.lower().str.endswith('.dcm'))]
+    if len(bad): raise DicomError(f'{where}: {len(bad)} of its {len(df)} files cannot be read, such as {Path(bad.path.iloc[0]).name} ({bad.reason.iloc[0]})')
+    df = df[df.reason.isna()]
+    if not len(df): raise DicomError(f'{where}: there is no DICOM file in it')
+    df = df[df.SeriesInstanceUID.fillna('')==df.SeriesInstanceUID.fillna('').value_counts().index[0]]
+    if df.position.isna().any(): return df.assign(n=pd.to_numeric(df.InstanceNumber, errors='coerce')).sort_values(['n','path']).path.tolist() # as they were scanned
+    return df.path.tolist()[::-1]
 
 def series_files(
     folder:str|Path, # Folder with the slices of one study
     k:int=None, # Slices to take; all if None
 )->list: # Paths
-    "DICOM files of a folder in falling order of their position: head to feet for axial slices; raises `DicomError` that names the folder"
+    "DICOM files of the largest series in a folder in falling order of their position, head to feet for axial slices; without positions by InstanceNumber; raises `DicomError` that names the folder"
     if not Path(folder).is_dir(): raise DicomError(f'{folder}: it is not a folder of slices')
-    df = dicom_table(folder, [], n_workers=0)
-    df = df[df.reason.isna()]
-    if not len(df): raise DicomError(f'{folder}: there is no DICOM file in it')
-    files = [Path(o) for o in df.path[::-1]]
+    files = [Path(o) for o in _in_order(dicom_table(folder, ['SeriesInstanceUID','InstanceNumber'], n_workers=0), folder)]
     return files if k is None else [files[i] for i in _evenly(len(files), k)]
 
-# %% ../nbs/06_series.ipynb #a40d53e3
+# %% ../nbs/06_series.ipynb #786ae022
 @patch
 def expand_slices(self:LabelTable,
     k:int=None, # Slices of each study, evenly along its axis; all if None
@@ -86,12 +97,12 @@ def expand_slices(self:LabelTable,
     root = self.root or Path()
     folders = [root/o for o in self._df.path]
     files = [[str(f) for f in o.rglob('*') if f.is_file()] for o in folders]
-    df = dicom_table([f for o in files for f in o], [], n_workers)
-    rank = {o:i for i,o in enumerate(df.path[df.reason.isna()])}
-    rows = []
-    for i,(o,fs) in enumerate(zip(folders, files)):
-        fs = sorted((f for f in fs if f in rank), key=rank.get, reverse=True)
-        if not fs: raise LabelError(f'There is no DICOM file in {o}', fix="on_missing='drop' when reading, or labels.expand_folders() for other pictures")
+    df = dicom_table([f for o in files for f in o], ['SeriesInstanceUID','InstanceNumber'], n_workers)
+    of = {f:i for i,fs in enumerate(files) for f in fs}
+    parts,rows = dict(list(df.groupby(df.path.map(of)))),[]
+    for i,o in enumerate(folders):
+        try: fs = _in_order(parts.get(i, df[:0]), o)
+        except DicomError as e: raise LabelError(str(e), fix='labels.drop, or the file mended or removed; labels.expand_folders() for other pictures') from e
         rows += [(i, Path(f).relative_to(root).as_posix() if self.root else f) for f in (fs if k is None else [fs[j] for j in dict.fromkeys(_evenly(len(fs), k))])]
     i = [o for o,_ in rows]
     res = self._df.iloc[i].reset_index(drop=True).assign(path=pd.Series([f for _,f in rows], dtype=object))
