@@ -88,6 +88,9 @@ def _print_row(history, row):
     if not history.rows: print('  '.join(f'{o:>10}' for o in names), flush=True)
     print('  '.join(f'{o:>10.4f}' if isinstance(o, float) else f'{str(o):>10}' for o in row), flush=True)
 
+# %% ../nbs/65_cli.ipynb #f020b167
+#| export
+
 # %% ../nbs/65_cli.ipynb #f4085c06
 def _expanded(labels, expand, slices):
     if expand in (None,''): return labels

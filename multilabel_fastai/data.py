@@ -14,7 +14,7 @@ from .dicom import *
 from .images import *
 from .packed import *
 
-# %% ../nbs/15_data.ipynb #7635284d
+# %% ../nbs/15_data.ipynb #466e178f
 class OpenImage(Transform):
     "Files as uint8 (channels, height, width) by a `Preprocess`; a file that cannot be read becomes a black picture that is marked as `broken`"
     input_types = (str, Path, bytes, np.ndarray, Tensor, Image.Image)
@@ -43,6 +43,7 @@ class OpenImage(Transform):
             return res
     def _new(self, a): return self.cls(torch.from_numpy(np.array(a)))
 
+# %% ../nbs/15_data.ipynb #cfccb6ad
 class MaskBroken(ItemTransform):
     "Labels of a broken picture become NaN; without labels there is nothing to mask and the error is raised"
     order = -100
@@ -103,7 +104,7 @@ def multilabel_block(
     return DataBlock(blocks=(image, target), get_items=_files, getters=[noop, _Target(labels)], splitter=_Splits(labels),
                      batch_tfms=_aug_list(augment) + ([NormalizeInPlace.from_stats(*stats)] if stats is not None else []))
 
-# %% ../nbs/15_data.ipynb #ac08e4e6
+# %% ../nbs/15_data.ipynb #9d7a06fe
 def _checked_labels(labels, prep, pack, check, workers):
     "The table without unreadable files, and these"
     if pack is not None:
@@ -121,6 +122,7 @@ def _packed_rows(dl, pack, labels, tfm):
     at = np.array([row[str(o)] for o in dl.dataset.items])
     dl.packed = (pack, np.array([pack.row[o] for o in labels._df.path])[at], torch.from_numpy(labels.targets)[at], tfm.cls, TensorMultiCategory)
 
+# %% ../nbs/15_data.ipynb #f4937a38
 @delegates(multilabel_block, but=('quarantine',))
 def multilabel_dls(
     labels:LabelTable, # Table with splits

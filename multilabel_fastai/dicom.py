@@ -31,7 +31,7 @@ _decoder_log = logging.getLogger('pydicom.pixels.decoders.base')
 _quiet = threading.local()
 _decoder_log.addFilter(lambda record: not getattr(_quiet, 'on', False)) # what a plug-in says goes into the DicomError
 
-# %% ../nbs/05_dicom.ipynb #7556df7e
+# %% ../nbs/05_dicom.ipynb #39646fe9
 _ELEMENTS = {0x0008_0060:('Modality','CS'), 0x0028_0002:('SamplesPerPixel','US'), 0x0028_0004:('PhotometricInterpretation','CS'),
     0x0028_0006:('PlanarConfiguration','US'), 0x0028_0008:('NumberOfFrames','IS'), 0x0028_0010:('Rows','US'), 0x0028_0011:('Columns','US'),
     0x0028_0100:('BitsAllocated','US'), 0x0028_0101:('BitsStored','US'), 0x0028_0103:('PixelRepresentation','US'),
@@ -43,6 +43,7 @@ _DEFLATED_FRAMES = '1.2.840.10008.1.2.8.1' # PS3.5 A.4.13, which pydicom does no
 _SYNTAXES = {*uid.UncompressedTransferSyntaxes, *DECODER_DEPENDENCIES, _DEFLATED_FRAMES}
 _vr_tag,_tag_len = struct.Struct('<HH2sH').unpack_from,struct.Struct('<HHI').unpack_from
 
+# %% ../nbs/05_dicom.ipynb #77303856
 class _Unusual(Exception): "A header that pydicom has to read"
 
 def _element(b, i, explicit):
@@ -77,6 +78,7 @@ def _elements(b, i, explicit, meta=False):
         if l==0xffff_ffff and vr not in (b'SQ',None): raise _Unusual
         i = i+l if l!=0xffff_ffff else _after(b, i, explicit)
 
+# %% ../nbs/05_dicom.ipynb #aab4d849
 def _as_pixel(v, signed): return v if v is None else (v+0x8000)%0x1_0000-0x8000 if signed else v%0x1_0000 # some writers get the sign of padding wrong
 
 def _value(kind, v, signed):
@@ -109,7 +111,7 @@ def _scan(b):
     signed = raw.get(0x0028_0103, b'')[:1]==b'\1'
     return {name:_value(kind, raw.get(tag, b''), signed) for tag,(name,kind) in _ELEMENTS.items()},ts,pixels
 
-# %% ../nbs/05_dicom.ipynb #f9fb4499
+# %% ../nbs/05_dicom.ipynb #c8572bd8
 _floats = ('WindowCenter','WindowWidth','RescaleIntercept','RescaleSlope')
 
 def _plain(v):
@@ -135,6 +137,7 @@ def _inflated(b, limit):
         n += len(o.decompress(rest, 2**20)); rest = o.unconsumed_tail
         if n>limit: raise ValueError(f'the data set inflates to more than {limit:,} bytes')
 
+# %% ../nbs/05_dicom.ipynb #365fafbb
 def _functional(h, ds, frame):
     "Header and Dataset with what the functional groups say of `frame`"
     ds,old = Dataset(),ds
@@ -156,7 +159,7 @@ def _full(b, limit):
     header |= dict(pixel_keyword=key, pixel_vr=ds[key].VR if key else None)
     return header,ts,ds[key].value if key else None,ds
 
-# %% ../nbs/05_dicom.ipynb #0673459b
+# %% ../nbs/05_dicom.ipynb #d10b8bb0
 def _checked(h, ts, pixels, frame, max_pixels):
     "The header with its gaps filled, and the index of the frame; raises `ValueError` with what is wrong with the file"
     if pixels is None: raise ValueError('there are no pixels in it')
@@ -180,6 +183,7 @@ def _checked(h, ts, pixels, frame, max_pixels):
         if len(pixels)<need: raise ValueError(f'it is cut off: {len(pixels):,} bytes of pixels, and the header says {need:,}')
     return h,None if frame=='all' else frame
 
+# %% ../nbs/05_dicom.ipynb #3459fdb9
 def _no_syntax(h, pixels, frame, max_pixels):
     "The syntax of a file that does not name one: raw pixels show by their length"
     h = _checked(h, uid.ImplicitVRLittleEndian, pixels, frame, max_pixels)[0]
@@ -219,6 +223,7 @@ uid,pixels,index,opts = pickle.load(sys.stdin.buffer)
 np.save(sys.stdout.buffer, get_decoder(uid).as_array(pixels, index=index, validate=False, **opts)[0])
 """
 
+# %% ../nbs/05_dicom.ipynb #124f800e
 def _decompressed(decoder, pixels, index, opts):
     "By `imagecodecs`, and by pydicom's own order of plug-ins where that does not know the kind of stream"
     if index is not None: # one frame by itself; a JP2 file is cut to its codestream, because broken boxes keep pydicom busy for ever
@@ -237,7 +242,7 @@ def _decompressed(decoder, pixels, index, opts):
         return np.load(io.BytesIO(res.stdout))
     finally: _quiet.on = False
 
-# %% ../nbs/05_dicom.ipynb #c1b3b041
+# %% ../nbs/05_dicom.ipynb #b017e753
 def _bytes(fn): return bytes(fn) if isinstance(fn, (bytes,bytearray,memoryview)) else Path(fn).read_bytes()
 def _named(fn): return f'{len(fn):,} bytes' if isinstance(fn, (bytes,bytearray,memoryview)) else str(fn)
 
@@ -260,6 +265,7 @@ def _one_line(e):
 
 def _looks_dicom(b): return b[128:132]==b'DICM' or (len(b)>8 and b[:2] in (b'\2\0',b'\x08\0') and b[2:4]!=b'\0\0\0\0' and (b[4:6].isalpha() or b[6:8]==b'\0\0'))
 
+# %% ../nbs/05_dicom.ipynb #de7d68ee
 def is_dicom(
     fn:str|Path|bytes, # File, or its first 132 bytes
 )->bool:
@@ -277,7 +283,7 @@ def stored_values(
     res = res[0] if len(res)==1 else np.stack(res)
     return res.astype(res.dtype.newbyteorder('='), copy=False)
 
-# %% ../nbs/05_dicom.ipynb #06a1cd81
+# %% ../nbs/05_dicom.ipynb #570fcba6
 def _is_gray(h): return h['SamplesPerPixel']==1 and h['PhotometricInterpretation']!='PALETTE COLOR'
 def _wide(ds, name):
     "LUT entries that are packed as bytes (PS3.3 C.11.1.1.1) as words, which pydicom expects"
@@ -308,6 +314,7 @@ def _padding(a, h):
     res = (a>=lo)&(a<=hi)
     return res if res.any() else None
 
+# %% ../nbs/05_dicom.ipynb #d95c01cb
 def _each(fn, f, frame='middle', max_pixels=MAX_PIXELS):
     "`f` of the stored values of a file, or of each of its frames"
     parts = _open(fn, frame, max_pixels)
@@ -350,7 +357,7 @@ def apply_window(
         width,level = width-1,level-0.5
     return np.clip((x-np.float32(level))/np.float32(width)+np.float32(0.5), 0, 1)
 
-# %% ../nbs/05_dicom.ipynb #aaa2e1de
+# %% ../nbs/05_dicom.ipynb #4fabbf90
 def _windows(window):
     "The list of windows, each a name or (width, level); and whether there is one channel only"
     many = isinstance(window, list)
@@ -378,6 +385,7 @@ def _bounds(window, h, x, pad):
         window = WINDOWS[window]
     return *map(float, window),'LINEAR'
 
+# %% ../nbs/05_dicom.ipynb #56f584e5
 @lru_cache(maxsize=256)
 def _table(allocated, bits, signed, slope, intercept, width, level, function, invert, pad):
     "Gray level (uint8) of each pattern of `allocated` bits, of which the lower `bits` count"
@@ -414,7 +422,7 @@ def _raw(b, max_pixels):
     else: a,bits = decode_gray(_fragment(pixels), ts, h['Rows'], h['Columns'], h['BitsAllocated'])
     return a,h,bits or h['BitsStored']
 
-# %% ../nbs/05_dicom.ipynb #4ddec67b
+# %% ../nbs/05_dicom.ipynb #f3abea00
 def _quick(fn, windows, frame='middle', max_pixels=MAX_PIXELS):
     "uint8 of each window, or None where the long way has to be gone"
     if frame not in ('middle',0): return
@@ -422,6 +430,7 @@ def _quick(fn, windows, frame='middle', max_pixels=MAX_PIXELS):
     except Exception: return # the long way says what is wrong
     return None if any(o is None for o in res) else res
 
+# %% ../nbs/05_dicom.ipynb #03d40a8a
 def _windowed(a, h, ds, window, dtype):
     "One channel: stored values `a` to uint8 or float32 in [0,1]"
     luts = _has_lut(ds, 'ModalityLUTSequence') or (window=='file' and _has_lut(ds, 'VOILUTSequence'))
@@ -445,6 +454,7 @@ def _colour(a, h, ds, dtype):
     y = a.astype(np.float32)/(2**bits-1)
     return y if dtype==np.float32 else a if bits==8 else np.rint(y*255).astype(np.uint8)
 
+# %% ../nbs/05_dicom.ipynb #ed3fb203
 @delegates(stored_values)
 def read_dicom(
     fn:str|Path|bytes, # DICOM file, or its content

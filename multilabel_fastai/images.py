@@ -55,7 +55,7 @@ def _dicom_picture(b, fn, window, frame):
     try: return read_dicom(b, window, frame=frame)
     except DicomError as e: raise DicomError(str(e).replace(_named(b), _named(fn), 1)) from e
 
-# %% ../nbs/08_images.ipynb #8952b815
+# %% ../nbs/08_images.ipynb #ade05fdb
 class TensorGray(TensorImageBW):
     "Gray picture that is shown with white for bright, as radiographs are; fastai's own shows the negative"
     _show_args = dict(cmap='gray', vmin=0, vmax=255)
@@ -73,6 +73,7 @@ class TensorChannels(TensorImage):
         w = max(o.shape[1] for o in rows)
         return show_image(torch.cat([F.pad(o, (0,w-o.shape[1],0,1)) for o in rows]), ctx=ctx, **(self._show_args|kwargs))
 
+# %% ../nbs/08_images.ipynb #f98692e6
 class DicomImage(PILBase):
     "DICOM file as a PIL image, for fastai's `ImageBlock(DicomImage)`: gray, or RGB for colour and for three windows"
     _show_args,_open_args = dict(cmap='gray', vmin=0, vmax=255),{}
@@ -88,7 +89,7 @@ class DicomImage(PILBase):
         if a.ndim!=2 and a.shape[2:]!=(3,): raise ValueError(f'a PIL image has one channel or three, and {window} makes {a.shape}: take multilabel_dls')
         return cls(Image.fromarray(a))
 
-# %% ../nbs/08_images.ipynb #b8bd6b08
+# %% ../nbs/08_images.ipynb #34b46f5e
 def _resized(im, size, method):
     "PIL picture of `size` (height,width)"
     h,w = size
@@ -103,6 +104,7 @@ def _resized(im, size, method):
     res.paste(im, ((w-im.width)//2, (h-im.height)//2))
     return res
 
+# %% ../nbs/08_images.ipynb #ed70fc7f
 class Preprocess:
     "From a file or a folder of slices to uint8 of one shape"
     def __init__(self,

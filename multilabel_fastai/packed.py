@@ -18,7 +18,7 @@ from .dicom import *
 from .images import *
 from .images import _unreadable
 
-# %% ../nbs/10_packed.ipynb #41fdc288
+# %% ../nbs/10_packed.ipynb #e4ed3a75
 class PackError(ValueError):
     "A pack that cannot be made, opened or used; the message says what would work"
 
@@ -48,6 +48,7 @@ def _content(fn):
         h.update(b); n += len(b)
     return n,max((o.stat().st_mtime_ns for o in files), default=0),h.hexdigest()
 
+# %% ../nbs/10_packed.ipynb #a8e7994d
 def _fill(shard, first_row, files, preprocess):
     "Rows from `first_row` of the array file `shard`; returns (size, time, hash, reason) of each"
     out,res = np.load(shard, mmap_mode='r+'),[]
@@ -132,7 +133,7 @@ def __getitem__(self:PackedImages, path:str)->np.ndarray:
     if path not in self.row: raise PackError(f'{path} is not in the pack {self.folder}: labels.pack adds files')
     return self.gather([self.row[path]])[0]
 
-# %% ../nbs/10_packed.ipynb #44feeb85
+# %% ../nbs/10_packed.ipynb #76436ad3
 def _make_plan(paths, folder, about, shard_mb):
     "Write or extend `pack.json` and `files.csv`; returns the plan"
     done = folder/'pack.json'
@@ -153,13 +154,14 @@ def _make_plan(paths, folder, about, shard_mb):
     if not done.exists(): _whole(done, lambda o: o.write_text(json.dumps(about, indent=1)))
     return plan
 
+# %% ../nbs/10_packed.ipynb #52c24111
 def _check_space(folder, plan, shape):
     n = plan.shard.isin(_missing(folder, plan)).sum()
     need,free = int(n*np.prod(shape)),shutil.disk_usage(folder).free
     if need>free: raise PackError(f'{n:,} images need {need/2**20:,.0f} MB on the disk of {folder}, and {free/2**20:,.0f} MB are free: choose a smaller size, or another disk')
     return n,f'{need/2**20:,.0f} of {free/2**20:,.0f} MB free'
 
-# %% ../nbs/10_packed.ipynb #74186da7
+# %% ../nbs/10_packed.ipynb #6f97889f
 def _end_with_parent():
     "A worker process ends when the one that started it has been killed, which `ProcessPoolExecutor` does not see to"
     parent = os.getppid()
@@ -168,6 +170,7 @@ def _end_with_parent():
         os._exit(1)
     threading.Thread(target=_watch, daemon=True).start()
 
+# %% ../nbs/10_packed.ipynb #f0989602
 _died = 'the process that read it died'
 
 class _Chunks:
@@ -202,6 +205,7 @@ class _Chunks:
         finally:
             if self.pool is not None: self.pool.shutdown(cancel_futures=True)
 
+# %% ../nbs/10_packed.ipynb #a06b16df
 def _jobs(folder, plan, shards, files, preprocess, size=32):
     "Arguments of `_fill` for the rows of each shard, whose array file is made first"
     for s in shards:
@@ -212,7 +216,7 @@ def _jobs(folder, plan, shards, files, preprocess, size=32):
             with open(tmp, 'r+b') as f: os.posix_fallocate(f.fileno(), 0, tmp.stat().st_size)
         for i in range(0, len(rows), size): yield tmp, i, [files[r] for r in rows[i:i+size]], preprocess
 
-# %% ../nbs/10_packed.ipynb #7a916e3a
+# %% ../nbs/10_packed.ipynb #f5b3fd3d
 @delegates(Preprocess)
 def pack_images(
     paths:list, # Files, or with `slices` folders, as the pack is to know them
@@ -245,6 +249,7 @@ def pack_images(
     if _missing(folder, plan): return None
     return PackedImages(folder)
 
+# %% ../nbs/10_packed.ipynb #b51d89f1
 def _finish(folder, tmp, res):
     "Move a full array to its place, and write what is known of its files"
     s = tmp.name.split('.')[1]
@@ -286,7 +291,7 @@ def check(self:PackedImages,
         if s[0]!=size or ((full or s[1]!=mtime) and _content(root/o)[2]!=sha):
             raise PackError(f'{root/o} has changed since the pack {self.folder} was made: make the pack again in another folder')
 
-# %% ../nbs/10_packed.ipynb #e040af65
+# %% ../nbs/10_packed.ipynb #d117dfa7
 class _Buffers:
     "Memory for batches; a tensor keeps its array alive, and the array's end gives the memory back"
     def __init__(self, most=3): self.free,self.most = [],most
@@ -304,6 +309,7 @@ class _Buffers:
 
 _buffers = _Buffers()
 
+# %% ../nbs/10_packed.ipynb #46810a03
 class ToFloat(IntToFloatTensor):
     "`IntToFloatTensor` that asks for less memory on a CPU"
     def encodes(self, o:TensorImage):

@@ -14,7 +14,7 @@ from .labels import _progress
 from .dicom import *
 from .dicom import _inflated, _one_line
 
-# %% ../nbs/06_series.ipynb #35f7cf25
+# %% ../nbs/06_series.ipynb #198b46b8
 TAGS = ['StudyInstanceUID','SeriesInstanceUID','InstanceNumber','Modality','Rows','Columns','NumberOfFrames','PixelSpacing','SliceThickness','ImagePositionPatient','ImageOrientationPatient']
 _order = ['StudyInstanceUID','SeriesInstanceUID','InstanceNumber','ImagePositionPatient','ImageOrientationPatient'] # what sorting needs
 
@@ -29,6 +29,7 @@ def _slice_position(ipp, iop):
     if not ipp or not iop or len(ipp)!=3 or len(iop)!=6 or None in (*ipp,*iop): return np.nan
     return float(np.cross(iop[:3], iop[3:])@np.array(ipp, dtype=float))
 
+# %% ../nbs/06_series.ipynb #f5f3ba0e
 _no_dicom = 'it is not a DICOM file'
 
 def _header(f, tags):
@@ -44,6 +45,7 @@ def _header(f, tags):
     except FileNotFoundError: raise
     except Exception as e: return dict(reason=_one_line(e)) # whatever broken bytes make pydicom raise
 
+# %% ../nbs/06_series.ipynb #4b0d2f6b
 def dicom_table(
     paths, # Files, or a folder: all files in and below it
     tags:list=None, # DICOM keywords to read; `TAGS` if None
@@ -63,7 +65,7 @@ def dicom_table(
     df = df.assign(bad=df.reason.notna(), number=pd.to_numeric(df.InstanceNumber, errors='coerce')).sort_values(by, ignore_index=True)
     return df[list(dict.fromkeys(['path',*tags,'TransferSyntaxUID','position','reason']))]
 
-# %% ../nbs/06_series.ipynb #f334110d
+# %% ../nbs/06_series.ipynb #8e7100c5
 def _evenly(n, k):
     "Indices of the middles of `k` equal parts of `n` things; some come twice where there are fewer than `k`"
     return np.floor((np.arange(k)+0.5)*n/k).astype(int)
@@ -78,6 +80,7 @@ def _in_order(df, where):
     if df.position.isna().any(): return df.assign(n=pd.to_numeric(df.InstanceNumber, errors='coerce')).sort_values(['n','path']).path.tolist() # as they were scanned
     return df.path.tolist()[::-1]
 
+# %% ../nbs/06_series.ipynb #566f87c2
 def series_files(
     folder:str|Path, # Folder with the slices of one study
     k:int=None, # Slices to take; all if None
