@@ -168,7 +168,7 @@ def __call__(self:Preprocess,
     if not _looks_dicom(b[:132]): raise ImageError(f'{_named(fn)}: it is not a DICOM file, and only those have windows')
     return self._channels(b, fn)
 
-# %% ../nbs/08_images.ipynb #afed9d56
+# %% ../nbs/08_images.ipynb #dc2f387f
 def _check_image(f, preprocess):
     try:
         p = preprocess
@@ -188,7 +188,7 @@ def check_images(self:LabelTable,
     **kwargs
 )->pd.DataFrame:
     "Pictures that cannot be read, as a table of path and reason; empty where all can"
-    prep = color if isinstance(color, Preprocess) else Preprocess(color=color, **kwargs)
+    prep = Preprocess(color=color, **kwargs) if isinstance(color, str) else color
     why = parallel(_check_image, self.files, preprocess=prep, n_workers=ifnone(n_workers, defaults.cpus), threadpool=True, progress=_progress(len(self)))
     res = pd.DataFrame(dict(path=self._df.path, reason=list(why)), dtype=object)
     return res[res.reason.notna()].reset_index(drop=True)
