@@ -42,7 +42,7 @@ def codestream_size(
     if src[:2]==b'\xff\xd8': return _jpeg_size(src)
     return _jpeg2k_size(src)
 
-# %% ../nbs/04_decoders.ipynb #7cd9af9d
+# %% ../nbs/04_decoders.ipynb #32643203
 _JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
 _JPEGLS,_JPEG2K,_RLE = tuple(uid.JPEGLSTransferSyntaxes),tuple(uid.JPEG2000TransferSyntaxes),(uid.RLELossless,)
 _HTJ2K = (uid.HTJ2K, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL)
@@ -62,6 +62,7 @@ def _check_stream(src, runner):
     if src[-1024:].rstrip(b'\0').rfind(b'\xff\xd9')<0: raise ValueError('the stream ends before its end marker')
     return bits
 
+# %% ../nbs/04_decoders.ipynb #1f3685ed
 def _rle(src, runner):
     "PackBits, one segment a byte of a sample (PS3.5 G.3.1)"
     bits,pixels = runner.bits_allocated,runner.rows*runner.columns
