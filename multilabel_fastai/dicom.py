@@ -111,13 +111,13 @@ def _scan(b):
     signed = raw.get(0x0028_0103, b'')[:1]==b'\1'
     return {name:_value(kind, raw.get(tag, b''), signed) for tag,(name,kind) in _ELEMENTS.items()},ts,pixels
 
-# %% ../nbs/05_dicom.ipynb #c8572bd8
+# %% ../nbs/05_dicom.ipynb #c2af27f3
 _floats = ('WindowCenter','WindowWidth','RescaleIntercept','RescaleSlope')
 
 def _plain(v):
     if v is None or v=='': return None
-    if isinstance(v, str): return str(v)
-    return [float(o) for o in v] if isinstance(v, (list,pydicom.multival.MultiValue)) else v
+    if isinstance(v, (list,pydicom.multival.MultiValue)): return _plain(v[0]) if len(v) else None # where the standard has one value
+    return str(v) if isinstance(v, str) else v
 
 def _numbers(ds, name):
     "Values of a decimal string; a window that is no number is no window"

@@ -154,12 +154,13 @@ def _make_plan(paths, folder, about, shard_mb):
     if not done.exists(): _whole(done, lambda o: o.write_text(json.dumps(about, indent=1)))
     return plan
 
-# %% ../nbs/10_packed.ipynb #52c24111
+# %% ../nbs/10_packed.ipynb #36bbf4f0
 def _check_space(folder, plan, shape):
+    "What the missing shards need and what is free, as text; raises `PackError` where it is too little"
     n = plan.shard.isin(_missing(folder, plan)).sum()
     need,free = int(n*np.prod(shape)),shutil.disk_usage(folder).free
     if need>free: raise PackError(f'{n:,} images need {need/2**20:,.0f} MB on the disk of {folder}, and {free/2**20:,.0f} MB are free: choose a smaller size, or another disk')
-    return n,f'{need/2**20:,.0f} of {free/2**20:,.0f} MB free'
+    return f'{need/2**20:,.0f} of {free/2**20:,.0f} MB free'
 
 # %% ../nbs/10_packed.ipynb #6f97889f
 def _end_with_parent():
@@ -170,7 +171,7 @@ def _end_with_parent():
         os._exit(1)
     threading.Thread(target=_watch, daemon=True).start()
 
-# %% ../nbs/10_packed.ipynb #f0989602
+# %% ../nbs/10_packed.ipynb #b28f7858
 _died = 'the process that read it died'
 
 class _Chunks:
@@ -186,7 +187,7 @@ class _Chunks:
                 try: res += pool.submit(_fill, shard, row+i, [f], preprocess).result()
                 except BrokenProcessPool: res.append((0, 0, '', _died))
         return res
-    def run(self, jobs, size=32):
+    def run(self, jobs):
         "Yield (job, results) for each of `jobs`, arguments of `_fill`"
         if not self.n: yield from ((o, _fill(*o)) for o in jobs); return
         jobs,todo = iter(jobs),{}
@@ -216,7 +217,7 @@ def _jobs(folder, plan, shards, files, preprocess, size=32):
             with open(tmp, 'r+b') as f: os.posix_fallocate(f.fileno(), 0, tmp.stat().st_size)
         for i in range(0, len(rows), size): yield tmp, i, [files[r] for r in rows[i:i+size]], preprocess
 
-# %% ../nbs/10_packed.ipynb #f5b3fd3d
+# %% ../nbs/10_packed.ipynb #66c9fe11
 @delegates(Preprocess)
 def pack_images(
     paths:list, # Files, or with `slices` folders, as the pack is to know them
@@ -236,7 +237,7 @@ def pack_images(
     about = dict(format=_format, fingerprint=prep.fingerprint, preprocess=prep.config, windows=prep._many, shape=list(prep.shape), versions={o:version(o) for o in ('pillow','pydicom','imagecodecs')})
     plan = _make_plan(paths, folder, about, shard_mb)
     _remove_dead(folder)
-    n,space = _check_space(folder, plan, prep.shape)
+    space = _check_space(folder, plan, prep.shape)
     mine = [o for o in _missing(folder, plan) if o%part[1]==part[0]]
     total,bar,done = int(plan.shard.isin(mine).sum()),None,{}
     lost = [o for o in plan.path[plan.shard.isin(mine)] if not (root/o).exists()]
@@ -267,7 +268,7 @@ def pack(self:LabelTable,
     self.check_files()
     return pack_images(self._df.path, folder, self.root, **kwargs)
 
-# %% ../nbs/10_packed.ipynb #78cbde72
+# %% ../nbs/10_packed.ipynb #2310e56f
 def _stat(fn):
     "Size and time of a file, or of all below a folder; None where it is not there"
     if not fn.exists(): return None
@@ -277,7 +278,7 @@ def _stat(fn):
 @patch
 def check(self:PackedImages,
     labels:LabelTable, # Table that the images are wanted for
-    full:bool=False, # Compare the content of every file, not only of those that are newer than the pack?
+    full:bool=False, # Compare the content of every file, not only of those whose time has changed?
 ):
     "Raise `PackError` where the pack is not that of the table's files"
     foreign = labels._df.path[~labels._df.path.isin(self.row)]
