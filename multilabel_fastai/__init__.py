@@ -12,8 +12,13 @@ from .series import *
 from .images import *
 from .packed import *
 from .data import *
+from .activations import *
 from .losses import *
+from .label_losses import *
+from .ranking_losses import *
 from .metrics import *
+from .intervals import *
+from .thresholds import *
 from .networks import *
 from .learner import *
 from .datasets import *

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['QuarantineWarning', 'KeepBatchNorm', 'TrainingHistory', 'multilabel_learner', 'plot_history', 'plot_report']
 
-# %% ../nbs/40_learner.ipynb #817f8cfa
+# %% ../nbs/40_learner.ipynb #b4ccede3
 import json, os
 from importlib.metadata import version
 from fastai.vision.all import *
@@ -17,6 +17,8 @@ from .images import *
 from .packed import *
 from .data import *
 from .losses import *
+from .label_losses import *
+from .ranking_losses import *
 from .metrics import *
 from .networks import *
 
@@ -86,12 +88,25 @@ def _write(path, f):
     f(tmp); os.replace(tmp, path)
     return path
 
-# %% ../nbs/40_learner.ipynb #b44ee5f8
+# %% ../nbs/40_learner.ipynb #d136e3d6
+def _training_rows(dls):
+    labels = getattr(dls, 'labels', None)
+    return labels['train'] if labels is not None and labels.splits else None
+
+def _check_soft(loss, dls):
+    "Raise where the table has soft labels that the loss has no use for"
+    labels = getattr(dls, 'labels', None)
+    if labels is None or not loss.y_int: return
+    y = labels.targets
+    i,c = np.nonzero((y>0)&(y<1))
+    if len(i): raise LabelError(f'{len(i):,} labels are soft, such as {y[i[0],c[0]]:.3g} for {labels.vocab[c[0]]} in {labels._df.path.iloc[i[0]]}, and {type(loss).__name__} knows only 0 and 1', fix='a loss that takes soft targets, see loss_table(), or a table that was read with another policy than smooth')
+
 @delegates(Learner.__init__, but=('dls','model','loss_func','splitter','train_bn'))
 def multilabel_learner(
     dls:DataLoaders, # From `multilabel_dls`, or any whose targets are (C,) floats
     arch, # torchvision function such as `resnet50`, or timm name such as 'convnext_tiny'
-    loss:str|MultiLabelLoss='bce', # Name, or a loss under the contract
+    loss:str|MultiLabelLoss='bce', # Name, see `loss_table`, or a loss under the contract
+    activation:str=None, # Activation before a loss given by name; the loss's own if None
     pretrained:bool=True, # Start from trained weights, with the body frozen?
     weights:str|Path=None, # File to load them from instead of the hub: .safetensors or .pth
     train_bn:bool=False, # Let the batch norm of a trained body adapt to the data? fastai's own default is True
@@ -103,7 +118,8 @@ def multilabel_learner(
     **kwargs
 )->Learner:
     "A `Learner` for multi-label pictures; `fine_tune`, `fit_one_cycle`, `lr_find`, `predict`, `show_results` and all the rest work"
-    loss = get_loss(loss)
+    loss = get_loss(loss, activation, _training_rows(dls))
+    _check_soft(loss, dls)
     model,splitter,stats = multilabel_network(arch, get_c(dls), _n_channels(dls), pretrained, weights, seed, **(head or {}))
     dls = _normalized(dls, stats)
     trained = bool(pretrained or weights)
@@ -118,7 +134,7 @@ def history(self:Learner)->pd.DataFrame:
     "Losses and metrics of every training epoch so far, over all fits"
     return self.training_history.table() if hasattr(self, 'training_history') else pd.DataFrame()
 
-# %% ../nbs/40_learner.ipynb #346f4e69
+# %% ../nbs/40_learner.ipynb #1c333ed7
 def _ds_idx(split):
     if split not in SPLITS: raise ValueError(f'split is {split!r}: choose from {SPLITS}')
     return SPLITS.index(split)
@@ -140,9 +156,9 @@ def predictions(self:Learner,
     if hasattr(self.dls, '_quarantine'): res.loc[np.isin(paths, self.dls.quarantine.path.tolist()), vocab] = np.nan
     return res if pool is None else pool_slices(res, labels, pool)
 
-def _report(df, vocab, thresh):
+def _report(df, vocab, loss):
     C = len(vocab) # by place: one class may be named like the target of another
-    return class_report(df.iloc[:,-2*C:-C], df.iloc[:,-C:], vocab, thresh.cpu().numpy())
+    return class_report(df.iloc[:,-2*C:-C], df.iloc[:,-C:], vocab, loss.thresholds(C).cpu().numpy())
 
 @patch
 def report(self:Learner,
@@ -150,7 +166,7 @@ def report(self:Learner,
     pool:str=None, # 'max', 'mean' or 'noisy-or': groups, such as studies, in place of pictures
 )->pd.DataFrame:
     "Support, known labels, prevalence, AUROC, average precision and F1 of each class on a split, and their mean"
-    return _report(self.predictions(split, pool), list(self.dls.vocab), self.loss_func.thresh)
+    return _report(self.predictions(split, pool), list(self.dls.vocab), self.loss_func)
 
 # %% ../nbs/40_learner.ipynb #79989fb8
 def plot_history(
@@ -182,7 +198,7 @@ def plot_report(
     ax.spines[['top','right']].set_visible(False); ax.legend(frameon=False, loc='upper center', bbox_to_anchor=(0.5,-0.12 if len(r)>6 else -0.2), ncols=3, fontsize=8)
     return ax
 
-# %% ../nbs/40_learner.ipynb #ca78e249
+# %% ../nbs/40_learner.ipynb #3242deb2
 def _save_plot(path, f):
     def _draw(tmp):
         ax = L(f())[0]
@@ -200,7 +216,7 @@ def save_run(self:Learner,
     folder = Path(folder); folder.mkdir(parents=True, exist_ok=True)
     csv = lambda df,name,**kw: _write(folder/f'{name}.csv', lambda o: df.to_csv(o, **kw))
     labels = getattr(self.dls, 'labels', None)
-    about = dict(vocab=list(self.dls.vocab), arch=getattr(self.arch, '__name__', self.arch), loss=type(self.loss_func).__name__, split=labels.split_hash if labels else None, preprocess=str(getattr(self.dls, 'preprocess', None)),
+    about = dict(vocab=list(self.dls.vocab), arch=getattr(self.arch, '__name__', self.arch), loss=type(self.loss_func).__name__, activation=self.loss_func.act.name, split=labels.split_hash if labels else None, preprocess=str(getattr(self.dls, 'preprocess', None)),
                  versions={o:version(o) for o in ('torch','torchvision','fastai','timm','numpy','pandas')})
     _write(folder/'config.json', lambda o: o.write_text(json.dumps((config or {})|about, indent=1, default=str)))
     _write(folder/'model.safetensors', lambda o: save_model(self.model, str(o)))
@@ -211,6 +227,6 @@ def save_run(self:Learner,
     for o in SPLITS[1:len(self.dls.loaders)]:
         df,vocab = self.predictions(o),list(self.dls.vocab)
         for name,d in ({o:df} | ({f'{o}_groups':pool_slices(df, labels, pool)} if pool else {})).items():
-            reports[name] = _report(d, vocab, self.loss_func.thresh)
+            reports[name] = _report(d, vocab, self.loss_func)
             csv(d, f'predictions_{name}', index=False); csv(reports[name], f'report_{name}'); _save_plot(folder/f'report_{name}.png', partial(plot_report, reports[name]))
     return reports

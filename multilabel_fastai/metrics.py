@@ -93,7 +93,7 @@ def class_report(
     res.loc['macro'] = [pos.sum(), known.sum(), *res.iloc[:,2:].mean()]
     return res.astype(dict(support=int, known=int))
 
-# %% ../nbs/25_metrics.ipynb #af2d1e52
+# %% ../nbs/25_metrics.ipynb #a90ca0a5
 class PooledMetric(AccumMetric):
     "A fastai metric: `func(probs, targs)` on the pooled predictions of the epoch, with the loss's own activation and threshold"
     def __init__(self,
@@ -104,9 +104,10 @@ class PooledMetric(AccumMetric):
         super().__init__(func, flatten=False, name=name, **kwargs)
 
     def accumulate(self, learn):
-        loss = learn.loss_func
-        self.accum_values(getcallable(loss, 'activation')(learn.pred), learn.y, learn)
-        if 'thresh' in signature(self.func).parameters and getattr(loss, 'thresh', None) is not None: self.kwargs['thresh'] = loss.thresh.cpu().numpy()
+        loss,y = learn.loss_func,learn.y[0] if isinstance(learn.y, (tuple,list)) else learn.y # the second one weighs the images
+        probs = getcallable(loss, 'activation')(learn.pred)
+        self.accum_values(probs, y, learn)
+        if 'thresh' in signature(self.func).parameters and hasattr(loss, 'thresholds'): self.kwargs['thresh'] = loss.thresholds(probs.shape[1]).cpu().numpy()
 
 def multilabel_metrics()->list:
     "Macro AUROC, mean average precision and macro F1 at the loss's threshold, pooled over the epoch"
