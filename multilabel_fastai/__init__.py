@@ -21,6 +21,8 @@ from .intervals import *
 from .thresholds import *
 from .networks import *
 from .learner import *
+from .frozen import *
+from .compare import *
 from .datasets import *
 from .spine import *
 from .cli import *

@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['SPLITS', 'LabelError', 'LabelTable']
 
-# %% ../nbs/00_labels.ipynb #286ca213
+# %% ../nbs/00_labels.ipynb #5bbb0d93
 import difflib, os, sys
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from pathlib import Path
 from fastcore.all import *
+from fastprogress.fastprogress import progress_bar
 
-# %% ../nbs/00_labels.ipynb #813accc6
+# %% ../nbs/00_labels.ipynb #9ec486a3
 class LabelError(ValueError):
     "Labels that cannot be read as they stand; the message shows the offending rows and the call that works"
     def __init__(self,
@@ -31,6 +32,13 @@ class LabelError(ValueError):
 def _progress(n, least=2000):
     "Whether a bar for `n` items is worth showing: not for a moment's work, and not into a log file"
     return n>=least and (IN_NOTEBOOK or sys.stdout.isatty())
+
+def _bar(n, comment=''):
+    "A progress bar over `n` items with a comment, in a notebook or a terminal"
+    bar = progress_bar(range(n))
+    bar.comment = comment # which the bar of a terminal does not take as an argument
+    bar.update(0)
+    return bar
 
 def _close(name, names):
     "A hint at the nearest of `names`"

@@ -134,7 +134,7 @@ def history(self:Learner)->pd.DataFrame:
     "Losses and metrics of every training epoch so far, over all fits"
     return self.training_history.table() if hasattr(self, 'training_history') else pd.DataFrame()
 
-# %% ../nbs/40_learner.ipynb #1c333ed7
+# %% ../nbs/40_learner.ipynb #7f8fecb2
 def _ds_idx(split):
     if split not in SPLITS: raise ValueError(f'split is {split!r}: choose from {SPLITS}')
     return SPLITS.index(split)
@@ -150,6 +150,7 @@ def predictions(self:Learner,
     files,vocab,labels = self.dls[i].dataset.items,list(self.dls.vocab),getattr(self.dls, 'labels', None)
     dl = self.dls.test_dl(files, with_labels=True) if i==0 else self.dls[i] # training rows without augmentation
     with self.no_bar() if not hasattr(self, 'progress') else self.no_mbar(): p,y = self.get_preds(dl=dl)
+    if isinstance(y, (tuple,list)): y = y[0] # the second one weighs the images
     names = dict(zip(map(str, labels.files), labels._df.path)) if labels else {}
     paths = [names.get(str(f), str(f)) for f in files]
     res = pd.concat([pd.DataFrame({'path':paths}), pd.DataFrame(p.numpy(), columns=vocab), pd.DataFrame(y.numpy(), columns=[f'{o}_target' for o in vocab])], axis=1)

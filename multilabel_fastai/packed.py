@@ -5,15 +5,14 @@
 # %% auto #0
 __all__ = ['PackError', 'PackedImages', 'pack_images', 'ToFloat', 'NormalizeInPlace', 'SampledDL', 'PackedDL']
 
-# %% ../nbs/10_packed.ipynb #b98a0d41
+# %% ../nbs/10_packed.ipynb #89ba2f33
 import hashlib, json, os, platform, shutil, threading, time, weakref
 from concurrent.futures import ProcessPoolExecutor, FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
 from fastai.vision.all import *
-from fastprogress.fastprogress import progress_bar
 from .labels import *
-from .labels import _progress
+from .labels import _bar, _progress
 from .dicom import *
 from .images import *
 from .images import _unreadable
@@ -217,7 +216,7 @@ def _jobs(folder, plan, shards, files, preprocess, size=32):
             with open(tmp, 'r+b') as f: os.posix_fallocate(f.fileno(), 0, tmp.stat().st_size)
         for i in range(0, len(rows), size): yield tmp, i, [files[r] for r in rows[i:i+size]], preprocess
 
-# %% ../nbs/10_packed.ipynb #66c9fe11
+# %% ../nbs/10_packed.ipynb #0c69e353
 @delegates(Preprocess)
 def pack_images(
     paths:list, # Files, or with `slices` folders, as the pack is to know them
@@ -242,7 +241,7 @@ def pack_images(
     total,bar,done = int(plan.shard.isin(mine).sum()),None,{}
     lost = [o for o in plan.path[plan.shard.isin(mine)] if not (root/o).exists()]
     if lost: raise PackError(f'{len(lost):,} files are not there, such as {root/lost[0]}: give the root that the paths are below')
-    if _progress(total, 200): bar = progress_bar(range(total), comment=space); bar.update(0)
+    if _progress(total, 200): bar = _bar(total, space)
     for (tmp,i,fs,_),res in _Chunks(ifnone(n_workers, defaults.cpus)).run(_jobs(folder, plan, mine, [root/o for o in plan.path], prep)):
         done.setdefault(tmp, {})[i] = res
         if bar: bar.update(min(total, bar.last_v+len(fs)))
@@ -360,14 +359,14 @@ class SampledDL(TfmdDL):
             if self.groups is not None and kwargs.get('shuffle', self.shuffle): res.n = self.n
         return res
 
-# %% ../nbs/10_packed.ipynb #ca8216ae
+# %% ../nbs/10_packed.ipynb #c2f71cbc
 class PackedDL(SampledDL):
     "Batches gathered from a pack; items that are not in it are read one by one, as fastai does"
-    packed = None # (PackedImages, row of each item, targets of each item, type of the images, type of the targets)
+    packed = None # (PackedImages, row of each item, targets of each item, type of the images, type of the targets), and (values, type) of what else a batch has
 
     def create_batches(self, samps):
         if self.packed is None: yield from super().create_batches(samps); return
-        pack,rows,y,x_type,y_type = self.packed
+        pack,rows,y,x_type,y_type,*more = self.packed
         for idx in chunked(samps, self.bs, self.drop_last):
             x = torch.from_numpy(pack.gather(rows[idx])).as_subclass(x_type)
-            yield (x, y_type(y[idx]))
+            yield (x, y_type(y[idx]), *(t(o[idx]) for o,t in more))
