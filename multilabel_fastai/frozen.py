@@ -140,13 +140,14 @@ def _all_rows(dl, plain):
     if plain: res.before_iter = partial(_as_valid, res)
     return res
 
-# %% ../nbs/42_frozen.ipynb #a788fa83
+# %% ../nbs/42_frozen.ipynb #659f1c8e
 def _run(frozen, dl, V, step, channels_last):
     "Features (V,N,F) of V passes over `dl`, and its targets (N,C); `step` is called after each batch"
     xs = ys = None
     for v in range(V):
         at = 0
-        for x,y in dl:
+        for x,y,*more in dl:
+            if more: raise ValueError('The pictures have weights in the loss, which features do not carry. What works: multilabel_dls without image_weights, or learn.fit')
             if xs is None: _check_same(frozen, x[:8])
             f = _features(frozen, x, channels_last).cpu()
             if xs is None: xs,ys = torch.empty((V,dl.n,*f.shape[1:])),y.cpu().new_empty((dl.n,*y.shape[1:]))

@@ -88,7 +88,7 @@ def _write(path, f):
     f(tmp); os.replace(tmp, path)
     return path
 
-# %% ../nbs/40_learner.ipynb #d136e3d6
+# %% ../nbs/40_learner.ipynb #412002ff
 def _training_rows(dls):
     labels = getattr(dls, 'labels', None)
     return labels['train'] if labels is not None and labels.splits else None
@@ -125,6 +125,7 @@ def multilabel_learner(
     trained = bool(pretrained or weights)
     cbs = L(cbs)+[QuarantineWarning(),TrainingHistory(history)]+([KeepBatchNorm()] if trained and not train_bn else [])
     learn = Learner(dls, model, loss_func=loss, splitter=splitter, metrics=ifnone(metrics, multilabel_metrics()), cbs=cbs, train_bn=train_bn or not trained, **kwargs)
+    for o in (model, loss): o.to(getattr(dls, 'device', None) or default_device()) # so that validate and get_preds work before a fit
     if trained: learn.freeze()
     learn.arch,learn.pretrained,learn.weights,learn.n_out = arch,pretrained,weights,get_c(dls)
     return learn

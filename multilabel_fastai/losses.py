@@ -70,7 +70,12 @@ class MultiLabelLoss(nn.Module):
         log_p,log_q = self.act.logs(x)
         return self.elementwise(log_p, log_q, y),known
 
-# %% ../nbs/20_losses.ipynb #92eaa42e
+# %% ../nbs/20_losses.ipynb #ba06992a
+@patch
+def _follow(self:MultiLabelLoss, x):
+    "Move to the device of the scores; `Learner.fit` does it too, `validate` and `get_preds` without a fit before do not"
+    if any(o.device!=x.device for o in self.buffers()): self.to(x.device)
+
 @patch
 def _check(self:MultiLabelLoss, x, y, sample_weight):
     "Raise for shapes that do not fit"
@@ -100,7 +105,7 @@ def _prepare(self:MultiLabelLoss, input, target)->Tuple[Tensor,Tensor,Tensor,Ten
         x = torch.where(known, x, low.clamp(min=-1e30))
     return x,y,known,off
 
-# %% ../nbs/20_losses.ipynb #6560c145
+# %% ../nbs/20_losses.ipynb #73e7fedb
 @patch
 def _reduce(self:MultiLabelLoss, loss, counts):
     if self.reduction=='none': return loss
@@ -113,6 +118,7 @@ def forward(self:MultiLabelLoss, input, target, sample_weight:Optional[Tensor]=N
     "Loss of raw scores (N,C) against targets (N,C), with weights (N,) of the images; raises `ValueError` for shapes, and on the CPU for targets, without a meaning"
     if not torch.jit.is_scripting():
         self._check(input, target, sample_weight)
+        self._follow(input)
         input,target = _plain(input),_plain(target)
     x,y,known,off = self._prepare(input, target)
     loss,counts = self.compute(x, y, known)
