@@ -90,7 +90,7 @@ def get_activation(
     if activation not in _activations: raise ValueError(f'There is no activation {activation!r}: choose from {activation_names()}')
     return _activations[activation]()
 
-# %% ../nbs/18_activations.ipynb #4051fbcc
+# %% ../nbs/18_activations.ipynb #58cc6ac5
 def plot_activations(
     names:list=None, # Names; all but identity if None
     scores:tuple=(-5,5), # Range of the score
@@ -99,6 +99,6 @@ def plot_activations(
     "Probability of a label against its score, beside two labels with the score 0"
     if ax is None: _,ax = plt.subplots(figsize=(6,3))
     x = torch.zeros(241, 3); x[:,0] = torch.linspace(*scores, 241)
-    for o in ifnone(names, [o for o in activation_names() if o!='identity']): ax.plot(x[:,0], get_activation(o).read(x)[:,0], label=o)
+    for o in ifnone(names, [o for o in activation_names() if o!='identity' and (_activations[o].kind!='sparse' or find_spec('entmax'))]): ax.plot(x[:,0], get_activation(o).read(x)[:,0], label=o)
     ax.set(xlabel='score', ylabel='probability'); ax.legend(frameon=False); ax.grid(alpha=0.3); ax.spines[['top','right']].set_visible(False)
     return ax

@@ -6,8 +6,8 @@
 __all__ = ['guess_form', 'read_labels', 'find_arch', 'new_folder', 'training_dls', 'run_training', 'run_comparison', 'data_flags',
            'mlf_train', 'mlf_compare', 'mlf_pack', 'mlf_sample', 'same_flags']
 
-# %% ../nbs/65_cli.ipynb #df3f630c
-import shutil, sys
+# %% ../nbs/65_cli.ipynb #09e0147c
+import inspect, shutil, sys
 from fastcore.script import anno_parser, call_parse, store_true
 from fastai.vision.all import *
 from .labels import *
@@ -130,7 +130,7 @@ def _check_pair(activation, loss):
     if activation and (why:=why_not(activation, loss)): raise ActivationLossError(f'{activation} with {loss}: {why}')
     if loss not in loss_names(): raise ValueError(f'There is no loss {loss!r}: choose from {loss_names()}')
 
-# %% ../nbs/65_cli.ipynb #a199c580
+# %% ../nbs/65_cli.ipynb #3220386b
 @delegates(training_dls)
 def run_training(
     labels:LabelTable, # Labels; split here where they have no split
@@ -149,8 +149,9 @@ def run_training(
     **kwargs
 )->tuple: # Learner, and reports by split
     "Split, train, report and save"
+    scratch = scratch or arch=='small_cnn'
     config = {k:v for k,v in locals().items() if k not in ('labels','out','kwargs')}|kwargs
-    arch,out,scratch = find_arch(arch),Path(out),scratch or arch=='small_cnn'
+    arch,out = find_arch(arch),Path(out)
     _check_pair(activation, loss)
     dls = training_dls(labels, pool=pool, seed=seed, **kwargs)
     out.mkdir(parents=True, exist_ok=True)
@@ -178,8 +179,6 @@ def run_comparison(
 )->LossComparison:
     "Split, train every pair for every seed, and write tables and pictures"
     arch,scratch = find_arch(arch),scratch or arch=='small_cnn'
-    for o in losses: _check_pair(None, o)
-    for o in activations: get_activation(o)
     dls = training_dls(labels, pool=pool, **kwargs)
     res = compare_losses(dls, arch, activations, losses, seeds, epochs, lr, out, False if scratch or whole else None, pool, logger=partial(print, flush=True), pretrained=not (scratch or weights), weights=weights)
     res.save(out)
@@ -254,7 +253,7 @@ def data_flags(
 ):
     "Flags of the commands that train"
 
-# %% ../nbs/65_cli.ipynb #a19f5f7c
+# %% ../nbs/65_cli.ipynb #a1b9514e
 _of_reader = ('path_col','label_col','label_cols','delim','none_label','empty','uncertain','missing','negative','none_as_class','targets','class_name','start','path_fmt','group_col','split_col','on_missing')
 _of_sample = ('arch','size','color','augment','scratch','valid','window','expand','resize','frame','slices','bit_depth','pack','pool','per_group') # may be set by a sample
 
@@ -263,7 +262,7 @@ def _from_flags(
     **more # Settings of the command that a sample may set too
 ):
     "Table, name, settings and source; raises what is wrong with them"
-    o = dict(flags)
+    o = {k:v.default for k,v in inspect.signature(data_flags).parameters.items()}|flags
     try: window,frame = o['window'] and _window(o['window']),int(o['frame']) if o['frame'] and o['frame'].isdigit() else o['frame']
     except ValueError: raise ValueError(f"--window {o['window']} is no window: a name such as bone, or width,level such as 1800,400")
     o |= dict(window=window, frame=frame, scratch=o['scratch'] or None, none_as_class=o['none_as_class'] or None, label_cols=[c.strip() for c in o['label_cols'].split(',')] if o['label_cols'] else None)
@@ -281,7 +280,7 @@ def _guarded(name, traceback, f):
         print(f'{name}: {e}', file=sys.stderr)
         return 2
 
-# %% ../nbs/65_cli.ipynb #7e4c5893
+# %% ../nbs/65_cli.ipynb #095390b0
 @call_parse
 @delegates(data_flags)
 def mlf_train(
@@ -302,9 +301,9 @@ def mlf_train(
         learn,reports = run_training(table, folder, loss=loss, activation=activation, freeze_epochs=freeze_epochs, source=source, **settings)
         for split,r in reports.items(): print(f'\n{split}\n{r.round(3).to_string()}')
         print(f'\nEverything is in {folder}')
-    return _guarded('mlf_train', kwargs['traceback'], _go)
+    return _guarded('mlf_train', kwargs.get('traceback'), _go)
 
-# %% ../nbs/65_cli.ipynb #834fd2db
+# %% ../nbs/65_cli.ipynb #b54f7148
 def _names(s): return [o for o in re.split(r'[,\s]+', s) if o]
 
 @call_parse
@@ -321,15 +320,19 @@ def mlf_compare(
 ):
     "Train every pair of activation and loss alike, and rank them with intervals"
     def _go():
+        acts,names = _names(activations),_names(losses)
+        if not acts or not names or seeds<1: raise ValueError(f'{len(acts)} activations, {len(names)} losses, {seeds} seeds: at least one of each')
+        for o in names: _check_pair(None, o)
+        for o in acts: why_not(o, names[0]) # raises for a name that is not known
         table,name,settings,_ = _from_flags(kwargs, lr=lr)
         folder = Path(out) if out else Path('runs')/f'{name}-losses'
-        res = run_comparison(table, folder, _names(activations), _names(losses), seeds, whole=whole, **(settings|dict(epochs=epochs)))
+        res = run_comparison(table, folder, acts, names, seeds, whole=whole, **(settings|dict(epochs=epochs)))
         t = res.table
-        print(f'\n{res}\n{t[["runs", *MEASURES]].dropna().sort_values("mAP", ascending=False).round(3).to_string()}\n')
+        print(f'\n{res}\n{t[["runs", *MEASURES]].dropna(how="all", subset=list(MEASURES)).sort_values("mAP", ascending=False).round(3).to_string()}\n')
         for m in MEASURES: print(res.summary(m))
         for k,why in t.reason[t.reason!=''].items(): print(f'{" × ".join(k)}: {why}')
         print(f'\nEverything is in {folder}')
-    return _guarded('mlf_compare', kwargs['traceback'], _go)
+    return _guarded('mlf_compare', kwargs.get('traceback'), _go)
 
 # %% ../nbs/65_cli.ipynb #d97eb83f
 def _is_picture(f):
@@ -384,7 +387,7 @@ def mlf_sample(
         print(_samples[name]['make'](path, **({} if n is None else dict(studies=n) if name=='spine' else dict(n=n)), seed=seed))
     return _guarded('mlf_sample', traceback, _go)
 
-# %% ../nbs/65_cli.ipynb #b4a66d4c
+# %% ../nbs/65_cli.ipynb #5e578f9a
 def same_flags(
     func, # Command
     args:list, # Its arguments
@@ -396,10 +399,11 @@ def same_flags(
         forms = [name, '--'+name[2:].replace('-', '_'), '--'+name[2:].replace('_', '-')]
         return ifnone(first(forms, lambda f: f in known), name)+eq+val
     for o in args:
-        if o.startswith('-'): res.append(_fix(o) if o.startswith('--') else o)
-        elif many and not res[-1].startswith('-'): res[-1] += f',{o}'
+        if o.startswith('-'):
+            res.append(_fix(o) if o.startswith('--') else o)
+            many = res[-1].partition('=')[0] in ('--activations','--losses')
+        elif many and (not res[-1].startswith('-') or '=' in res[-1]): res[-1] += f',{o}'
         else: res.append(o)
-        if o.startswith('-'): many = o in ('--activations','--losses')
     return res
 
 for _o in (mlf_train, mlf_compare, mlf_pack, mlf_sample):

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['MEASURES', 'StopAtNaN', 'LossComparison', 'duration', 'compare_losses']
 
-# %% ../nbs/45_compare.ipynb #eea6d3b0
-import hashlib, itertools, json, re, tempfile, time
+# %% ../nbs/45_compare.ipynb #4869e460
+import hashlib, itertools, json, re, tempfile, time, zipfile
+from numbers import Integral
 from fastai.vision.all import *
 from .labels import *
 from .labels import _bar
@@ -45,14 +46,13 @@ class _Losses(Callback):
     def after_batch(self):
         if self.training and not hasattr(self.learn, 'lr_finder'): self.batch.append(self.loss.item())
 
-# %% ../nbs/45_compare.ipynb #4873285b
+# %% ../nbs/45_compare.ipynb #1bfd869f
 def _fit(learn, epochs, lr, seed, trained):
     "Train from the seed; losses by batch, validation loss before training"
-    set_seed(seed)
     learn.dls.train.rng = random.Random(seed)
     losses = _Losses()
     start = learn.validate()[0]
-    with learn.added_cbs([losses, StopAtNaN()]): learn.fine_tune(epochs, lr) if trained else learn.fit_one_cycle(epochs, lr)
+    with no_random(seed), learn.added_cbs([losses, StopAtNaN()]): learn.fine_tune(epochs, lr) if trained else learn.fit_one_cycle(epochs, lr)
     return losses.batch,start
 
 def _save_run(file, learn, batch, start, seconds, weights_hash):
@@ -108,7 +108,7 @@ def pooled(self:LossComparison,
     if self.groups is None: raise LabelError('The table has no groups to pool by', fix='group_col with the study when reading')
     return LossComparison(self.cells, self.seeds, {k:_pool_run(o, self.groups, how) for k,o in self.runs.items()}, self.failed, None, self.histories, self.n_boot, self.level)
 
-# %% ../nbs/45_compare.ipynb #694689ad
+# %% ../nbs/45_compare.ipynb #d8938d52
 def _decide(run, split, group):
     "Labels at thresholds that were not fitted on the rows they decide"
     p,y = run[f'{split}_p'],run[f'{split}_y']
@@ -129,19 +129,23 @@ def replicates(self:LossComparison)->dict:
         by_run[k] = _replicates(np.nan_to_num(p), y, _decide(run, self.split, self.group), w)
     rng,S = np.random.default_rng(42),len(self.seeds)
     drawn = np.stack([np.bincount(rng.integers(0, S, S), minlength=S) for _ in range(self.n_boot)]) # (n_boot,S)
-    times = np.concatenate([np.ones((1,S), int), drawn]).T # (S,1+n_boot)
-    self._replicates = {m:np.stack([self._pooled(c, m, by_run, times) for c in self.trained]) for m in MEASURES}
-    self._by_run = by_run
+    self._drawn,self._by_run = np.concatenate([np.ones((1,S), int), drawn]).T,by_run # (S,1+n_boot)
+    self._replicates = {m:np.stack([self._over_seeds(self._values(c, m)) for c in self.trained]) for m in MEASURES}
     return self._replicates
 
 @patch
-def _pooled(self:LossComparison, cell, measure, by_run, times):
-    "Mean over the seeds of a pair, each as often as it was drawn (1+n_boot,)"
-    v = np.stack([by_run[(*cell,s)][measure] if (*cell,s) in by_run else np.full(times.shape[1], np.nan) for s in self.seeds]) # (S,1+n_boot)
-    t = times*~np.isnan(v)
-    return np.divide((np.nan_to_num(v)*t).sum(0), t.sum(0), out=np.full(times.shape[1], np.nan), where=t.sum(0)>0)
+def _values(self:LossComparison, cell, measure):
+    "The measure of each seed of a pair, on the rows as they are and in each replicate (S,1+n_boot); NaN for a seed without a run"
+    none = np.full(1+self.n_boot, np.nan)
+    return np.stack([self._by_run[(*cell,s)][measure] if (*cell,s) in self._by_run else none for s in self.seeds])
 
-# %% ../nbs/45_compare.ipynb #016c0352
+@patch
+def _over_seeds(self:LossComparison, v):
+    "Mean over the seeds, each as often as it was drawn (1+n_boot,)"
+    t = self._drawn*~np.isnan(v)
+    return np.divide((np.nan_to_num(v)*t).sum(0), t.sum(0), out=np.full(v.shape[1], np.nan), where=t.sum(0)>0)
+
+# %% ../nbs/45_compare.ipynb #677b2f6b
 def _check_measure(measure):
     if measure not in MEASURES: raise ValueError(f'measure is {measure!r}: choose from {list(MEASURES)}')
 
@@ -158,13 +162,13 @@ def ranking(self:LossComparison,
     "One row for each trained pair, the best first: value, interval, paired difference to the best with its interval, share of the replicates in which it is the best, and least and greatest value of a seed"
     _check_measure(measure)
     r,sign = self.replicates[measure],1 if MEASURES[measure]=='higher' else -1
-    best = np.nanargmax(sign*r[:,0])
-    lo,hi = percentile_interval(r[:,1:].T, self.level)
-    diff = r-r[best]
-    dlo,dhi = percentile_interval(diff[:,1:].T, self.level)
+    best = np.nanargmax(sign*r[:,0]) if np.isfinite(r[:,0]).any() else 0
+    diff = np.stack([self._over_seeds(self._values(c, measure)-self._values(self.trained[best], measure)) for c in self.trained]) # seeds that both have
+    (lo,hi),(dlo,dhi) = [centred_interval(o[:,0], o[:,1:].T, self.level) for o in (r,diff)]
     wins = np.bincount(np.nanargmax(np.nan_to_num(sign*r[:,1:], nan=-np.inf), 0), minlength=len(r))/self.n_boot
     seeds = np.array([[f(self._seed_values(c, measure)) for f in (min,max)] for c in self.trained])
-    res = pd.DataFrame(dict(value=r[:,0], low=lo, high=hi, difference=diff[:,0], **{'difference low':dlo, 'difference high':dhi, 'best in':wins, 'lowest seed':seeds[:,0], 'highest seed':seeds[:,1]}),
+    n = [sum((*c,s) in self.runs for s in self.seeds) for c in self.trained]
+    res = pd.DataFrame(dict(runs=n, value=r[:,0], low=lo, high=hi, difference=diff[:,0], **{'difference low':dlo, 'difference high':dhi, 'best in':wins, 'lowest seed':seeds[:,0], 'highest seed':seeds[:,1]}),
                        index=pd.MultiIndex.from_tuples(self.trained, names=['activation','loss']))
     return res.sort_values('value', ascending=sign<0, kind='stable')
 
@@ -177,7 +181,7 @@ def table(self:LossComparison)->pd.DataFrame:
         row = dict(activation=c[0], loss=c[1], runs=n)
         if c in self.trained:
             for m,r in self.replicates.items():
-                v = r[self.trained.index(c)]; lo,hi = percentile_interval(v[1:], self.level)
+                v = r[self.trained.index(c)]; lo,hi = centred_interval(v[0], v[1:], self.level)
                 row |= {m:v[0], f'{m} low':lo, f'{m} high':hi}
         why = [v for k,v in self.failed.items() if k[:2]==c]
         rows.append(row | dict(reason='; '.join(dict.fromkeys(why))))
@@ -207,26 +211,28 @@ def summary(self:LossComparison,
     if same: text += f' Not to be told from it: {", ".join(map(of, same))}.'
     return text + (f' Worse: {", ".join(map(of, worse))}.' if worse else ' None is worse by more than chance.')
 
-# %% ../nbs/45_compare.ipynb #6a7aed49
+# %% ../nbs/45_compare.ipynb #3427ad29
 def _clean(ax): ax.grid(alpha=0.3); ax.spines[['top','right']].set_visible(False); return ax
 def _whole_epochs(ax): ax.xaxis.get_major_locator().set_params(integer=True)
 
 @patch
 def plot_curves(self:LossComparison,
-    measure:str='mAP', # Column of the history: the metric of the validation rows on the right
+    measure:str='mAP', # Metric of the validation rows on the right: 'AUROC', 'mAP', 'macro-F1', or a column of the history
     figsize:tuple=(11,3.2),
 ):
     "Training and validation loss of each pair, divided by what it was before training, and a metric that can be compared; means over the seeds"
+    col,known = dict(AUROC='auroc').get(measure, 'f1' if measure=='macro-F1' else measure),list(next(iter(self.histories.values())).columns)
+    if col not in known: raise ValueError(f'measure is {measure!r}: the history has {known}')
     fig,axs = plt.subplots(1, 3, figsize=figsize)
     colors = dict(zip(self.trained, plt.colormaps['tab10'].colors*9))
     for c in self.trained:
         keys = [(*c,s) for s in self.seeds if (*c,s) in self.runs]
         h = pd.concat([self.histories[k].assign(start=float(self.runs[k]['start']), first=self.runs[k]['batch'][0]) for k in keys])
         kw = dict(label=f'{c[0]} × {c[1]}', color=colors[c], marker='o', ms=3)
-        for ax,col,by in ((axs[0],'train_loss','first'),(axs[1],'valid_loss','start')):
-            v = (h[col]/h[by]).groupby(h.epoch).mean()
+        for ax,name,by in ((axs[0],'train_loss','first'),(axs[1],'valid_loss','start')):
+            v = (h[name]/h[by]).groupby(h.epoch).mean()
             ax.plot([0,*(v.index+1)], [1,*v], **kw)
-        v = h[measure].groupby(h.epoch).mean(); axs[2].plot(v.index+1, v, **kw)
+        v = h[col].groupby(h.epoch).mean(); axs[2].plot(v.index+1, v, **kw)
     for ax,o in zip(axs, ('training loss, share of its start','validation loss, share of its start',f'validation {measure}')): _clean(ax).set(xlabel='epoch', title=o); ax.title.set_size(10); _whole_epochs(ax)
     fig.legend(*axs[0].get_legend_handles_labels(), loc='upper center', bbox_to_anchor=(0.5,0), ncols=min(len(self.trained), 4), frameon=False); fig.tight_layout()
     return axs
@@ -282,23 +288,58 @@ def save(self:LossComparison,
         fig = np.ravel(f())[0].figure
         _write(folder/f'{name}.png', lambda o: fig.savefig(o, dpi=120, bbox_inches='tight')); plt.close(fig)
 
-# %% ../nbs/45_compare.ipynb #1ff600eb
+# %% ../nbs/45_compare.ipynb #4d2095e6
+def _names_of(o, what):
+    o = [o] if isinstance(o, str) else list(o)
+    if not o: raise ValueError(f'There are no {what} to compare')
+    return o
+
 def _specs(activations, losses):
     "(activation, name of the loss) to arguments of `get_loss`"
-    losses = {k:dict(v) if isinstance(v, dict) else dict(loss=v) for k,v in losses.items()} if isinstance(losses, dict) else {o:dict(loss=o) for o in losses}
-    for v in losses.values():
-        if v['loss'] not in loss_names(): raise ValueError(f"There is no loss {v['loss']!r}: choose from {loss_names()}")
-    return {(a,k):dict(v, activation=a) for a in activations for k,v in losses.items()}
+    if not isinstance(losses, dict): losses = {o:o for o in _names_of(losses, 'losses')}
+    if not losses: raise ValueError('There are no losses to compare')
+    losses = {k:dict(v) if isinstance(v, dict) else dict(loss=v) for k,v in losses.items()}
+    for k,v in losses.items():
+        if 'loss' not in v: raise ValueError(f'{k} is {v}, which does not say which loss: dict(loss=..., and its arguments)')
+        if isinstance(v['loss'], str): why_not('sigmoid', v['loss']) # raises for a name that is not known
+        else: get_loss(v['loss'])
+    return {(a,k):dict(v, activation=a) for a in _names_of(activations, 'activations') for k,v in losses.items()}
+
+def _why(spec, labels):
+    "Why a pair cannot be trained; None if it can"
+    loss,act = spec['loss'],spec['activation']
+    if isinstance(loss, MultiLabelLoss): return None if loss.act.name==act else f'this loss was made with the activation {loss.act.name}'
+    if why:=why_not(act, loss): return why
+    try: get_loss(**spec, labels=labels)
+    except (TypeError, ValueError) as e: return str(e)
+
+def _new_loss(spec, labels):
+    "The loss of a pair; of one that was given as it is, a copy"
+    return deepcopy(spec['loss']) if isinstance(spec['loss'], MultiLabelLoss) else get_loss(**spec, labels=labels)
+
+# %% ../nbs/45_compare.ipynb #edc6d793
+def _describe(o):
+    "What can be written down of a setting, the same in every process"
+    if isinstance(o, partial): return [_describe(o.func), _describe(o.args), _describe(o.keywords)]
+    if isinstance(o, dict): return {str(k):_describe(v) for k,v in o.items()}
+    if isinstance(o, (list,tuple,L)): return [_describe(v) for v in o]
+    if isinstance(o, (str,int,float,bool,type(None))): return o
+    if callable(o) and hasattr(o, '__qualname__'): return o.__qualname__
+    return re.sub(r' at 0x[0-9a-f]+', '', str(o))
+
+def _hash(*arrays): return hashlib.blake2b(b''.join(np.ascontiguousarray(o).tobytes() for o in arrays), digest_size=8).hexdigest()
 
 def _settings(dls, arch, kwargs, **more):
     "What must be the same in all runs of a comparison"
-    labels = dls.labels
-    res = dict(arch=getattr(arch, '__name__', arch), vocab=list(dls.vocab), split=labels.split_hash, preprocess=str(dls.preprocess), batch=dls.train.bs, **more)
-    return json.loads(json.dumps(res | {k:getattr(v, '__name__', v) for k,v in kwargs.items()}, default=str))
+    labels,train = dls.labels,dls.train
+    drawn = dict(weights=None if train.weights is None else _hash(train.weights), per_group=train.per_group, image_weights=_hash(np.array([float(b) for b in train.dataset.tls[2]])) if len(train.dataset.tls)>2 else None)
+    res = dict(arch=_describe(arch), vocab=list(dls.vocab), labels=_hash(labels.targets), split=labels.split_hash, preprocess=str(dls.preprocess), batch=train.bs, drawn=drawn,
+               transforms=[_describe(o) for o in train.after_batch.fs if not isinstance(o, Normalize)], **more)
+    return json.loads(json.dumps(res|_describe(kwargs)))
 
 def _check_settings(folder, now, specs):
     "Write the settings, or raise where other ones are there"
-    file,losses = folder/'comparison.json',{f'{a} × {l}':json.loads(json.dumps(v, default=str)) for (a,l),v in specs.items()}
+    file,losses = folder/'comparison.json',{f'{a} × {l}':json.loads(json.dumps(_describe(v))) for (a,l),v in specs.items()}
     if file.exists():
         was = json.loads(file.read_text())
         diff = [k for k in was['settings']|now if was['settings'].get(k)!=now.get(k)]
@@ -307,16 +348,20 @@ def _check_settings(folder, now, specs):
         losses = was['losses']|losses
     _write(file, lambda o: o.write_text(json.dumps(dict(settings=now, losses=losses), indent=1)))
 
-# %% ../nbs/45_compare.ipynb #1ac5dbb9
+# %% ../nbs/45_compare.ipynb #a198915f
 class _Runs:
     "Files of a comparison, in a folder or for as long as it lasts"
     def __init__(self, folder):
         self.tmp = None if folder else tempfile.TemporaryDirectory()
         self.folder = Path(folder or self.tmp.name); (self.folder/'runs').mkdir(parents=True, exist_ok=True)
-    def file(self, key): return self.folder/'runs'/('-'.join(re.sub(r'[^\w.]+', '_', str(o)) for o in key)+'.npz')
+    def file(self, key): return self.folder/'runs'/('-'.join(re.sub(r'[^\w.]+', '_', str(o)) for o in key)+f'-{hashlib.blake2b(repr(key).encode(), digest_size=3).hexdigest()}.npz')
+    def done(self, key):
+        "Whether there is a whole run; one that is damaged is trained again"
+        f = self.file(key)
+        if f.exists() and not zipfile.is_zipfile(f): warn(f'{f} is damaged, and is made again')
+        return f.exists() and zipfile.is_zipfile(f)
     def read(self, key):
         f = self.file(key)
-        if not f.exists(): return None
         with np.load(f, allow_pickle=False) as z: return {k:z[k] for k in z.files}
     def history(self, key): return pd.read_csv(self.file(key).with_suffix('.csv'))
     def why(self, key): f = self.file(key).with_suffix('.txt'); return f.read_text() if f.exists() else None
@@ -350,7 +395,7 @@ def duration(
     "Seconds in words: '40 s', '12 min', '3.5 h'"
     return f'{seconds:.0f} s' if seconds<90 else f'{seconds/60:.0f} min' if seconds<5400 else f'{seconds/3600:.1f} h'
 
-# %% ../nbs/45_compare.ipynb #a04b0100
+# %% ../nbs/45_compare.ipynb #41321006
 class _Trainer:
     "Makes the learner of a pair and seed, with features that are computed once where the body is frozen"
     def __init__(self, dls, arch, frozen, kwargs):
@@ -359,11 +404,16 @@ class _Trainer:
         if frozen is None: self.frozen = self.trained
         if self.frozen and not self.trained: raise ValueError('A frozen body needs trained weights: pretrained=True or weights=FILE, or frozen=False')
     def __call__(self, spec, seed):
-        loss = get_loss(**spec, labels=self.dls.labels['train'])
+        loss = _new_loss(spec, self.dls.labels['train'])
         learn = multilabel_learner(self.dls, self.arch, loss, seed=seed, **self.kwargs)
         if not self.frozen: return learn
         if self.feats is None: self.feats = body_features(learn)
         return frozen_learner(learn, self.feats)
+
+    def estimate(self, spec, seed, epochs):
+        "Seconds of a run, or None where not even a batch can be trained: the run itself will say why"
+        try: return _seconds_a_run(self(spec, seed), epochs)
+        except (RuntimeError, MemoryError): return None
 
     def run(self, spec, seed, epochs, lr, file):
         start,learn = time.perf_counter(),self(spec, seed)
@@ -372,7 +422,7 @@ class _Trainer:
             batch,first = _fit(learn, epochs, lr, seed, self.trained and not self.frozen)
             _save_run(file, learn, batch, first, time.perf_counter()-start, begun)
 
-# %% ../nbs/45_compare.ipynb #7bd77800
+# %% ../nbs/45_compare.ipynb #8eb99d3d
 def _failure(e):
     "Why a run failed, in a line"
     lines = [o.strip() for o in str(e).splitlines() if o.strip() and not o.startswith('Exception occured in')] # fastai's own first line
@@ -385,21 +435,33 @@ def _train_all(todo, specs, trainer, runs, epochs, lr, bar):
     for i,key in enumerate(todo):
         if bar: bar.update(i)
         try: trainer.run(specs[key[:2]], key[2], epochs, lr, runs.file(key)); runs.forget(key)
-        except (ArithmeticError, RuntimeError, MemoryError, ValueError) as e:
+        except Exception as e: # whatever it is, it is a row of the table, and the rest goes on
             runs.fail(key, _failure(e)); warn(f'{" × ".join(map(str, key))} failed: {_failure(e)}')
         if torch.cuda.is_available(): torch.cuda.empty_cache()
     if bar: bar.update(len(todo))
 
 def _announce(n_cells, n_legal, todo, seconds, done):
-    return f'{n_legal} of {n_cells} pairs can work; {done} runs are there, {todo} to go' + (f', about {duration(seconds)} each, {duration(todo*seconds)} in all' if todo else '')
+    return f'{n_legal} of {n_cells} pairs can work; {done} runs are there, {todo} to go' + (f', about {duration(seconds)} each, {duration(todo*seconds)} in all' if todo and seconds else '')
 
-# %% ../nbs/45_compare.ipynb #2bf7257e
+def _check_asked(dls, seeds, epochs, n_boot, pool):
+    "Raise for what would only be found out when all is trained"
+    labels = getattr(dls, 'labels', None)
+    if labels is None: raise ValueError('The DataLoaders do not say which images are whose: make them with multilabel_dls')
+    if not len(seeds) or epochs<1 or n_boot<1: raise ValueError(f'{len(seeds)} seeds, epochs={epochs}, n_boot={n_boot}: at least one of each')
+    if pool is not None and pool not in POOLS: raise ValueError(f'pool is {pool!r}: choose from {list(POOLS)}')
+    if pool and not labels.has_group: raise LabelError('The table has no groups to pool by', fix='group_col with the study when reading')
+    if len(dls.loaders)>2: return
+    valid = labels['valid']._df
+    n = len(valid) if not labels.has_group else valid.group.nunique()
+    if n<2: raise LabelError(f'The {len(valid):,} validation images are of {n} group: thresholds cannot be fitted on others than they decide', fix='labels.split with a larger share for validation, or with a test split')
+
+# %% ../nbs/45_compare.ipynb #c91f96ee
 @delegates(multilabel_learner, but=('dls','arch','loss','activation','seed','history','cbs','metrics'))
 def compare_losses(
     dls:DataLoaders, # From `multilabel_dls`
     arch, # As `multilabel_learner` takes it
     activations:list=('sigmoid','softmax'), # Names, see `activation_names`
-    losses:list|dict=('bce','ce','mlm','mlsm'), # Names, see `loss_table`; or name -> dict(loss=..., and its arguments)
+    losses:list|dict=('bce','ce','mlm','mlsm'), # Names, see `loss_table`; or your own name -> dict(loss=..., and its arguments), or a loss under the contract
     seeds:int|list=3, # How many, or which
     epochs:int=5, # Of each run
     lr:float=1e-2, # Highest learning rate
@@ -412,21 +474,22 @@ def compare_losses(
     **kwargs
 )->LossComparison:
     "Train every pair of activation and loss that can work, for each seed from the same weights and batches, and measure them alike"
-    if getattr(dls, 'labels', None) is None: raise ValueError('The DataLoaders do not say which images are whose: make them with multilabel_dls')
-    specs,seeds = _specs(activations, losses),list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    runs,trainer = _Runs(folder),_Trainer(dls, arch, frozen, kwargs)
+    seeds = list(range(seeds)) if isinstance(seeds, Integral) else list(seeds)
+    _check_asked(dls, seeds, epochs, n_boot, pool)
+    specs,runs,trainer = _specs(activations, losses),_Runs(folder),_Trainer(dls, arch, frozen, kwargs)
     _check_settings(runs.folder, _settings(dls, arch, kwargs, epochs=epochs, lr=lr, frozen=trainer.frozen), specs)
-    failed = {c:why for c in specs if (why:=why_not(c[0], specs[c]['loss']))}
+    failed = {c:why for c,o in specs.items() if (why:=_why(o, dls.labels['train']))}
     keys = [(*c,s) for s in seeds for c in specs if c not in failed]
-    todo = [k for k in keys if not runs.file(k).exists() and (retry or runs.why(k) is None)]
+    todo = [k for k in keys if not runs.done(k) and (retry or runs.why(k) is None)]
     if todo:
-        seconds = _seconds_a_run(trainer(specs[todo[0][:2]], seeds[0]), epochs)
+        seconds = trainer.estimate(specs[todo[0][:2]], seeds[0], epochs)
         text = _announce(len(specs), len(specs)-len(failed), len(todo), seconds, len(keys)-len(todo))
         if logger: logger(text)
         bar = _bar(len(todo), text) if not logger else None
         _train_all(todo, specs, trainer, runs, epochs, lr, bar)
-    failed |= {k:why for k in keys if (why:=runs.why(k)) and not runs.file(k).exists()}
-    done = {k:r for k in keys if (r:=runs.read(k)) is not None}
-    groups = dict(zip(dls.labels._df.path, dls.labels._df.group)) if dls.labels.has_group else None
+    failed |= {k:why for k in keys if (why:=runs.why(k)) and not runs.done(k)}
+    done = {k:runs.read(k) for k in keys if runs.done(k)}
+    df = dls.labels._df
+    groups = dict(zip(df.path, df.group.where(df.group.notna(), df.path))) if dls.labels.has_group else None # who has no group stands alone
     res = LossComparison(list(specs), seeds, done, failed, groups, {k:runs.history(k) for k in done}, n_boot)
     return res.pooled(pool) if pool else res

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['bootstrap_weights', 'auroc_replicates', 'average_precision_replicates', 'f1_replicates',
-           'calibration_error_replicates', 'calibration_error', 'percentile_interval']
+           'calibration_error_replicates', 'calibration_error', 'percentile_interval', 'centred_interval']
 
 # %% ../nbs/27_intervals.ipynb #044cc714
 import numpy as np, pandas as pd
@@ -170,3 +170,13 @@ def percentile_interval(
     res = np.full((2,flat.shape[1]), np.nan)
     for c in np.flatnonzero(~np.isnan(flat).all(0)): res[:,c] = np.quantile(flat[~np.isnan(flat[:,c]),c], [(1-level)/2,(1+level)/2])
     return res.reshape(2, *r.shape[1:])
+
+# %% ../nbs/27_intervals.ipynb #01e47400
+def centred_interval(
+    value, # The measure (...), on the rows as they are
+    replicates, # (n,...), NaN where undefined
+    level:float=0.95, # Share of the replicates within
+)->np.ndarray: # (2,...)
+    "Percentiles of the replicates less their mean, around `value`: lower and upper end (2,...)"
+    r = np.asarray(replicates, dtype=np.float64)
+    return np.asarray(value)+percentile_interval(r, level)-_nanmean(np.moveaxis(r, 0, -1))

@@ -92,7 +92,7 @@ class MultiLabelHill(MultiLabelLoss):
         p,m = x.sigmoid(),x-self.margin
         return (1-y)*(self.lam-p)*p*p-y*(self.gamma*F.logsigmoid(-m)).exp()*F.logsigmoid(m),known
 
-# %% ../nbs/21_label_losses.ipynb #4f12510f
+# %% ../nbs/21_label_losses.ipynb #a312cff1
 def _counts(labels):
     "Positives (C,) and known labels (C,) of a table"
     y = labels.targets
@@ -101,7 +101,8 @@ def _counts(labels):
 def _check_counts(pos, known):
     pos,known = [np.asarray(o, dtype=np.float64) for o in (pos,known)]
     known = np.broadcast_to(known, pos.shape)
-    if pos.ndim!=1 or (pos<0).any() or (pos>known).any() or (known<1).any(): raise ValueError(f'Counts are numbers of positives (C,), none larger than the number of known labels: {pos} of {known}')
+    if (lacks:=np.flatnonzero(known<1)).size: raise ValueError(f'Nothing is known of class {lacks[0]} in the training rows: leave it out, see LabelTable.drop_classes')
+    if pos.ndim!=1 or (pos<0).any() or (pos>known).any(): raise ValueError(f'Counts are numbers of positives (C,), none larger than the number of known labels: {pos} of {known}')
     return pos.clip(1, np.maximum(known-1, 1)),known # a class without positives, or with nothing else, would weigh infinitely
 
 @register_loss('cb')
@@ -120,7 +121,7 @@ class MultiLabelClassBalanced(MultiLabelLoss):
         super().__init__(**kwargs)
         if not 0<=beta<1 or gamma<0: raise ValueError(f'beta={beta}, gamma={gamma}: beta from 0 to below 1, gamma from 0 up')
         n,total = _check_counts(pos, known)
-        w = np.array([(1-beta)/(1-beta**o) for o in (n,total-n)])
+        w = np.array([(1-beta)/(1-beta**o) for o in (n,np.maximum(total-n, 1))])
         w = _plain((2*w/w.sum(0)).astype(np.float32)); self.gamma = float(gamma)
         self.register_buffer('w_pos', w[0]); self.register_buffer('w_neg', w[1])
         if prior_correction and not gamma and not self.coupled: self.odds = w[0]/w[1]
@@ -175,10 +176,10 @@ class MultiLabelSoftMargin(MultiLabelLoss):
         n = known.sum(1)
         return torch.where(known, loss, 0.).sum(1)/n.clamp(min=1),n>0
 
-# %% ../nbs/21_label_losses.ipynb #298fa9b6
+# %% ../nbs/21_label_losses.ipynb #5c93dc09
 @register_loss('rsna2022')
 class MultiLabelRSNA2022(MultiLabelLoss):
-    "Weighted log loss of the RSNA 2022 cervical spine challenge, each study divided by the sum of its weights"
+    "Weighted log loss of the RSNA 2022 cervical spine challenge, each study divided by the sum of its weights; (N,) without reduction"
     source,normalised = 'RSNA 2022 challenge, evaluation',True
     @delegates(MultiLabelLoss.__init__)
     def __init__(self,
@@ -199,8 +200,9 @@ class MultiLabelRSNA2022(MultiLabelLoss):
         log_p,log_q = self.act.logs(x)
         loss = self.elementwise(log_p, log_q, y)
         if not self.normalised: return loss,known
+        if self.weight is not None: loss = loss*self.weight
         w = torch.where(known, self.w_pos*y+self.w_neg*(1-y), 0.)
-        return loss*known.sum(1, keepdim=True)/w.sum(1, keepdim=True).clamp(min=1e-6),known
+        return torch.where(known, loss, 0.).sum(1)/w.sum(1).clamp(min=1e-6),known.any(1)
 
     @classmethod
     def from_labels(cls, labels, **kwargs):

@@ -16,7 +16,7 @@ from .activations import *
 from .activations import _plain
 from .data import *
 
-# %% ../nbs/20_losses.ipynb #456224d4
+# %% ../nbs/20_losses.ipynb #ac5f7531
 class ActivationLossError(ValueError):
     "An activation and a loss that cannot work together; the message says why, and what would"
 
@@ -27,6 +27,10 @@ _why_not = {
     ('distribution','none'): '{loss} needs probabilities that sum to 1. Choose the activation softmax',
     'scores': '{loss} compares raw scores; after {act} no two of them differ by more than 1, and the loss cannot fall as it should. Choose the activation identity'}
 
+def _check_weight(name, w, least):
+    "Raise for weights that are not finite numbers above `least`, one or (C,)"
+    if w is not None and (w.ndim>1 or not w.isfinite().all() or (w<least).any()): raise ValueError(f'{name} is {w.tolist()}: one number or (C,), finite and from {least} up')
+
 def _problem(cls, act):
     "Why the loss class `cls` and the activation `act` cannot work together, or None"
     if cls.needs=='any': return None
@@ -34,7 +38,7 @@ def _problem(cls, act):
     if cls.needs=='sigmoid': return None if act.name=='sigmoid' else cls.why_sigmoid
     return _why_not.get((cls.needs, act.kind))
 
-# %% ../nbs/20_losses.ipynb #509bd843
+# %% ../nbs/20_losses.ipynb #762209b2
 class MultiLabelLoss(nn.Module):
     "Base of the losses: checks, masking, weights, reduction, activation and decision; a subclass defines `elementwise` or `compute`"
     needs = 'probabilities' # What the formula is written in: 'probabilities', 'sigmoid' (those alone), 'distribution', 'scores' or 'any'
@@ -43,6 +47,8 @@ class MultiLabelLoss(nn.Module):
     takes_soft = True # Has a target between 0 and 1 a meaning?
     takes_weight = True # Has a weight of each class?
     compares = 'nothing' # 'nothing': each label on its own; else 'labels' of an image, 'images' of a batch, or 'both'
+    least = 1 # Classes that there must be
+    by_rows = True # Known to `Learner.loss_not_reduced`
     source = '' # Paper and equation
     def __init__(self,
         activation:str|Activation=None, # What stands before the formula; the loss's own if None
@@ -60,6 +66,7 @@ class MultiLabelLoss(nn.Module):
         if weight is not None and not self.takes_weight: raise ValueError(f'{name} compares labels with each other: there is no share of one class that a weight could change. Weigh images with sample_weight')
         self.reduction,self.label_smoothing,self.y_int,self.coupled = reduction,float(label_smoothing),not self.takes_soft,self.act.kind in ('distribution','sparse')
         for k,v in dict(weight=weight, thresh=thresh, odds=None).items(): self.register_buffer(k, None if v is None else _plain(v))
+        _check_weight('weight', self.weight, 0)
 
     def elementwise(self, log_p, log_q, y):
         "Loss of each label (N,C) from log p, log(1-p) and targets without NaN, all (N,C) float32"
@@ -70,7 +77,7 @@ class MultiLabelLoss(nn.Module):
         log_p,log_q = self.act.logs(x)
         return self.elementwise(log_p, log_q, y),known
 
-# %% ../nbs/20_losses.ipynb #ba06992a
+# %% ../nbs/20_losses.ipynb #a6e8522e
 @patch
 def _follow(self:MultiLabelLoss, x):
     "Move to the device of the scores; `Learner.fit` does it too, `validate` and `get_preds` without a fit before do not"
@@ -80,7 +87,13 @@ def _follow(self:MultiLabelLoss, x):
 def _check(self:MultiLabelLoss, x, y, sample_weight):
     "Raise for shapes that do not fit"
     if x.shape!=y.shape or x.ndim!=2: raise ValueError(f'Scores have shape {tuple(x.shape)} and targets {tuple(y.shape)}: both must be (N,C), one column for each class')
-    if sample_weight is not None and sample_weight.shape[0]!=x.shape[0]: raise ValueError(f'{sample_weight.shape[0]} weights for {x.shape[0]} images')
+    n,c = x.shape
+    if c<max(self.least, 1+self.coupled): raise ValueError(f'{type(self).__name__} after {self.act.name} compares the classes of an image, and there is one class: choose the loss bce with the activation sigmoid')
+    for k,b in self.named_buffers():
+        if b.ndim==1 and len(b) not in (1,c) and '.' not in k: raise ValueError(f'{k} has {len(b)} numbers, and there are {c} classes')
+    if sample_weight is None: return
+    if self.compares in ('images','both'): raise ValueError(f'{type(self).__name__} compares images with each other: weights of single images have no meaning for it. Draw them more often with multilabel_dls(weights=...)')
+    if sample_weight.shape!=(n,): raise ValueError(f'Weights of shape {tuple(sample_weight.shape)} for {n} images: they must be (N,)')
 
 @patch
 def _refuse(self:MultiLabelLoss, y, off):
@@ -105,18 +118,19 @@ def _prepare(self:MultiLabelLoss, input, target)->Tuple[Tensor,Tensor,Tensor,Ten
         x = torch.where(known, x, low.clamp(min=-1e30))
     return x,y,known,off
 
-# %% ../nbs/20_losses.ipynb #73e7fedb
+# %% ../nbs/20_losses.ipynb #aac8b8d7
 @patch
 def _reduce(self:MultiLabelLoss, loss, counts):
-    if self.reduction=='none': return loss
+    if self.reduction=='none' and (loss.ndim==1 or not self.y_int): return loss # fastai mixes losses of images where targets cannot be mixed
     if self.reduction=='sum': return loss.sum()
-    if self.reduction=='rows': return loss if loss.ndim==1 else loss.sum(1)/counts.sum(1).clamp(min=1)
+    if self.reduction in ('rows','none'): return loss if loss.ndim==1 else loss.sum(1)/counts.sum(1).clamp(min=1)
     return loss.sum()/counts.sum().clamp(min=1)
 
 @patch
 def forward(self:MultiLabelLoss, input, target, sample_weight:Optional[Tensor]=None):
     "Loss of raw scores (N,C) against targets (N,C), with weights (N,) of the images; raises `ValueError` for shapes, and on the CPU for targets, without a meaning"
     if not torch.jit.is_scripting():
+        if sample_weight is not None: sample_weight = _plain(sample_weight)
         self._check(input, target, sample_weight)
         self._follow(input)
         input,target = _plain(input),_plain(target)
@@ -170,7 +184,7 @@ def loss_names()->list:
     "Names that `get_loss` knows"
     return sorted(_registry)
 
-# %% ../nbs/20_losses.ipynb #4d31ef78
+# %% ../nbs/20_losses.ipynb #75ee03e0
 @register_loss('bce')
 class MultiLabelBCE(MultiLabelLoss):
     "Binary cross entropy of each label (Bishop 2006, equation 4.90)"
@@ -183,6 +197,7 @@ class MultiLabelBCE(MultiLabelLoss):
     ):
         super().__init__(**kwargs)
         self.register_buffer('pos_weight', None if pos_weight is None else _plain(pos_weight))
+        _check_weight('pos_weight', self.pos_weight, 1e-6)
         if prior_correction and not self.coupled: self.odds = self.pos_weight
 
     def compute(self, x, y, known):
@@ -191,7 +206,8 @@ class MultiLabelBCE(MultiLabelLoss):
         pos = y*log_p if self.pos_weight is None else self.pos_weight*y*log_p
         return -pos-(1-y)*log_q,known
 
-# %% ../nbs/20_losses.ipynb #e3a1de4c
+# %% ../nbs/20_losses.ipynb #bf1f8c25
+_takes = {'BCEWithLogitsLoss':'scores','BCEWithLogitsLossFlat':'scores','MultiLabelSoftMarginLoss':'scores','BCELoss':'probabilities'} # the sigmoid is inside, or not
 _instead = {'MultiLabelMarginLoss':'mlm','CrossEntropyLoss':'ce','CrossEntropyLossFlat':'ce','FocalLossFlat':'focal'}
 
 class WrappedLoss(MultiLabelLoss):
@@ -205,16 +221,21 @@ class WrappedLoss(MultiLabelLoss):
         **kwargs
     ):
         if takes not in ('scores','probabilities'): raise ValueError(f"takes is {takes!r}: choose 'scores' or 'probabilities'")
+        self.takes_soft = takes_soft
         super().__init__(**kwargs)
         if takes=='probabilities' and self.act.kind=='none': raise ActivationLossError('identity leaves raw scores, and the loss takes probabilities: choose the activation sigmoid')
-        self.module,self.takes,self.y_int = deepcopy(module),takes,not takes_soft
+        self.module,self.takes = deepcopy(module),takes
         if hasattr(self.module, 'reduction'): self.module.reduction = 'none'
+        pos_weight = getattr(getattr(module, 'func', module), 'pos_weight', None)
+        if pos_weight is not None and takes=='scores' and not self.coupled: self.odds = _plain(pos_weight)
 
     def compute(self, x, y, known):
         loss = self.module(self.act(x) if self.takes=='probabilities' else x, y)
         if loss.shape==(y.numel(),): loss = loss.view(y.shape)
         if loss.shape==y.shape: return loss,known
-        if loss.shape==y.shape[:1]: return loss,known.all(1) # an image with an unknown label cannot count
+        if loss.shape==y.shape[:1]:
+            if self.weight is not None: raise ValueError(f'{type(self.module).__name__} returns one loss for each image, in which the classes can no longer be weighed')
+            return loss,known.all(1) # an image with an unknown label cannot count
         raise ValueError(f"{type(self.module).__name__} returned the shape {tuple(loss.shape)} for targets {tuple(y.shape)}: give it a `reduction` that can be set to 'none', so that unknown labels can be left out")
 
 def wrap_loss(
@@ -224,11 +245,13 @@ def wrap_loss(
 )->WrappedLoss:
     "`module` under the contract; raises where it is not said what it takes, or where it cannot be used for multi-label targets"
     name = getattr(module, '__name__', type(module).__name__)
+    if not isinstance(module, nn.Module) and not hasattr(module, 'func'): raise TypeError(f'{name} is no module: pass an instance, such as nn.BCEWithLogitsLoss()')
     if name in _instead: raise TypeError(f'{name} does not take multi-label targets (N,C) of 0 and 1: choose loss={_instead[name]!r}')
     if takes is None: raise TypeError(f"{name} does not say how scores become probabilities: choose from {loss_names()}, or wrap_loss({name}(), takes='scores') or takes='probabilities'")
+    if _takes.get(name, takes)!=takes: raise TypeError(f"{name} takes {_takes[name]}: with takes={takes!r} there would be {'two sigmoids' if takes=='probabilities' else 'none'}")
     return WrappedLoss(module, takes, **kwargs)
 
-# %% ../nbs/20_losses.ipynb #534590f5
+# %% ../nbs/20_losses.ipynb #2fee8ecd
 def get_loss(
     loss:str|MultiLabelLoss, # Name, or a loss under the contract
     activation:str|Activation=None, # Activation before it; the loss's own if None
@@ -240,6 +263,7 @@ def get_loss(
     if isinstance(loss, MultiLabelLoss):
         if kwargs: raise ValueError(f'{list(kwargs)} belong to a loss given by name, and {type(loss).__name__} is one already')
         return loss
+    if isinstance(loss, type): raise TypeError(f'{loss.__name__} is a class: pass an instance of it, or a name such as {getattr(loss, "name", "bce")!r}')
     if not isinstance(loss, str): raise TypeError(f"{getattr(loss, '__name__', type(loss).__name__)} does not say how scores become probabilities, nor what it does with unknown labels: choose from {loss_names()}, derive it from MultiLabelLoss, or use wrap_loss")
     if loss not in _registry: raise ValueError(f'There is no loss {loss!r}: choose from {loss_names()}')
     cls = _registry[loss]
@@ -248,14 +272,15 @@ def get_loss(
     if lacks: raise TypeError(f"The loss {loss!r} needs {lacks}: pass them, or labels=table['train'], from which they are taken")
     return cls(**kwargs)
 
-# %% ../nbs/20_losses.ipynb #c5922fd2
+# %% ../nbs/20_losses.ipynb #ebc022c3
 def why_not(
     activation:str|Activation, # Activation, or its name
     loss:str, # Name of a loss
 )->str:
     "Why the two cannot work together; None where they can"
     if loss not in _registry: raise ValueError(f'There is no loss {loss!r}: choose from {loss_names()}')
-    act = get_activation(activation)
+    try: act = get_activation(activation)
+    except ImportError as e: return str(e) # a library that is missing is a reason too
     why = _problem(_registry[loss], act)
     return why and why.format(act=act.name, loss=loss)
 
@@ -264,7 +289,7 @@ def loss_table()->pd.DataFrame:
     row = lambda o: (o.__name__, o.needs, o.default, o.compares, o.takes_soft, o.source)
     return pd.DataFrame([row(_registry[o]) for o in loss_names()], index=pd.Index(loss_names(), name='loss'), columns=['class','written in','activation','compares','soft targets','source'])
 
-# %% ../nbs/20_losses.ipynb #ad2a4631
+# %% ../nbs/20_losses.ipynb #88034893
 EncodeLabels.loss_func = MultiLabelBCE()
 
 @contextmanager
@@ -277,7 +302,7 @@ _loss_not_reduced = Learner.loss_not_reduced if not hasattr(Learner, '_loss_not_
 @patch
 def loss_not_reduced(self:Learner):
     "A context in which the loss function returns one loss for each image"
-    if isinstance(getattr(self.loss_func, 'act', None), nn.Module): return _replacing(self.loss_func, 'reduction', 'rows')
+    if getattr(self.loss_func, 'by_rows', False): return _replacing(self.loss_func, 'reduction', 'rows')
     return self._loss_not_reduced()
 Learner._loss_not_reduced = _loss_not_reduced
 

@@ -33,7 +33,7 @@ class MultiLabelCE(MultiLabelLoss):
         if self.weight is not None: loss = loss*(q*self.weight).sum(1)
         return loss,total[:,0]>0
 
-# %% ../nbs/22_ranking_losses.ipynb #a88c79ad
+# %% ../nbs/22_ranking_losses.ipynb #e89cb16a
 def margin_targets(
     targets, # (N,C) of 0 and 1
 )->Tensor: # (N,C) int64
@@ -46,7 +46,7 @@ def margin_targets(
 @register_loss('mlm')
 class MultiLabelMargin(MultiLabelLoss):
     "Margin between each positive and each negative of an image (`torch.nn.MultiLabelMarginLoss`); (N,) without reduction"
-    needs,compares,takes_soft,takes_weight,source = 'any','labels',False,False,'torch.nn.MultiLabelMarginLoss'
+    needs,compares,takes_soft,takes_weight,least,source = 'any','labels',False,False,2,'torch.nn.MultiLabelMarginLoss'
 
     def compute(self, x, y, known):
         pos = (y>0)&known
