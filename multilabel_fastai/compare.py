@@ -187,7 +187,7 @@ def table(self:LossComparison)->pd.DataFrame:
         rows.append(row | dict(reason='; '.join(dict.fromkeys(why))))
     return pd.DataFrame(rows).set_index(['activation','loss'])
 
-# %% ../nbs/45_compare.ipynb #9ec8300a
+# %% ../nbs/45_compare.ipynb #09ab3a2c
 @patch
 def _repr_html_(self:LossComparison):
     f = lambda r,m: f'{r[m]:.3f} ({r[f"{m} low"]:.3f} to {r[f"{m} high"]:.3f})' if m in r and np.isfinite(r[m]) else ''
@@ -209,7 +209,7 @@ def summary(self:LossComparison,
     of = lambda k: f"{name(k)} ({r.difference[k]:+.3f}, {r['difference low'][k]:+.3f} to {r['difference high'][k]:+.3f})"
     text = f'{measure}: best is {name(r.index[0])} with {n.value:.3f} ({n.low:.3f} to {n.high:.3f}).'
     if same: text += f' Not to be told from it: {", ".join(map(of, same))}.'
-    return text + (f' Worse: {", ".join(map(of, worse))}.' if worse else ' None is worse by more than chance.')
+    return text if len(r)==1 else text + (f' Worse: {", ".join(map(of, worse))}.' if worse else ' None is worse by more than chance.')
 
 # %% ../nbs/45_compare.ipynb #3427ad29
 def _clean(ax): ax.grid(alpha=0.3); ax.spines[['top','right']].set_visible(False); return ax

@@ -170,7 +170,7 @@ def _end_with_parent():
         os._exit(1)
     threading.Thread(target=_watch, daemon=True).start()
 
-# %% ../nbs/10_packed.ipynb #b28f7858
+# %% ../nbs/10_packed.ipynb #522ebb58
 _died = 'the process that read it died'
 
 class _Chunks:
@@ -203,7 +203,7 @@ class _Chunks:
                     dead += [todo.pop(f) for f in list(todo)]; self.pool = None
                     for o in dead: yield o, self.again(*o)
         finally:
-            if self.pool is not None: self.pool.shutdown(cancel_futures=True)
+            if self.pool is not None: self.pool.shutdown(wait=False, cancel_futures=True) # all results are in; the executor's thread can miss the signal, and a wait would last for ever
 
 # %% ../nbs/10_packed.ipynb #a06b16df
 def _jobs(folder, plan, shards, files, preprocess, size=32):
