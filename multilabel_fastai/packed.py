@@ -170,7 +170,7 @@ def _end_with_parent():
         os._exit(1)
     threading.Thread(target=_watch, daemon=True).start()
 
-# %% ../nbs/10_packed.ipynb #522ebb58
+# %% ../nbs/10_packed.ipynb #a138b2f4
 _died = 'the process that read it died'
 
 class _Chunks:
@@ -186,6 +186,12 @@ class _Chunks:
                 try: res += pool.submit(_fill, shard, row+i, [f], preprocess).result()
                 except BrokenProcessPool: res.append((0, 0, '', _died))
         return res
+    def end(self):
+        "End the processes, whose results are in or no longer wanted; a wait for the executor's thread, which can miss its signal, could last for ever"
+        if self.pool is None: return
+        workers = list((self.pool._processes or {}).values())
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        for o in workers: o.terminate()
     def run(self, jobs):
         "Yield (job, results) for each of `jobs`, arguments of `_fill`"
         if not self.n: yield from ((o, _fill(*o)) for o in jobs); return
@@ -203,7 +209,7 @@ class _Chunks:
                     dead += [todo.pop(f) for f in list(todo)]; self.pool = None
                     for o in dead: yield o, self.again(*o)
         finally:
-            if self.pool is not None: self.pool.shutdown(wait=False, cancel_futures=True) # all results are in; the executor's thread can miss the signal, and a wait would last for ever
+            self.end()
 
 # %% ../nbs/10_packed.ipynb #a06b16df
 def _jobs(folder, plan, shards, files, preprocess, size=32):
