@@ -143,7 +143,7 @@ def _packed_rows(dl, pack, labels, tfm, weight):
     dl.packed = (pack, np.array([pack.row[o] for o in labels._df.path])[at], torch.from_numpy(labels.targets)[at], tfm.cls, TensorMultiCategory)
     if weight: dl.packed += ((torch.tensor([weight(o) for o in dl.dataset.items]), ImageWeight),)
 
-# %% ../nbs/15_data.ipynb #57faab76
+# %% ../nbs/15_data.ipynb #420b96c8
 @delegates(multilabel_block, but=('quarantine',))
 def multilabel_dls(
     labels:LabelTable, # Table with splits
@@ -184,6 +184,7 @@ def multilabel_dls(
     dls.train.bs,dls.preprocess = min(bs, dls.train.n),prep
     return dls
 
+# %% ../nbs/15_data.ipynb #05b68e8c
 @patch(as_prop=True)
 def quarantine(self:DataLoaders)->pd.DataFrame:
     "Files of these DataLoaders that could not be read so far, with the reason"

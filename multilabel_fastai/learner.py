@@ -88,7 +88,7 @@ def _write(path, f):
     f(tmp); os.replace(tmp, path)
     return path
 
-# %% ../nbs/40_learner.ipynb #412002ff
+# %% ../nbs/40_learner.ipynb #7f8974c9
 def _training_rows(dls):
     labels = getattr(dls, 'labels', None)
     return labels['train'] if labels is not None and labels.splits else None
@@ -101,6 +101,7 @@ def _check_soft(loss, dls):
     i,c = np.nonzero((y>0)&(y<1))
     if len(i): raise LabelError(f'{len(i):,} labels are soft, such as {y[i[0],c[0]]:.3g} for {labels.vocab[c[0]]} in {labels._df.path.iloc[i[0]]}, and {type(loss).__name__} knows only 0 and 1', fix='a loss that takes soft targets, see loss_table(), or a table that was read with another policy than smooth')
 
+# %% ../nbs/40_learner.ipynb #2f9d81b5
 @delegates(Learner.__init__, but=('dls','model','loss_func','splitter','train_bn'))
 def multilabel_learner(
     dls:DataLoaders, # From `multilabel_dls`, or any whose targets are (C,) floats
