@@ -455,7 +455,7 @@ def _check_asked(dls, seeds, epochs, n_boot, pool):
     n = len(valid) if not labels.has_group else valid.group.nunique()
     if n<2: raise LabelError(f'The {len(valid):,} validation images are of {n} group: thresholds cannot be fitted on others than they decide', fix='labels.split with a larger share for validation, or with a test split')
 
-# %% ../nbs/45_compare.ipynb #c91f96ee
+# %% ../nbs/45_compare.ipynb #c0517fc0
 @delegates(multilabel_learner, but=('dls','arch','loss','activation','seed','history','cbs','metrics'))
 def compare_losses(
     dls:DataLoaders, # From `multilabel_dls`
@@ -481,12 +481,10 @@ def compare_losses(
     failed = {c:why for c,o in specs.items() if (why:=_why(o, dls.labels['train']))}
     keys = [(*c,s) for s in seeds for c in specs if c not in failed]
     todo = [k for k in keys if not runs.done(k) and (retry or runs.why(k) is None)]
-    if todo:
-        seconds = trainer.estimate(specs[todo[0][:2]], seeds[0], epochs)
-        text = _announce(len(specs), len(specs)-len(failed), len(todo), seconds, len(keys)-len(todo))
-        if logger: logger(text)
-        bar = _bar(len(todo), text) if not logger else None
-        _train_all(todo, specs, trainer, runs, epochs, lr, bar)
+    seconds = trainer.estimate(specs[todo[0][:2]], seeds[0], epochs) if todo else None
+    text = _announce(len(specs), len(specs)-len([k for k in failed if len(k)==2]), len(todo), seconds, len(keys)-len(todo))
+    if logger: logger(text)
+    if todo: _train_all(todo, specs, trainer, runs, epochs, lr, _bar(len(todo), text) if not logger else None)
     failed |= {k:why for k in keys if (why:=runs.why(k)) and not runs.done(k)}
     done = {k:runs.read(k) for k in keys if runs.done(k)}
     df = dls.labels._df

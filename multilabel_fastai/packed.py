@@ -170,7 +170,7 @@ def _end_with_parent():
         os._exit(1)
     threading.Thread(target=_watch, daemon=True).start()
 
-# %% ../nbs/10_packed.ipynb #a138b2f4
+# %% ../nbs/10_packed.ipynb #7dd0c1da
 _died = 'the process that read it died'
 
 class _Chunks:
@@ -187,7 +187,7 @@ class _Chunks:
                 except BrokenProcessPool: res.append((0, 0, '', _died))
         return res
     def end(self):
-        "End the processes, whose results are in or no longer wanted; a wait for the executor's thread, which can miss its signal, could last for ever"
+        "End the processes, whose results are in or no longer wanted; without a wait, which lasts for ever where a job could not be pickled"
         if self.pool is None: return
         workers = list((self.pool._processes or {}).values())
         self.pool.shutdown(wait=False, cancel_futures=True)
