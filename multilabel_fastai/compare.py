@@ -108,14 +108,12 @@ def pooled(self:LossComparison,
     if self.groups is None: raise LabelError('The table has no groups to pool by', fix='group_col with the study when reading')
     return LossComparison(self.cells, self.seeds, {k:_pool_run(o, self.groups, how) for k,o in self.runs.items()}, self.failed, None, self.histories, self.n_boot, self.level)
 
-# %% ../nbs/45_compare.ipynb #d8938d52
+# %% ../nbs/45_compare.ipynb #e11e9740
 def _decide(run, split, group):
     "Labels at thresholds that were not fitted on the rows they decide"
     p,y = run[f'{split}_p'],run[f'{split}_y']
     if split=='test': return p>=best_thresholds(run['valid_p'], run['valid_y'])
     return crossfit_decisions(p, y, group)
-
-def _known_rows(p, y): return p, np.where(np.isnan(p), np.nan, y) # a picture that could not be read has no probability
 
 @patch(as_prop=True)
 def replicates(self:LossComparison)->dict:
@@ -125,8 +123,8 @@ def replicates(self:LossComparison)->dict:
     w = np.concatenate([np.ones((1,n), np.int16), bootstrap_weights(n if self.group is None else self.group, self.n_boot)])
     by_run = {}
     for k,run in self.runs.items():
-        p,y = _known_rows(run[f'{self.split}_p'], run[f'{self.split}_y'])
-        by_run[k] = _replicates(np.nan_to_num(p), y, _decide(run, self.split, self.group), w)
+        p,y = run[f'{self.split}_p'],run[f'{self.split}_y'] # both NaN for a picture that could not be read
+        by_run[k] = _replicates(p, y, _decide(run, self.split, self.group), w)
     rng,S = np.random.default_rng(42),len(self.seeds)
     drawn = np.stack([np.bincount(rng.integers(0, S, S), minlength=S) for _ in range(self.n_boot)]) # (n_boot,S)
     self._drawn,self._by_run = np.concatenate([np.ones((1,S), int), drawn]).T,by_run # (S,1+n_boot)
