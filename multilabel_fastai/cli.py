@@ -6,7 +6,7 @@
 __all__ = ['guess_form', 'read_labels', 'find_arch', 'new_folder', 'training_dls', 'run_training', 'run_comparison', 'data_flags',
            'mlf_train', 'mlf_compare', 'mlf_pack', 'mlf_sample', 'same_flags']
 
-# %% ../nbs/65_cli.ipynb #09e0147c
+# %% ../nbs/65_cli.ipynb #b777a92d
 import inspect, shutil, sys
 from fastcore.script import anno_parser, call_parse, store_true
 from fastai.vision.all import *
@@ -22,8 +22,11 @@ from .activations import *
 from .losses import *
 from .label_losses import *
 from .ranking_losses import *
+from .thresholds import *
+from .calibration import *
 from .networks import *
 from .learner import *
+from .evaluate import *
 from .compare import *
 from .datasets import *
 from .spine import *
@@ -126,6 +129,11 @@ def training_dls(
     if len(dls.quarantine): print(f'{len(dls.quarantine)} pictures cannot be read and are left out:\n{dls.quarantine.head(10).to_string(index=False)}')
     return dls
 
+def _check_decision(objective, calibration):
+    "Raise for what is misspelt before anything is trained"
+    if objective: best_thresholds(np.zeros((1,1)), np.zeros((1,1)), 'f1' if re.fullmatch(r'top-\d+', objective) else objective)
+    if calibration and calibration not in CALIBRATIONS: raise ValueError(f'There is no calibration {calibration!r}: choose from {list(CALIBRATIONS)}')
+
 def _check_pair(activation, loss):
     if activation and (why:=why_not(activation, loss)): raise ActivationLossError(f'{activation} with {loss}: {why}')
     if loss not in loss_names(): raise ValueError(f'There is no loss {loss!r}: choose from {loss_names()}')
@@ -144,11 +152,13 @@ def run_training(
     freeze_epochs:int=2, # Epochs with the head alone, before; for a pretrained body
     lr:float=1e-2, # Highest learning rate
     pool:str=None, # 'max', 'mean' or 'noisy-or': report on groups, such as studies, too
+    objective:str='f1', # What thresholds are best by, see `best_thresholds`; None or '' for the loss's own
+    calibration:str='platt', # As in `fit_calibration`; None or '' for none
     seed:int=42, # For split, order, weights and augmentation
     source:dict=None, # Where the labels came from, for config.json
     **kwargs
 )->tuple: # Learner, and reports by split
-    "Split, train, report and save"
+    "Split, train, fit the decision on the validation rows, report and save"
     scratch = scratch or arch=='small_cnn'
     config = {k:v for k,v in locals().items() if k not in ('labels','out','kwargs')}|kwargs
     arch,out = find_arch(arch),Path(out)
@@ -159,6 +169,8 @@ def run_training(
     learn.logger = partial(_print_row, learn.training_history)
     with learn.no_bar() if not sys.stdout.isatty() else contextlib.nullcontext():
         learn.fit_one_cycle(epochs, lr) if scratch else learn.fine_tune(epochs, lr, freeze_epochs=freeze_epochs)
+        if objective and 'valid' in dls.labels.splits:
+            for o in dict.fromkeys((None, pool)): learn.tune_decision(pool=o, objective=objective, calibration=calibration or None)
         return learn, learn.save_run(out, config, pool)
 
 @delegates(training_dls)
@@ -289,17 +301,20 @@ def mlf_train(
     lr:float=None, # Highest learning rate
     epochs:int=None, # Epochs with all layers
     freeze_epochs:int=2, # Epochs with the head alone before, for a pretrained body
+    objective:str='f1', # What thresholds are best by: f1, f2, youden, matthews, recall>=0.95, "cost(fn=10, fp=1)", micro-f1, samples-f1, top-1, ...; '' for the loss's own
+    calibration:str='platt', # Of the probabilities: platt, temperature, isotonic, prior; '' for none
     out:str=None, # Folder of the run; runs/<data> with a number if that is taken
     **kwargs
 ):
     "Train on labelled images, print a table with a row for each class, and keep the run in a folder"
     def _go():
         _check_pair(activation, loss)
+        _check_decision(objective, calibration)
         table,name,settings,source = _from_flags(kwargs, epochs=epochs, lr=lr)
         if out and Path(out).exists() and any(Path(out).iterdir()): raise LabelError(f'The folder {out} holds files already', fix='another --out; nothing is written over')
         folder = Path(out) if out else new_folder(Path('runs')/name)
-        learn,reports = run_training(table, folder, loss=loss, activation=activation, freeze_epochs=freeze_epochs, source=source, **settings)
-        for split,r in reports.items(): print(f'\n{split}\n{r.round(3).to_string()}')
+        learn,reports = run_training(table, folder, loss=loss, activation=activation, freeze_epochs=freeze_epochs, objective=objective, calibration=calibration, source=source, **settings)
+        for r in reports.values(): print(f'\n{r}')
         print(f'\nEverything is in {folder}')
     return _guarded('mlf_train', kwargs.get('traceback'), _go)
 

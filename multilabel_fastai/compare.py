@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MEASURES', 'StopAtNaN', 'LossComparison', 'duration', 'compare_losses']
 
-# %% ../nbs/45_compare.ipynb #4869e460
+# %% ../nbs/45_compare.ipynb #561d1bad
 import hashlib, itertools, json, re, tempfile, time, zipfile
 from numbers import Integral
 from fastai.vision.all import *
@@ -20,6 +20,7 @@ from .ranking_losses import *
 from .metrics import *
 from .intervals import *
 from .intervals import _nanmean
+from .scoring import *
 from .thresholds import *
 from .learner import *
 from .learner import _write

@@ -5,9 +5,11 @@
 # %% auto #0
 __all__ = ['LabelLogic']
 
-# %% ../nbs/03_logic.ipynb #1b526f90
+# %% ../nbs/03_logic.ipynb #cb07f59a
 import numpy as np, pandas as pd, torch
 from fastcore.all import *
+from scipy import sparse
+from scipy.optimize import Bounds, LinearConstraint, milp
 from .labels import *
 from .labels import _close
 
@@ -137,3 +139,20 @@ def consistent(self:LabelTable,
     "`probs` moved as little as possible to keep the rules of this table's `logic`"
     if self.logic is None: raise LabelError('The table has no rules', fix="labels.with_logic(excludes={'No Finding': '*'})")
     return self.logic.consistent(probs, list(self.vocab))
+
+# %% ../nbs/03_logic.ipynb #a998759f
+@patch
+def consistent_labels(self:LabelLogic,
+    margins, # (N,C): from 0 on the label is given; how far from there is how sure it is. NaN: not given, and the row is left as it is
+    vocab:list, # C class names
+)->np.ndarray: # (N,C) bool
+    "The label sets that keep the rules at the least change of `margins>=0`, where a change costs its margin"
+    m,(w,b) = _matrix(margins, vocab),self.halfspaces(vocab)
+    d = np.nan_to_num(m, nan=-1.)>=0
+    todo = np.flatnonzero(~np.isnan(m).any(1)&(d@w.T>b+1e-9).any(1))
+    for rows in np.array_split(todo, -(-len(todo)//200) or 1):
+        if not len(rows): continue
+        gain = (m[rows]+1e-9).clip(-30, 30).ravel() # 0 is given rather than not
+        rules = LinearConstraint(sparse.kron(sparse.eye(len(rows)), w, format='csr'), ub=np.tile(b, len(rows)))
+        d[rows] = milp(-gain, constraints=rules, integrality=np.ones(gain.size), bounds=Bounds(0, 1)).x.reshape(len(rows), -1)>0.5
+    return d

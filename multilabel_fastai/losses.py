@@ -50,6 +50,7 @@ class MultiLabelLoss(nn.Module):
     least = 1 # Classes that there must be
     by_rows = True # Known to `Learner.loss_not_reduced`
     source = '' # Paper and equation
+    decision = None # Calibration and thresholds that were fitted on other rows, see `Learner.tune_decision`
     def __init__(self,
         activation:str|Activation=None, # What stands before the formula; the loss's own if None
         weight=None, # (C,) weight of each class
@@ -146,23 +147,26 @@ def forward(self:MultiLabelLoss, input, target, sample_weight:Optional[Tensor]=N
 # %% ../nbs/20_losses.ipynb #451e8954
 @patch
 def activation(self:MultiLabelLoss, input):
-    "Probabilities (N,C) of raw scores, with the prior of the data"
+    "Probabilities (N,C) of raw scores, with the prior of the data, and calibrated where there is a `decision`"
     x = _plain(input)
     if self.odds is not None: x = x-self.odds.to(x.device).log()/self.act.scale
-    return self.act.read(x)
+    p = self.act.read(x)
+    return p if self.decision is None else self.decision.calibrate(p)
 
 @patch
 def thresholds(self:MultiLabelLoss,
     n_classes:int, # Number of classes C
 )->Tensor: # (C,)
     "Probability from which each label is given"
+    if self.decision is not None: return torch.as_tensor(self.decision.thresholds, dtype=torch.float32)
     t = self.thresh
     if t is None: t = 1/(1+self.odds) if self.odds is not None else tensor(1/n_classes if self.coupled else 0.5)
     return t.expand(n_classes)
 
 @patch
 def decodes(self:MultiLabelLoss, probs):
-    "Labels (N,C): which probabilities reach their threshold"
+    "Labels (N,C): which probabilities reach their threshold, or what the `decision` says of them"
+    if self.decision is not None: return self.decision.decide(probs, calibrated=True)
     return probs>=self.thresholds(probs.shape[-1]).to(probs.device)
 
 @patch(cls_method=True)
@@ -240,13 +244,14 @@ class WrappedLoss(MultiLabelLoss):
 
 def wrap_loss(
     module:nn.Module, # A loss of torch, fastai, timm or your own
-    takes:str=None, # What it is given: 'scores' or 'probabilities'
+    takes:str=None, # What it is given: 'scores' or 'probabilities'; known for those of torch and fastai
     **kwargs # Arguments of `WrappedLoss`
 )->WrappedLoss:
     "`module` under the contract; raises where it is not said what it takes, or where it cannot be used for multi-label targets"
     name = getattr(module, '__name__', type(module).__name__)
     if not isinstance(module, nn.Module) and not hasattr(module, 'func'): raise TypeError(f'{name} is no module: pass an instance, such as nn.BCEWithLogitsLoss()')
     if name in _instead: raise TypeError(f'{name} does not take multi-label targets (N,C) of 0 and 1: choose loss={_instead[name]!r}')
+    if takes is None: takes = _takes.get(name)
     if takes is None: raise TypeError(f"{name} does not say how scores become probabilities: choose from {loss_names()}, or wrap_loss({name}(), takes='scores') or takes='probabilities'")
     if _takes.get(name, takes)!=takes: raise TypeError(f"{name} takes {_takes[name]}: with takes={takes!r} there would be {'two sigmoids' if takes=='probabilities' else 'none'}")
     return WrappedLoss(module, takes, **kwargs)
