@@ -6,11 +6,11 @@
 __all__ = ['subset_accuracy', 'hamming_loss_multi', 'one_error', 'coverage_error_multi', 'ranking_loss',
            'label_ranking_average_precision']
 
-# %% ../nbs/26_example_metrics.ipynb #c5d7f2d3
+# %% ../nbs/26_example_metrics.ipynb #5c5eceb9
 import numpy as np
 from scipy.stats import rankdata
 from .metrics import *
-from .metrics import _arrays, _hard, _mean
+from .metrics import _arrays, _hard, _mean, _row_average_precision
 
 # %% ../nbs/26_example_metrics.ipynb #48e3cd08
 def _wrong(probs, targs, thresh):
@@ -98,6 +98,6 @@ def label_ranking_average_precision(
     per_image:bool=False, # Values (N,) instead of their mean; NaN for an image without a positive
 ):
     "Mean over the images of the precision at the ranks of their labels, tied scores as one; NaN where no image has a label"
-    s,pos,neg = _ranking(probs, targs)
-    precision = np.where(pos, _at_least(s, pos)/_at_least(s, pos|neg), 0)
-    return _over_images(precision.sum(1)/np.maximum(pos.sum(1), 1), pos.any(1), per_image)
+    p,y = _arrays(probs, targs)
+    values = _row_average_precision(p, _hard(y))
+    return values if per_image else _mean(values)
