@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CALIBRATIONS', 'prior_correction', 'estimate_prevalence', 'Calibration', 'fit_calibration', 'crossfit_calibration']
 
-# %% ../nbs/31_calibration.ipynb #97de8983
+# %% ../nbs/31_calibration.ipynb #95dc9418
 import warnings, numpy as np, pandas as pd, torch
 from fastcore.basics import patch
 from scipy.optimize import brentq
@@ -15,7 +15,7 @@ from torch import Tensor
 from .metrics import *
 from .metrics import _arrays
 from .scoring import *
-from .scoring import _names, _rounding_unit
+from .scoring import _names
 from .thresholds import *
 
 # %% ../nbs/31_calibration.ipynb #810b291b
@@ -33,9 +33,9 @@ def _unwrap(probs):
     if ((a<0)|(a>1)).any(): raise ValueError(f'Values from {np.nanmin(a):.3g} to {np.nanmax(a):.3g} are not probabilities: apply loss.activation (torch.sigmoid) to raw scores')
     return a,like
 
-def _log_odds(p, eps):
-    "log(p/(1-p)), where p is at least 2**-53 and at most the largest number below 1 of a type with rounding unit `eps`"
-    p = np.clip(p, 2**-53, 1-eps/2)
+def _log_odds(p):
+    "log(p/(1-p)), where p is at least 2**-53 and at most 1-2**-24, the largest float32 below 1"
+    p = np.clip(p, 2**-53, 1-2**-24)
     return np.log(p/(1-p))
 
 # %% ../nbs/31_calibration.ipynb #8771ae84
@@ -136,11 +136,11 @@ def __repr__(self:Calibration):
 def __eq__(self:Calibration, other): return isinstance(other, Calibration) and self.to_dict()==other.to_dict()
 
 # %% ../nbs/31_calibration.ipynb #31661bbd
-def _calibrate(o, p, eps):
+def _calibrate(o, p):
     "Calibrated probabilities of one class, from its numbers `o`"
     if o['kind']=='isotonic': p = np.where(np.isnan(p), np.nan, np.interp(p, o['x'], o['y']))
     if o['slope']==1 and o['offset']==0: return p
-    x = _log_odds(p, eps if o['kind']!='isotonic' else 2**-52)
+    x = _log_odds(p)
     return expit(o['slope']*x+o['offset'])
 
 @patch
@@ -153,8 +153,7 @@ def __call__(self:Calibration,
         return self(probs[self.vocab])[list(probs.columns)]
     p,like = _unwrap(probs)
     if p.shape[-1]!=len(self.classes): raise ValueError(f'Probabilities have shape {p.shape}, and the calibration is of {len(self.classes)} classes: both must have the same')
-    eps = _rounding_unit(probs)
-    return like(np.stack([_calibrate(o, p[...,i], eps) for i,o in enumerate(self.classes)], -1) if self.classes else p)
+    return like(np.stack([_calibrate(o, p[...,i]) for i,o in enumerate(self.classes)], -1) if self.classes else p)
 
 # %% ../nbs/31_calibration.ipynb #fbbe5c4c
 @patch
@@ -224,7 +223,7 @@ def _fit_isotonic(p, y, w):
     return m.X_thresholds_,m.y_thresholds_
 
 # %% ../nbs/31_calibration.ipynb #ead2ee30
-def _fit_class(kind, p, y, w, eps, prior=None):
+def _fit_class(kind, p, y, w, prior=None):
     "Numbers of one class from its known labels"
     pos,neg,why = (w*y).sum(),(w*(1-y)).sum(),''
     for k in dict.fromkeys((kind,'platt','identity') if kind=='isotonic' else (kind,'identity')):
@@ -232,23 +231,23 @@ def _fit_class(kind, p, y, w, eps, prior=None):
     if k!=kind: why = f'{pos:,.4g} positives and {neg:,.4g} negatives known, {kind} needs {CALIBRATIONS[kind]} of each: {k}'
     res = dict(kind=k)
     if k=='isotonic': res['x'],res['y'] = _fit_isotonic(p, y, w)
-    elif k!='identity': res['slope'],res['offset'],note = dict(prior=_fit_prior, temperature=_fit_temperature, platt=_fit_platt)[k](_log_odds(p, eps), y, w); why = why or note
+    elif k!='identity': res['slope'],res['offset'],note = dict(prior=_fit_prior, temperature=_fit_temperature, platt=_fit_platt)[k](_log_odds(p), y, w); why = why or note
     if prior is not None:
         if min(pos, neg)>0: res.update(kind='prior' if k=='identity' else k, offset=res.get('offset', 0)+np.log(prior/(1-prior))-np.log(pos/neg))
         else: why = f'{pos:,.4g} positives and {neg:,.4g} negatives known, and the prevalence cannot be moved without both: {k}'
     return dict(res, why=why)
 
-def _fit(p, y, kind, eps, w, prior=None):
+def _fit(p, y, kind, w, prior=None):
     "Numbers of each class"
     known = ~np.isnan(y)&(w>0)[:,None]
-    return [_fit_class(kind, p[k,c], y[k,c], w[k], eps, None if prior is None else prior[c]) for c,k in enumerate(known.T)]
+    return [_fit_class(kind, p[k,c], y[k,c], w[k], None if prior is None else prior[c]) for c,k in enumerate(known.T)]
 
 # %% ../nbs/31_calibration.ipynb #266c3a51
 def _check_fit(probs, targs, kind):
     "Probabilities and targets (N,C) float64 to fit on, and the rounding unit of the former"
     if kind not in CALIBRATIONS: raise ValueError(f'kind is {kind!r}: choose one of {list(CALIBRATIONS)}')
     p,y = _arrays(_unwrap(probs)[0], targs)
-    return p,y,_rounding_unit(probs)
+    return p,y
 
 def _warn(kind, notes):
     if notes: warnings.warn(f'Not calibrated as asked ({kind}): '+'; '.join(f'{k}: {v}' for k,v in notes.items()), stacklevel=3)
@@ -264,11 +263,11 @@ def fit_calibration(
     quiet:bool=False, # No warning; `notes` says it too
 )->Calibration:
     "Calibration of each class, fitted to the known labels; a simpler one where these are too few, with a warning"
-    p,y,eps = _check_fit(probs, targs, kind)
+    p,y = _check_fit(probs, targs, kind)
     names,w = _names(probs, vocab),np.ones(len(p)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     if w.shape!=(len(p),) or not (np.isfinite(w)&(w>=0)).all(): raise ValueError(f'Weights of shape {w.shape} for {len(p):,} rows: they must be (N,), finite and not negative')
     if prior is not None: prior = _per_class_numbers(prior, p.shape[1], 'prior')
-    res = Calibration(kind, _fit(p, y, kind, eps, w, prior), names)
+    res = Calibration(kind, _fit(p, y, kind, w, prior), names)
     if not quiet: _warn(kind, res.notes)
     return res
 
@@ -283,15 +282,15 @@ def crossfit_calibration(
     vocab:list=None, # C class names for the warning; the columns of a DataFrame if None
 ): # Of the type of `probs`
     "Probabilities, those of each group calibrated by the folds that it is not in"
-    p,y,eps = _check_fit(probs, targs, kind)
+    p,y = _check_fit(probs, targs, kind)
     names,like = _names(probs, vocab),_unwrap(probs)[1]
     fold = crossfit_folds(len(p) if groups is None else groups, n_folds, seed)
     if len(fold)!=len(p): raise ValueError(f'{len(fold):,} groups for {len(p):,} rows: there must be one for each row')
     res,notes,n = np.empty_like(p),{},fold.max()+1
     for k in range(n):
         own = fold==k
-        cal = Calibration(kind, _fit(p[~own], y[~own], kind, eps, np.ones((~own).sum())), names)
-        for c,o in enumerate(cal.classes): res[own,c] = _calibrate(o, p[own,c], eps)
+        cal = Calibration(kind, _fit(p[~own], y[~own], kind, np.ones((~own).sum())), names)
+        for c,o in enumerate(cal.classes): res[own,c] = _calibrate(o, p[own,c])
         for name,why in cal.notes.items(): notes.setdefault(name, []).append(why)
     _warn(kind, {k:f'in {len(v)} of {n} folds, such as: {v[0]}' for k,v in notes.items()})
     return like(res)

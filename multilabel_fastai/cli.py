@@ -6,9 +6,10 @@
 __all__ = ['guess_form', 'read_labels', 'find_arch', 'new_folder', 'training_dls', 'run_training', 'run_comparison', 'data_flags',
            'mlf_train', 'mlf_compare', 'mlf_pack', 'mlf_sample', 'same_flags']
 
-# %% ../nbs/65_cli.ipynb #b777a92d
-import inspect, shutil, sys
+# %% ../nbs/65_cli.ipynb #73da29c2
+import inspect, math, shutil, sys
 from fastcore.script import anno_parser, call_parse, store_true
+from safetensors.torch import save_model as save_weights
 from fastai.vision.all import *
 from .labels import *
 from .readers import *
@@ -26,6 +27,7 @@ from .thresholds import *
 from .calibration import *
 from .networks import *
 from .learner import *
+from .learner import _write
 from .evaluate import *
 from .compare import *
 from .datasets import *
@@ -129,9 +131,10 @@ def training_dls(
     if len(dls.quarantine): print(f'{len(dls.quarantine)} pictures cannot be read and are left out:\n{dls.quarantine.head(10).to_string(index=False)}')
     return dls
 
-def _check_decision(objective, calibration):
+def _check_decision(objective, calibration, n_classes=math.inf):
     "Raise for what is misspelt before anything is trained"
     if objective: best_thresholds(np.zeros((1,1)), np.zeros((1,1)), 'f1' if re.fullmatch(r'top-\d+', objective) else objective)
+    if (m:=re.fullmatch(r'top-(\d+)', objective or '')) and int(m[1])>n_classes: raise ValueError(f'--objective {objective}, and there are {n_classes} classes')
     if calibration and calibration not in CALIBRATIONS: raise ValueError(f'There is no calibration {calibration!r}: choose from {list(CALIBRATIONS)}')
 
 def _check_pair(activation, loss):
@@ -163,12 +166,14 @@ def run_training(
     config = {k:v for k,v in locals().items() if k not in ('labels','out','kwargs')}|kwargs
     arch,out = find_arch(arch),Path(out)
     _check_pair(activation, loss)
+    _check_decision(objective, calibration, len(labels.vocab))
     dls = training_dls(labels, pool=pool, seed=seed, **kwargs)
     out.mkdir(parents=True, exist_ok=True)
     learn = multilabel_learner(dls, arch, loss, activation, pretrained=not (scratch or weights), weights=weights, seed=seed, history=out/'history.csv', path=out)
     learn.logger = partial(_print_row, learn.training_history)
     with learn.no_bar() if not sys.stdout.isatty() else contextlib.nullcontext():
         learn.fit_one_cycle(epochs, lr) if scratch else learn.fine_tune(epochs, lr, freeze_epochs=freeze_epochs)
+        _write(out/'model.safetensors', lambda o: save_weights(learn.model, str(o))) # before anything can go wrong
         if objective and 'valid' in dls.labels.splits:
             for o in dict.fromkeys((None, pool)): learn.tune_decision(pool=o, objective=objective, calibration=calibration or None)
         return learn, learn.save_run(out, config, pool)
@@ -301,7 +306,7 @@ def mlf_train(
     lr:float=None, # Highest learning rate
     epochs:int=None, # Epochs with all layers
     freeze_epochs:int=2, # Epochs with the head alone before, for a pretrained body
-    objective:str='f1', # What thresholds are best by: f1, f2, youden, matthews, recall>=0.95, "cost(fn=10, fp=1)", micro-f1, samples-f1, top-1, ...; '' for the loss's own
+    objective:str='f1', # What thresholds are best by: f1, f2, youden, matthews, recall>=0.95, "cost(fn=10, fp=1)", micro-f1, samples-f1, top-1, ...; '' for the loss's own, without calibration
     calibration:str='platt', # Of the probabilities: platt, temperature, isotonic, prior; '' for none
     out:str=None, # Folder of the run; runs/<data> with a number if that is taken
     **kwargs

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Decision', 'data_fingerprint', 'fit_decision', 'crossfit_decision']
 
-# %% ../nbs/32_decision.ipynb #6c0875f1
+# %% ../nbs/32_decision.ipynb #01040499
 import hashlib, json, re
 import numpy as np, pandas as pd, torch
 from datetime import date
@@ -15,6 +15,8 @@ from .logic import *
 from .metrics import *
 from .metrics import _arrays, _hard
 from .intervals import *
+from .intervals import _group_codes
+from .scoring import _names
 from .thresholds import *
 from .calibration import *
 
@@ -30,14 +32,17 @@ class Decision:
         logic:LabelLogic=None, # Rules between the labels
         fitted:dict=None, # What it was fitted on, when and how, as `fit_decision` writes it
     ):
+        if isinstance(vocab, str) or len(set(map(str, vocab)))!=len(vocab): raise ValueError(f'vocab is {vocab!r}: a list of class names that differ')
         self.vocab,self.calibration = list(map(str, vocab)),[o for o in listify(calibration) if o is not None]
+        for o in self.calibration:
+            if len(o.classes)!=len(self.vocab) or o.vocab is not None and list(map(str, o.vocab))!=self.vocab: raise ValueError(f'The calibration is of {o.vocab or len(o.classes)} and the decision about {self.vocab}: they must be the same classes in the same order')
         t = np.asarray(thresholds, dtype=np.float64)
         if t.shape not in ((),(len(self.vocab),)): raise ValueError(f'Thresholds have shape {t.shape} for {len(self.vocab)} classes: one number, or one for each class')
         if not (t>=0).all() or ((t>1)&~np.isinf(t)).any(): raise ValueError(f'Thresholds from {t.min():.3g} to {t.max():.3g}: they are probabilities from 0 to 1, or np.inf for a class that is never given')
         self.thresholds = np.broadcast_to(t, len(self.vocab)).copy()
         limit_labels(np.zeros((0,len(self.vocab)), bool), np.zeros((0,len(self.vocab))), at_least, at_most) # raises for limits that cannot be
         if logic is not None: logic.pairs(self.vocab)
-        self.at_least,self.at_most,self.logic,self.fitted = at_least,at_most,logic,dict(fitted or {})
+        self.at_least,self.at_most,self.logic,self.fitted = int(at_least),None if at_most is None else int(at_most),logic,dict(fitted or {})
 
     def __eq__(self, other): return isinstance(other, Decision) and self.to_dict()==other.to_dict()
 
@@ -110,7 +115,7 @@ def explain(self:Decision,
     probs, # Probabilities of one image (C,), not calibrated: array, tensor, list, or a dict from class to probability
 )->pd.DataFrame: # Columns probability, calibrated, threshold, given, why
     "Why each label was given or not, one row for each class"
-    if isinstance(probs, dict): self.check_vocab(probs); probs = list(probs.values())
+    if isinstance(probs, (dict,pd.Series)): self.check_vocab(sorted(probs.keys(), key=lambda o: self.vocab.index(str(o)) if str(o) in self.vocab else -1)); probs = [dict(probs)[o] for o in sorted(probs.keys(), key=lambda o: self.vocab.index(str(o)))]
     raw = _values(probs, len(self.vocab))
     if len(raw)!=1: raise ValueError(f'Probabilities of {len(raw)} images: explain takes one, such as probs[0]')
     p = _values(self.calibrate(raw), len(self.vocab))
@@ -119,9 +124,10 @@ def explain(self:Decision,
     def _why(i):
         v,t = p[0,i],self.thresholds[i]
         if np.isnan(v): return 'there is no probability'
-        text = 'never given' if np.isinf(t) else f'{v:.3g} {"reaches" if first[i] else "is below"} {t:.3g}'
-        if limited[i]!=first[i]: text += f', but there is at least {self.at_least} label, the most probable' if limited[i] else f', but there are at most {self.at_most}, and others are more probable'
-        if last[i]!=limited[i]: text += f', but the rules do not allow {" and ".join(rules)}: {"given" if last[i] else "taken back"}'
+        digits = next((n for n in (3,6,9) if f'{v:.{n}g}'!=f'{t:.{n}g}'), 17)
+        text = 'never given' if np.isinf(t) else f'{v:.{digits}g} {"reaches" if first[i] else "is below"} {t:.{digits}g}'
+        if limited[i]!=first[i]: text += f', but at least {self.at_least} {"label is" if self.at_least==1 else "labels are"} given, the most probable' if limited[i] else f', but at most {self.at_most} {"label is" if self.at_most==1 else "labels are"} given, and others are more probable'
+        if last[i]!=limited[i]: own = [o for o in rules if self.vocab[i] in o] or rules; text += f', but the rules do not allow {" and ".join(own)}: {"given" if last[i] else "taken back"}'
         return text
     return pd.DataFrame(dict(probability=raw[0], calibrated=p[0], threshold=self.thresholds, given=last, why=[_why(i) for i in range(len(self.vocab))]), index=pd.Index(self.vocab, name='class'))
 
@@ -162,16 +168,17 @@ def fit_decision(
     split:str=None, # Name of the rows, such as 'valid'
 )->Decision:
     "The decision fitted to these rows"
+    vocab = list(map(str, _names(probs, vocab)))
     p,y = _arrays(probs, targs)
-    if len(vocab)!=p.shape[1]: raise ValueError(f'{len(vocab)} class names for predictions of shape {p.shape}')
     for o,what in ((groups,'groups'),(rows,'rows')):
         if o is not None and len(o)!=len(p): raise ValueError(f'{len(o):,} {what} for {len(p):,} rows of predictions: there must be one for each')
-    settings = dict(objective=objective, calibration=calibration, one=one, shrink=shrink, at_least=at_least, at_most=at_most)
+    if not callable(objective) and re.fullmatch(r'top-\d+', str(objective)) and int(str(objective)[4:])>len(vocab): raise ValueError(f'objective is {objective!r}, and there are {len(vocab)} classes')
+    settings = dict(objective=objective, calibration=calibration, one=bool(one), shrink=float(shrink), at_least=int(at_least), at_most=None if at_most is None else int(at_most))
     res = _fit(p, y, list(vocab), logic=logic, **settings)
     kind = settings|dict(objective=objective if isinstance(objective, str) else getattr(objective, '__name__', 'a function'))
-    res.fitted = dict(kind, split=split, rows=len(p), groups=None if groups is None else len(pd.unique(np.asarray(groups))), positives=[int(o) for o in (_hard(y)==1).sum(0)],
+    res.fitted = dict(kind, split=split, rows=len(p), groups=None if groups is None else int(_group_codes(groups).max()+1), positives=[int(o) for o in (_hard(y)==1).sum(0)],
                       prevalence=[None if np.isnan(o) else float(o) for o in _prevalence(y)], fingerprint=data_fingerprint(y, vocab, rows), date=date.today().isoformat())
-    res.settings = settings|dict(logic=logic)
+    res.objective = objective
     if n_boot and not str(objective).startswith('top-'):
         w = bootstrap_weights(len(p) if groups is None else groups, n_boot, seed)
         ends = percentile_interval(threshold_replicates(res.calibrate(p), y, w, objective, one, shrink))
@@ -183,27 +190,34 @@ def _prevalence(y):
     k = ~np.isnan(y)
     return np.divide(np.nansum(y, 0), k.sum(0), out=np.full(y.shape[1], np.nan), where=k.any(0))
 
-# %% ../nbs/32_decision.ipynb #d667d398
+# %% ../nbs/32_decision.ipynb #27b0b2f9
+@patch(as_prop=True)
+def settings(self:Decision)->dict:
+    "Arguments with which `crossfit_decision` repeats the fit"
+    res = {k:self.fitted[k] for k in ('objective','calibration','one','shrink','at_least','at_most') if k in self.fitted}
+    return res|dict(objective=getattr(self, 'objective', res.get('objective', 'f1')), logic=self.logic)
+
 @patch(as_prop=True)
 def threshold_interval(self:Decision)->np.ndarray:
     "Thresholds and the ends of their 95 % intervals (3,C); NaN where there are none"
-    ends = [[np.nan if o is None else o for o in self.fitted.get(k) or [None]*len(self.vocab)] for k in ('threshold_low','threshold_high')]
+    ends = [self.fitted.get(k) for k in ('threshold_low','threshold_high')]
+    ends = [[np.nan if v is None else v for v in o] if o and len(o)==len(self.vocab) else [np.nan]*len(self.vocab) for o in ends]
     return np.array([self.thresholds,*ends], dtype=np.float64)
 
 @patch(as_prop=True)
 def table(self:Decision)->pd.DataFrame:
     "Threshold of each class with its interval, and the positives that it rests on"
-    t = self.threshold_interval
-    return pd.DataFrame(dict(threshold=t[0], low=t[1], high=t[2], positives=self.fitted.get('positives', [np.nan]*len(self.vocab))), index=pd.Index(self.vocab, name='class'))
+    t,n = self.threshold_interval,self.fitted.get('positives', ())
+    return pd.DataFrame(dict(threshold=t[0], low=t[1], high=t[2], positives=n if len(n)==len(self.vocab) else [np.nan]*len(self.vocab)), index=pd.Index(self.vocab, name='class'))
 
 @patch
 def _about(self:Decision):
     f = self.fitted
-    cal = ' then '.join(o.kind for o in self.calibration) or 'no'
+    cal = ' then '.join(o.kind+(f' ({len(o.notes)} not)' if o.notes else '') for o in self.calibration) or 'no'
     limits = (f', at least {self.at_least}' if self.at_least else '')+(f', at most {self.at_most}' if self.at_most is not None else '')
     text = f'Decision about {len(self.vocab)} classes: {cal} calibration, thresholds{limits}' + (', rules' if self.logic is not None else '')
-    if not f: return text+'; set by hand'
-    return text+f'; by {f.get("objective")} on {f["split"] or "rows"} ({f["rows"]:,} rows' + (f' of {f["groups"]:,} groups' if f.get('groups') else '') + f', {f["fingerprint"]}), {f["date"]}'
+    if not {'rows','fingerprint','date'}<=set(f): return text+'; set by hand'
+    return text+f'; by {f.get("objective")} on {f.get("split") or "rows"} ({f["rows"]:,} rows' + (f' of {f["groups"]:,} groups' if f.get('groups') else '') + f', {f["fingerprint"]}), {f["date"]}'
 
 @patch
 def __repr__(self:Decision): return f'{self._about()}\n{self.table.round(3).to_string()}'
@@ -222,6 +236,7 @@ def crossfit_decision(
     objective='f1', calibration:str='platt', one:bool=False, shrink:float=20., at_least:int=0, at_most:int=None, logic:LabelLogic=None, # As in `fit_decision`
 )->tuple: # Calibrated probabilities (N,C), labels (N,C) bool
     "Calibrated probabilities and labels, those of each group by a decision of the folds that it is not in"
+    _names(probs, vocab)
     p,y = _arrays(probs, targs)
     fold = crossfit_folds(len(p) if groups is None else groups, n_folds, seed)
     if len(fold)!=len(p): raise ValueError(f'{len(fold):,} groups for {len(p):,} rows: there must be one for each row')
@@ -242,9 +257,11 @@ def at_prevalence(self:Decision,
     old = np.array([np.nan if o is None else o for o in self.fitted['prevalence']])
     new = np.broadcast_to(np.asarray(prevalence, dtype=np.float64), old.shape)
     if not ((new>0)&(new<1)|np.isnan(new)).all(): raise ValueError(f'prevalence is {prevalence}: shares above 0 and below 1')
+    unseen = [c for c,o,n in zip(self.vocab, old, new) if not np.isnan(n) and not 0<o<1]
+    if unseen: raise ValueError(f'{unseen} had no positive or no negative where the decision was fitted, so their odds cannot be moved: give NaN for them')
     shift = np.nan_to_num(logit(new)-logit(np.clip(old, 1e-9, 1-1e-9)))
     prior = Calibration('prior', [dict(kind='prior', slope=1., offset=float(o)) for o in shift], self.vocab)
-    return Decision(self.vocab, self.thresholds, [*self.calibration,prior], self.at_least, self.at_most, self.logic, self.fitted|dict(prevalence=[a if np.isnan(b) else float(b) for a,b in zip(self.fitted['prevalence'], new)]))
+    return Decision(self.vocab, self.thresholds, [*self.calibration,prior], self.at_least, self.at_most, self.logic, self.fitted|dict(prevalence=[a if np.isnan(b) else float(b) for a,b in zip(self.fitted['prevalence'], new)], moved=True))
 
 # %% ../nbs/32_decision.ipynb #992282e8
 _version = 1
@@ -265,11 +282,8 @@ def from_dict(cls:Decision,
     lacks = [o for o in ('vocab','thresholds','calibration') if o not in d]
     if lacks: raise ValueError(f'The decision lacks {lacks}')
     cal = [Calibration.from_dict(o) for o in d['calibration']]
-    if wrong:=[len(o.classes) for o in cal if len(o.classes)!=len(d['vocab'])]: raise ValueError(f'The decision has {len(d["vocab"])} classes, and calibration for {wrong[0]}')
     logic = LabelLogic(**d['logic']) if d.get('logic') else None
-    res = cls(d['vocab'], [np.inf if o is None else o for o in d['thresholds']], cal, d.get('at_least', 0), d.get('at_most'), logic, d.get('fitted'))
-    if res.fitted: res.settings = {k:res.fitted.get(k) for k in ('objective','calibration','one','shrink','at_least','at_most')}|dict(logic=logic)
-    return res
+    return cls(d['vocab'], [np.inf if o is None else o for o in d['thresholds']], cal, d.get('at_least', 0), d.get('at_most'), logic, d.get('fitted'))
 
 @patch
 def save(self:Decision,

@@ -6,18 +6,17 @@
 __all__ = ['subset_accuracy', 'hamming_loss_multi', 'one_error', 'coverage_error_multi', 'ranking_loss',
            'label_ranking_average_precision']
 
-# %% ../nbs/26_example_metrics.ipynb #5c5eceb9
+# %% ../nbs/26_example_metrics.ipynb #2682bffb
 import numpy as np
 from scipy.stats import rankdata
 from .metrics import *
-from .metrics import _arrays, _hard, _mean, _row_average_precision
+from .metrics import _arrays, _hard, _mean, _row_average_precision, _thresholds
 
 # %% ../nbs/26_example_metrics.ipynb #48e3cd08
 def _wrong(probs, targs, thresh):
     "Which labels are decided wrongly (N,C), and which are known (N,C)"
     p,y = _arrays(probs, targs)
-    t = np.asarray(thresh, dtype=np.float64)
-    if t.ndim>1 or t.ndim==1 and len(t) not in (1,p.shape[1]): raise ValueError(f'thresh has shape {t.shape} for {p.shape[1]} classes: one number, or (C,)')
+    t = _thresholds(thresh, p.shape[1])
     known = ~np.isnan(y)
     return ((p>=t)!=(_hard(y)==1))&known, known
 

@@ -18,7 +18,7 @@ from .metrics import _arrays, _check_average, _decided, _empty_is_right, _hard, 
 # %% ../nbs/27_intervals.ipynb #b67bc8d0
 def _group_codes(groups):
     "Number of the group of each row (N,), counted from 0"
-    code = np.arange(groups) if isinstance(groups, Integral) else pd.factorize(np.asarray(groups))[0]
+    code = np.arange(groups) if isinstance(groups, Integral) else pd.factorize(groups if isinstance(groups, (pd.Series,np.ndarray)) else pd.Series(list(groups), dtype=object))[0]
     if not len(code): raise ValueError('There are no rows')
     if (code<0).any(): raise ValueError(f'{(code<0).sum():,} of {len(code):,} rows have no group: drop them, or give each a group of its own')
     return code

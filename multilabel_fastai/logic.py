@@ -143,13 +143,14 @@ def consistent(self:LabelTable,
 # %% ../nbs/03_logic.ipynb #a998759f
 @patch
 def consistent_labels(self:LabelLogic,
-    margins, # (N,C): from 0 on the label is given; how far from there is how sure it is. NaN: not given, and the row is left as it is
+    margins, # (N,C): from 0 on the label is given; how far from there is how sure it is. NaN: nothing is known, so it is not given unless a rule says so
     vocab:list, # C class names
 )->np.ndarray: # (N,C) bool
     "The label sets that keep the rules at the least change of `margins>=0`, where a change costs its margin"
     m,(w,b) = _matrix(margins, vocab),self.halfspaces(vocab)
-    d = np.nan_to_num(m, nan=-1.)>=0
-    todo = np.flatnonzero(~np.isnan(m).any(1)&(d@w.T>b+1e-9).any(1))
+    m = np.nan_to_num(m, nan=-1e-6, posinf=30, neginf=-30)
+    d = m>=0
+    todo = np.flatnonzero((d@w.T>b+1e-9).any(1))
     for rows in np.array_split(todo, -(-len(todo)//200) or 1):
         if not len(rows): continue
         gain = (m[rows]+1e-9).clip(-30, 30).ravel() # 0 is given rather than not

@@ -128,12 +128,19 @@ def _reduce(self:MultiLabelLoss, loss, counts):
     return loss.sum()/counts.sum().clamp(min=1)
 
 @patch
+def _forget(self:MultiLabelLoss):
+    "Drop a decision that was fitted on weights which are now trained on"
+    self.decision,self.decisions = None,{}
+    warn('The decision was fitted on the weights before this training, and is dropped: call learn.tune_decision() again')
+
+@patch
 def forward(self:MultiLabelLoss, input, target, sample_weight:Optional[Tensor]=None):
     "Loss of raw scores (N,C) against targets (N,C), with weights (N,) of the images; raises `ValueError` for shapes, and on the CPU for targets, without a meaning"
     if not torch.jit.is_scripting():
         if sample_weight is not None: sample_weight = _plain(sample_weight)
         self._check(input, target, sample_weight)
         self._follow(input)
+        if self.decision is not None and input.requires_grad: self._forget()
         input,target = _plain(input),_plain(target)
     x,y,known,off = self._prepare(input, target)
     loss,counts = self.compute(x, y, known)
@@ -244,14 +251,15 @@ class WrappedLoss(MultiLabelLoss):
 
 def wrap_loss(
     module:nn.Module, # A loss of torch, fastai, timm or your own
-    takes:str=None, # What it is given: 'scores' or 'probabilities'; known for those of torch and fastai
+    takes:str=None, # What it is given: 'scores' or 'probabilities'; known for those of torch and fastai that take scores
     **kwargs # Arguments of `WrappedLoss`
 )->WrappedLoss:
     "`module` under the contract; raises where it is not said what it takes, or where it cannot be used for multi-label targets"
     name = getattr(module, '__name__', type(module).__name__)
     if not isinstance(module, nn.Module) and not hasattr(module, 'func'): raise TypeError(f'{name} is no module: pass an instance, such as nn.BCEWithLogitsLoss()')
     if name in _instead: raise TypeError(f'{name} does not take multi-label targets (N,C) of 0 and 1: choose loss={_instead[name]!r}')
-    if takes is None: takes = _takes.get(name)
+    if takes is None and _takes.get(name)=='scores': takes = 'scores' # BCELoss does not say whether the model ends in a sigmoid
+    if takes=='scores' and hasattr(module, 'thresh'): kwargs.setdefault('thresh', module.thresh) # of fastai's
     if takes is None: raise TypeError(f"{name} does not say how scores become probabilities: choose from {loss_names()}, or wrap_loss({name}(), takes='scores') or takes='probabilities'")
     if _takes.get(name, takes)!=takes: raise TypeError(f"{name} takes {_takes[name]}: with takes={takes!r} there would be {'two sigmoids' if takes=='probabilities' else 'none'}")
     return WrappedLoss(module, takes, **kwargs)

@@ -8,15 +8,24 @@ __all__ = ['AVERAGES', 'COUNT_MEASURES', 'auroc_multi', 'average_precision_multi
            'f1_multi', 'fbeta_multi', 'precision_multi', 'recall_multi', 'specificity_multi', 'matthews_multi',
            'label_accuracy', 'all_negative_accuracy', 'undefined_classes']
 
-# %% ../nbs/25_metrics.ipynb #274d663b
+# %% ../nbs/25_metrics.ipynb #f946fa3e
+import re
 import numpy as np, pandas as pd
 from fastai.vision.all import *
 from scipy.stats import rankdata
 from sklearn import metrics as skm
 
-# %% ../nbs/25_metrics.ipynb #1aeb0886
+# %% ../nbs/25_metrics.ipynb #98ead5c4
+def _check_columns(probs, targs):
+    "Raise where the columns of two tables are not of the same classes in the same order"
+    if not (isinstance(probs, pd.DataFrame) and isinstance(targs, pd.DataFrame)): return
+    p,y = list(map(str, probs.columns)),list(map(str, targs.columns))
+    if y not in (p, [f'{o}_target' for o in p]): raise ValueError(f'The columns of the probabilities are {p} and those of the targets {y}: order them alike, such as probs[vocab] and targs[vocab]')
+
 def _arrays(probs, targs):
     "Probabilities and targets as (N,C) float64; raises where one of them cannot be what it is said to be"
+    _check_columns(probs, targs)
+    probs,targs = [o.astype('float64') if isinstance(o, pd.DataFrame) else o for o in (probs,targs)] # also of pandas' own types with NA
     p,y = [np.asarray(o.detach().cpu().as_subclass(Tensor).double() if isinstance(o, Tensor) else o, dtype=np.float64) for o in (probs,targs)]
     if p.ndim!=2 or p.shape!=y.shape: raise ValueError(f'Probabilities have shape {p.shape} and targets {y.shape}: both must be (N,C), one column for each class')
     if np.isnan(p[~np.isnan(y)]).any(): raise ValueError(f'{np.isnan(p[~np.isnan(y)]).sum():,} predictions are NaN where the label is known: the model has diverged, or these rows were never predicted')
@@ -143,7 +152,9 @@ def fbeta_of(
 ):
     "The F-beta of counts, as a function of tp, fp, fn, tn"
     if beta<=0: raise ValueError(f'beta is {beta}: it must be above 0')
-    return lambda tp,fp,fn,tn: _div((1+beta**2)*tp, (1+beta**2)*tp+beta**2*fn+fp)
+    def _f(tp, fp, fn, tn): return _div((1+beta**2)*tp, (1+beta**2)*tp+beta**2*fn+fp)
+    _f.__name__ = f'f{beta:g}'
+    return _f
 
 def _matthews(tp, fp, fn, tn):
     tp,fp,fn,tn = [np.asarray(o, dtype=np.float64) for o in (tp,fp,fn,tn)]
@@ -153,6 +164,7 @@ COUNT_MEASURES = dict( # name -> function of tp, fp, fn, tn, arrays of one shape
     f1=fbeta_of(1),
     precision=lambda tp,fp,fn,tn: _div(tp, tp+fp),
     recall=lambda tp,fp,fn,tn: _div(tp, tp+fn),
+    sensitivity=lambda tp,fp,fn,tn: _div(tp, tp+fn),
     specificity=lambda tp,fp,fn,tn: _div(tn, tn+fp),
     npv=lambda tp,fp,fn,tn: _div(tn, tn+fn),
     accuracy=lambda tp,fp,fn,tn: _div(tp+tn, tp+fp+fn+tn),
@@ -165,7 +177,8 @@ _empty_is_right = ('f1','jaccard') # of an image with nothing to find in which n
 def _measure(measure):
     "The function of counts, by its name or as it is"
     if callable(measure): return measure
-    if measure not in COUNT_MEASURES: raise ValueError(f'There is no measure {measure!r}: choose from {list(COUNT_MEASURES)}, or pass a function of tp, fp, fn, tn')
+    if m:=re.fullmatch(r'f([\d.]+)', str(measure)): return fbeta_of(float(m[1]))
+    if measure not in COUNT_MEASURES: raise ValueError(f'There is no measure {measure!r}: choose from {list(COUNT_MEASURES)}, f2 or another beta, or pass a function of tp, fp, fn, tn')
     return COUNT_MEASURES[measure]
 
 # %% ../nbs/25_metrics.ipynb #b2acfd33
@@ -201,12 +214,17 @@ def count_metric(
     if measure in _empty_is_right: v = np.where(np.isnan(v)&(counts[3]>0), 1., v)
     return _mean(v)
 
-# %% ../nbs/25_metrics.ipynb #0e05a920
+# %% ../nbs/25_metrics.ipynb #38a08d08
+def _thresholds(thresh, C):
+    "Thresholds as float64, one or (C,); raises for what is none"
+    t = np.asarray(thresh.detach().cpu() if isinstance(thresh, Tensor) else thresh, dtype=np.float64)
+    if t.shape not in ((),(1,),(C,)): raise ValueError(f'thresh has shape {t.shape} for {C} classes: one number, or (C,)')
+    if not ((t>=0)&((t<=1)|np.isinf(t))).all(): raise ValueError(f'thresh is {t.tolist()}: thresholds are probabilities from 0 to 1, or np.inf for never')
+    return t
+
 def _at_threshold(measure, probs, targs, thresh, average):
     p,y = _arrays(probs, targs)
-    t = np.asarray(thresh, dtype=np.float64)
-    if t.ndim>1 or t.ndim==1 and len(t) not in (1,p.shape[1]): raise ValueError(f'thresh has shape {t.shape} for {p.shape[1]} classes: one number, or (C,)')
-    return count_metric(measure, p>=t, y, average)
+    return count_metric(measure, p>=_thresholds(thresh, p.shape[1]), y, average)
 
 def f1_multi(
     probs, # Probabilities (N,C)
@@ -217,7 +235,10 @@ def f1_multi(
     "F1 = 2TP/(2TP+FP+FN) over the known labels; NaN where that is 0/0. Samples-F1 counts an image with nothing to find and nothing found as 1"
     return _at_threshold('f1', probs, targs, thresh, average)
 
-def fbeta_multi(probs, targs, beta:float=2., thresh=0.5, average='macro'):
+def fbeta_multi(probs, targs,
+    beta:float=2., # Recall counts this many times as much as precision
+    thresh=0.5, average='macro',
+):
     "F-beta, in which recall counts `beta` times as much as precision; arguments and undefined values as in `f1_multi`"
     return _at_threshold(fbeta_of(beta), probs, targs, thresh, average)
 

@@ -5,26 +5,28 @@
 # %% auto #0
 __all__ = ['REPORT_MEASURES', 'ClassReport', 'class_report', 'plot_report', 'ReportComparison']
 
-# %% ../nbs/33_report.ipynb #08a830c0
+# %% ../nbs/33_report.ipynb #071c37a6
 import html
+from warnings import warn
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from fastcore.all import *
 from .metrics import *
-from .metrics import _arrays, _hard
+from .metrics import _arrays, _hard, _thresholds
 from .example_metrics import *
 from .intervals import *
 from .intervals import _nanmean
 from .scoring import *
+from .scoring import _names
 from .decision import *
 
 # %% ../nbs/33_report.ipynb #b6ccc978
 _counted = {'F1':'f1', 'precision':'precision', 'sensitivity':'recall', 'specificity':'specificity'} # column -> key of COUNT_MEASURES
 REPORT_MEASURES = ('prevalence','AUROC','average precision',*_counted,'calibration error')
 
-def _class_replicates(p, y, d, w):
-    "Each measure of each class (n,C) for each row of the weights (n,N)"
+def _class_replicates(p, y, d, w, scores):
+    "Each measure of each class (n,C) for each row of the weights (n,N); `scores` give the order"
     prevalence = lambda tp,fp,fn,tn: (tp+fn)/np.where(tp+fp+fn+tn, tp+fp+fn+tn, np.nan)
-    return {'prevalence': count_replicates(prevalence, d, y, w, None), 'AUROC': auroc_replicates(p, y, w), 'average precision': average_precision_replicates(p, y, w),
+    return {'prevalence': count_replicates(prevalence, d, y, w, None), 'AUROC': auroc_replicates(scores, y, w), 'average precision': average_precision_replicates(scores, y, w),
             **{k:count_replicates(m, d, y, w, None) for k,m in _counted.items()}, 'calibration error': calibration_error_replicates(p, y, w, average=None)}
 
 # %% ../nbs/33_report.ipynb #93e897b0
@@ -40,36 +42,38 @@ def _overall_replicates(p, y, d, w):
     res |= {'accuracy':count_replicates('accuracy', d, y, w, 'micro'), 'accuracy of no label':count_replicates('accuracy', one, y, w, 'micro')}
     res |= {k:mean_replicates(f(p, y, d), w) for k,f in _over_all.items()}
     k = ~np.isnan(y)
-    q = np.clip(np.where(k, p, 0.5), 1e-7, 1-1e-7)
+    q = np.clip(np.where(k, p, 0.5), 2**-24, 1-2**-24) # as far from 0 and 1 as float32 tells apart
     loss = {'Brier score':(p-y)**2, 'log loss':np.where(k, -y*np.log(q)-(1-y)*np.log1p(-q), np.nan)}
     return res|{o:_nanmean(mean_replicates(v, w)) for o,v in loss.items()}
 
 # %% ../nbs/33_report.ipynb #f928fce9
 class ClassReport:
     "What `class_report` returns: `df`, a row for each class and their mean, and `overall`; `to_csv`, `compare`, and a table in a notebook"
-    def __init__(self, p, y, d, vocab, thresholds, rows, groups, n_boot, level, seed, name):
-        self.probs,self.targs,self.decisions,self.vocab,self.thresholds = p,y,d,list(vocab),thresholds
+    def __init__(self, p, y, d, vocab, thresholds, rows, groups, n_boot, level, seed, name, scores):
+        self.probs,self.targs,self.decisions,self.vocab,self.thresholds,self.scores = p,y,d,list(vocab),thresholds,scores
         self.rows,self.groups,self.n_boot,self.level,self.seed,self.name = rows,groups,n_boot,level,seed,name
         n = len(p)
         w = np.ones((1,n), np.int16) if not n_boot else np.concatenate([np.ones((1,n), np.int16), bootstrap_weights(n if groups is None else groups, n_boot, seed)])
-        self.replicates = {k:np.c_[v,_nanmean(v)] for k,v in _class_replicates(p, y, d, w).items()} # (1+n_boot,C+1): the value, then replicates; the last column is the mean of the classes
+        self.replicates = {k:np.c_[v,_nanmean(v)] for k,v in _class_replicates(p, y, d, w, scores).items()} # (1+n_boot,C+1): the value, then replicates; the last column is the mean of the classes
         self.overall_replicates = _overall_replicates(p, y, d, w)
         self.undefined = undefined_classes(y, self.vocab)
 
     def _ends(self, r):
         "Ends of the interval (2,...) of replicates of which the first is the value"
-        return np.clip(centred_interval(r[0], r[1:], self.level), 0, None) if self.n_boot else np.full((2,*r.shape[1:]), np.nan)
+        if not self.n_boot: return np.full((2,*r.shape[1:]), np.nan)
+        ends = np.clip(centred_interval(r[0], r[1:], self.level), 0, None)
+        return np.where(np.ptp(np.nan_to_num(r), axis=0)>1e-12, ends, np.nan) # replicates that are all alike say nothing about others
 
 def _given(thresh, thresholds, p, vocab):
     "Probabilities, labels given (N,C), and thresholds with the ends of their intervals (3,C)"
     C = p.shape[1]
     if isinstance(thresh, Decision):
         thresh.check_vocab(vocab)
-        p = thresh.calibrate(p)
+        p = thresh.calibrate(p) # of each class in the same order
         thresholds,thresh = ifnone(thresholds, thresh.threshold_interval),thresh.decide(p, calibrated=True)
-    t = np.asarray(thresh)
+    t = np.asarray(thresh.detach().cpu() if hasattr(thresh, 'detach') else thresh)
     if t.dtype==bool and t.shape==p.shape: d = t
-    elif t.dtype!=bool and t.shape in ((),(C,)): d,thresholds = p>=t,ifnone(thresholds, np.broadcast_to(t.astype(np.float64), C))
+    elif t.dtype!=bool and t.ndim<2: t = _thresholds(t, C); d,thresholds = p>=t,ifnone(thresholds, np.broadcast_to(t, C))
     else: raise ValueError(f'thresh is {t.dtype} of shape {t.shape}: one number, ({C},) thresholds, a Decision, or labels given, bool of shape {p.shape}')
     t = np.full((3,C), np.nan)
     if thresholds is not None: o = np.atleast_2d(np.asarray(thresholds, dtype=np.float64)); t[:len(o)] = o
@@ -88,16 +92,19 @@ def class_report(
     level:float=0.95, # Of the intervals
     seed:int=42, # Of the draws
     name:str='', # Heading
+    scores=None, # What gives the order for AUROC and average precision (N,C), where `probs` were calibrated differently from row to row; `probs` if None
 )->ClassReport:
     "Support, prevalence, AUROC, average precision, F1, precision, sensitivity, specificity, calibration error and threshold of each class, and their mean, with intervals"
-    C = np.shape(probs)[-1] if np.ndim(probs)==2 else 0
-    if len(vocab)!=C: raise ValueError(f'{len(vocab)} class names for predictions of shape {tuple(np.shape(probs))}')
+    vocab = list(map(str, _names(probs, vocab)))
+    if {'macro','all'}&set(vocab) or len(set(vocab))!=len(vocab): raise ValueError(f'Classes {vocab}: they must differ, and macro and all are names of the report itself')
     p,y = _arrays(probs, targs)
     for o,what in ((groups,'groups'),(rows,'rows')):
         if o is not None and len(o)!=len(p): raise ValueError(f'{len(o):,} {what} for {len(p):,} rows of predictions: there must be one for each')
     if not len(p): raise ValueError('There are no rows to report on')
+    if isinstance(thresh, Decision) and thresh.fitted.get('fingerprint')==data_fingerprint(y, vocab, rows): warn('These are the rows that the decision was fitted on, so its figures flatter: crossfit_decision gives honest ones')
+    s = p if scores is None else _arrays(scores, targs)[0]
     p,d,thresholds = _given(thresh, thresholds, p, vocab)
-    return ClassReport(p, y, d, vocab, thresholds, None if rows is None else list(map(str, rows)), None if groups is None else np.asarray(groups), n_boot, level, seed, name)
+    return ClassReport(p, y, d, vocab, thresholds, None if rows is None else list(map(str, rows)), None if groups is None else pd.Series(list(groups), dtype=object).to_numpy(), n_boot, level, seed, name, s)
 
 # %% ../nbs/33_report.ipynb #e5061202
 @patch(as_prop=True)
@@ -141,7 +148,9 @@ def _notes(self:ClassReport):
 def __repr__(self:ClassReport):
     df = self.df
     shown = pd.DataFrame({k:[f'{v:,.0f}' for v in df[k]] if k in ('support','known') else [_number(v) for v in df[k]] for k in ('support','known',*REPORT_MEASURES,'threshold')}, index=df.index)
-    return '\n'.join([self._title(), shown.to_string(), *self._notes()])
+    o = self.overall
+    line = [f'{k} {_number(r.value)}' + (f' ({_number(r.low)} to {_number(r.high)})' if self.n_boot else '') for k,r in o.iterrows()]
+    return '\n'.join([self._title(), shown.to_string(), *[' · '.join(line[i:i+4]) for i in range(0, len(line), 4)], *self._notes()])
 
 @patch
 def _repr_html_(self:ClassReport):
@@ -218,6 +227,7 @@ def _in_order(a, b):
     i = np.arange(len(a.probs))
     if a.rows is not None and b.rows is not None and a.rows!=b.rows:
         at = {o:k for k,o in enumerate(b.rows)}
+        if len(at)<len(b.rows) or len(set(a.rows))<len(a.rows): raise ValueError('Rows of a report have the same name, so that they cannot be found in the other: give each a name of its own, or leave rows out')
         lost = [o for o in a.rows if o not in at]
         if lost: raise ValueError(f'{len(lost):,} rows of one report are not in the other, such as {lost[0]}: compare models on the same images')
         i = np.array([at[o] for o in a.rows])
@@ -232,7 +242,7 @@ def compare(self:ClassReport,
     "`other` minus this report, with paired intervals"
     i = _in_order(self, other)
     again = self.n_boot!=other.n_boot or self.seed!=other.seed or (i!=np.arange(len(i))).any() or (self.groups is None)!=(other.groups is None) or self.groups is not None and not np.array_equal(self.groups, other.groups[i])
-    if again: other = ClassReport(other.probs[i], other.targs[i], other.decisions[i], other.vocab, other.thresholds, self.rows, self.groups, self.n_boot, self.level, self.seed, other.name)
+    if again: other = ClassReport(other.probs[i], other.targs[i], other.decisions[i], other.vocab, other.thresholds, self.rows, self.groups, self.n_boot, self.level, self.seed, other.name, other.scores[i])
     names = names or ((self.name or 'A'),(other.name or 'B'))
     return ReportComparison(self, other, names if names[0]!=names[1] else (f'{names[0]} (first)',f'{names[1]} (second)'))
 

@@ -50,10 +50,9 @@ def _midway(hi, lo):
 # %% ../nbs/30_thresholds.ipynb #ad2b7234
 def _union_curve(curves):
     "Mean of staircases at all their steps, where undefined values are left out"
-    s = np.unique(np.concatenate([-o.thresholds for o in curves]))
-    total,n = np.zeros(len(s)),np.zeros(len(s))
-    for o in curves: v = o(-s); total += np.nan_to_num(v); n += np.isfinite(v)
-    return -s,_div(total, n)
+    s,at = np.unique(np.concatenate([-o.thresholds for o in curves]), return_inverse=True)
+    total = lambda f: np.cumsum(np.bincount(at, weights=np.concatenate([np.diff(f(o.values), prepend=0) for o in curves]), minlength=len(s)))
+    return -s,_div(np.round(total(np.nan_to_num), 12), np.round(total(lambda v: np.isfinite(v).astype(float))))
 
 def _image_curve(f, p, y, empty):
     "Mean over images of a measure of each, at all scores"
@@ -71,12 +70,12 @@ def _image_curve(f, p, y, empty):
 def threshold_curve(
     probs, # Probabilities (N,C)
     targs, # Targets (N,C): 1, 0, NaN for unknown
-    measure='f1', # Key of `COUNT_MEASURES`, or a function of tp, fp, fn, tn
+    measure='f1', # Key of `COUNT_MEASURES`, an objective such as 'f2' or 'cost(fn=10)', or a function of tp, fp, fn, tn
     average:str='macro', # 'macro', 'micro' or 'samples' for one threshold of all classes; None for a curve of each class
 )->ThresholdCurve: # A list of C curves where average is None
     "The measure at every threshold"
     _check_average(average, (None,'macro','micro','samples'))
-    f,(p,y) = _measure(measure),_arrays(probs, targs)
+    f,(p,y) = _measure(measure) if callable(measure) or measure in COUNT_MEASURES else get_objective(measure),_arrays(probs, targs)
     y = _hard(y)
     one = lambda p,y,name: ThresholdCurve((o:=operating_points(p, y))[0], f(*o[1]), measure, name)
     if average=='micro': return one(p.ravel(), y.ravel(), average)
@@ -96,7 +95,7 @@ def _plot_curve(curve, ax=None, label=None, color=None):
 def plot_threshold_sweep(
     probs, # Probabilities (N,C)
     targs, # Targets (N,C): 1, 0, NaN for unknown
-    measures:list=('accuracy','f1'), # Keys of `COUNT_MEASURES`, or functions of counts
+    measures:list=('accuracy','f1'), # As `threshold_curve` takes them
     average:str=None, # 'macro', 'micro' or 'samples'; micro for accuracy and macro for the others if None
     ax=None, # Axes to draw on
 ):
@@ -119,7 +118,9 @@ def expected_cost(
 ):
     "The negative cost of a label, as a function of tp, fp, fn, tn"
     cost = fp,fn,tp,tn
-    return lambda tp,fp,fn,tn: -_div(cost[0]*fp+cost[1]*fn+cost[2]*tp+cost[3]*tn, tp+fp+fn+tn)
+    def _f(tp, fp, fn, tn): return -_div(cost[0]*fp+cost[1]*fn+cost[2]*tp+cost[3]*tn, tp+fp+fn+tn)
+    _f.__name__ = 'cost({})'.format(', '.join(f'{k}={v!r}' for k,v in zip(('fp','fn','tp','tn'), cost)))
+    return _f
 
 def cost_threshold(
     fp:float=1., fn:float=1., tp:float=0., tn:float=0., # As in `expected_cost`
@@ -138,7 +139,7 @@ def floor_objective(
     is_recall = measure in ('recall','sensitivity')
     kept,best = [COUNT_MEASURES[o] for o in (('recall','precision') if is_recall else (measure,'recall'))]
     def _f(*counts): return np.where(np.nan_to_num(kept(*counts), nan=1.)>=least, np.nan_to_num(best(*counts)), -1.)
-    _f.floor = measure
+    _f.floor,_f.__name__ = measure,f'{measure}>={least}'
     return _f
 
 # %% ../nbs/30_thresholds.ipynb #c16f0007
@@ -241,11 +242,11 @@ def _samples(p, y, beta):
 def _shrunk(t, objective, p, y, n_pos, shrink):
     "Thresholds moved towards the common one by how few positives there were"
     if shrink<0: raise ValueError(f'shrink is {shrink}: a number of positives, from 0 up')
-    if getattr(objective if _joint.fullmatch(str(objective)) else get_objective(objective), 'floor', None)=='specificity': return t
+    if not _joint.fullmatch(str(objective)) and hasattr(get_objective(objective), 'floor'): return t
     common = _one(objective, p, y)
     odds = lambda o: logit(np.clip(o, 1e-6, 1-1e-6))
-    w = n_pos/(n_pos+shrink)
-    return np.where(w==1, t, expit(w*odds(t)+(1-w)*odds(common)))
+    w = n_pos/(n_pos+shrink) # 0 without a positive: such a class stays never given
+    return np.where((w==1)|(n_pos==0), t, expit(w*odds(t)+(1-w)*odds(common)))
 
 # %% ../nbs/30_thresholds.ipynb #e9a564f6
 def limit_labels(
