@@ -27,10 +27,15 @@ from .decision import *
 from .report import *
 from .curves import *
 from .networks import *
+from .attention import *
+from .points import *
+from .guards import *
 from .epoch_metrics import *
 from .learner import *
 from .evaluate import *
 from .frozen import *
+from .stages import *
+from .checkpoints import *
 from .compare import *
 from .datasets import *
 from .spine import *

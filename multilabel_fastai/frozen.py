@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FrozenFeatures', 'FeatureDL', 'body_features', 'frozen_learner']
 
-# %% ../nbs/42_frozen.ipynb #852abc4b
+# %% ../nbs/42_frozen.ipynb #3c52fae1
 import hashlib
 from fastai.vision.all import *
 from fastprogress.fastprogress import progress_bar
@@ -13,6 +13,7 @@ from .labels import *
 from .labels import _progress
 from .splits import *
 from .packed import *
+from .guards import *
 from .learner import *
 
 # %% ../nbs/42_frozen.ipynb #1115fe9f
@@ -196,4 +197,4 @@ def frozen_learner(
     history = TrainingHistory()
     if hasattr(learn, 'training_history'): history.rows,history.file = learn.training_history.rows,learn.training_history.file
     args = {o:getattr(learn, o) for o in ('loss_func','opt_func','lr','path','model_dir','wd','wd_bn_bias','moms')}
-    return Learner(_feature_dls(learn.dls, feats, frozen, bs), head, metrics=list(learn.metrics), cbs=L(cbs)+[QuarantineWarning(),history], **args)
+    return Learner(_feature_dls(learn.dls, feats, frozen, bs), head, metrics=list(learn.metrics), cbs=L(cbs)+[QuarantineWarning(),history,StopAtNaN()], **args)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['QuarantineWarning', 'KeepBatchNorm', 'TrainingHistory', 'multilabel_learner', 'plot_history']
 
-# %% ../nbs/40_learner.ipynb #44ef3e18
+# %% ../nbs/40_learner.ipynb #817066de
 import os
 from fastai.vision.all import *
 from .labels import *
@@ -18,6 +18,7 @@ from .losses import *
 from .label_losses import *
 from .ranking_losses import *
 from .networks import *
+from .guards import *
 from .epoch_metrics import *
 
 # %% ../nbs/40_learner.ipynb #08273c1c
@@ -74,9 +75,8 @@ class TrainingHistory(Callback):
     def before_train(self): self.trained = not hasattr(self.learn, 'lr_finder')
     def after_epoch(self):
         if not self.trained: return # validation alone also comes by here
-        names = list(self.recorder.metric_names)
-        row = dict(zip(names, self.recorder.log))
-        self.rows.append(row | dict(epoch=len(self.rows)))
+        row,stage = dict(zip(self.recorder.metric_names, self.recorder.log)) | dict(epoch=len(self.rows)),vars(self.learn).get('stage')
+        self.rows.append(row | (dict(stage=stage['index']+1) if stage else {})) # of `fit_stages`
         if self.file: _write(Path(self.file), lambda o: self.table().to_csv(o, index=False))
     def table(self): return pd.DataFrame(self.rows)
 
@@ -113,16 +113,17 @@ def multilabel_learner(
     seed:int=42, # For what is initialised at random
     history:str|Path=None, # CSV file to write losses and metrics to after each epoch
     cbs=None, # Further callbacks
-    head:dict=None, # Arguments for fastai's head, such as dict(ps=0.2, lin_ftrs=[256])
+    head:str|dict=None, # Name of the head, see `HEADS`, or a dict of its arguments, and its name where it is not the architecture's own: dict(name='query', groups=20)
     **kwargs
 )->Learner:
     "A `Learner` for multi-label pictures; `fine_tune`, `fit_one_cycle`, `lr_find`, `predict`, `show_results` and all the rest work"
     loss = get_loss(loss, activation, _training_rows(dls))
     _check_soft(loss, dls)
-    model,splitter,stats = multilabel_network(arch, get_c(dls), _n_channels(dls), pretrained, weights, seed, **(head or {}))
+    args = dict(head or {}) if not isinstance(head, str) else dict(name=head)
+    model,splitter,stats = multilabel_network(arch, get_c(dls), _n_channels(dls), pretrained, weights, seed, head=args.pop('name', None), **args)
     dls = _normalized(dls, stats)
     trained = bool(pretrained or weights)
-    cbs = L(cbs)+[QuarantineWarning(),TrainingHistory(history)]+([KeepBatchNorm()] if trained and not train_bn else [])
+    cbs = L(cbs)+[QuarantineWarning(),TrainingHistory(history),Guards()]+([KeepBatchNorm()] if trained and not train_bn else [])
     learn = Learner(dls, model, loss_func=loss, splitter=splitter, metrics=ifnone(metrics, multilabel_metrics()), cbs=cbs, train_bn=train_bn or not trained, **kwargs)
     for o in (model, loss): o.to(getattr(dls, 'device', None) or default_device()) # so that validate and get_preds work before a fit
     if trained: learn.freeze()
@@ -169,7 +170,7 @@ def plot_history(
     "Losses on the left, metrics of the validation rows on the right, by epoch"
     fig,axs = plt.subplots(1, 2, figsize=figsize)
     for o in ('train_loss','valid_loss'): axs[0].plot(history.epoch, history[o], 'o-', ms=3, label=o.replace('_',' '))
-    for o in [o for o in history.columns if o not in ('epoch','train_loss','valid_loss','time')]: axs[1].plot(history.epoch, pd.to_numeric(history[o], errors='coerce'), 'o-', ms=3, label=o)
+    for o in [o for o in history.columns if o not in ('epoch','stage','train_loss','valid_loss','time')]: axs[1].plot(history.epoch, pd.to_numeric(history[o], errors='coerce'), 'o-', ms=3, label=o)
     axs[0].set_ylabel('loss'); axs[1].set_ylabel('validation metric')
     for ax in axs: ax.set_xlabel('epoch'); ax.legend(frameon=False); ax.grid(alpha=0.3); ax.spines[['top','right']].set_visible(False); ax.xaxis.get_major_locator().set_params(integer=True)
     fig.tight_layout()
