@@ -36,9 +36,12 @@ from .evaluate import *
 from .frozen import *
 from .stages import *
 from .checkpoints import *
+from .speed import *
+from .loggers import *
 from .compare import *
 from .datasets import *
 from .spine import *
+from .runs import *
 from .cli import *
 
 # All that a star import brings: fastai's names and the library's, but not the names of the modules they come from.

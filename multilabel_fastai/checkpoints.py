@@ -133,6 +133,7 @@ def _facts(o, depth=0):
     if isinstance(o, (Tensor,np.ndarray)): return _hash(o)
     if isinstance(o, partial): return [_name(o.func), _facts(o.args, depth+1), _facts(o.keywords, depth+1)]
     if isinstance(o, dict): return {str(k):_facts(v, depth+1) for k,v in o.items()}
+    if isinstance(o, MixedPrecision): return {_name(o):dict(amp_mode=o.amp_mode.value, **{k:_facts(v) for k,v in o.kwargs.items() if k!='enabled'})} # which it sets itself in its first fit
     if isinstance(o, (list,tuple,L)): return [_facts(v, depth+1) for v in o]
     if isinstance(o, (Path,type)) or not hasattr(o, '__dict__') or isinstance(o, FunctionType) or depth>4: return o.as_posix() if isinstance(o, Path) else _name(o)
     given = [*inspect.signature(type(o).__init__).parameters,'aff_fs','coord_fs'] # what was given to it, not what it draws
@@ -165,7 +166,7 @@ def _loss_facts(loss):
 
 # %% ../nbs/44_checkpoints.ipynb #8a46dc57
 _reporting = ('TrainEvalCallback','Recorder','CastToTensor','ProgressCallback','ShowGraphCallback','CSVLogger','TensorBoardCallback','WandbCallback','QuarantineWarning','TrainingHistory',
-    'BatchLosses','Guards','StopAtNaN','TerminateOnNaNCallback','ParamScheduler','Checkpoints','_AfterAll') # what does not change a weight, or is described by itself
+    'BatchLosses','ProgressLines','Guards','StopAtNaN','TerminateOnNaNCallback','ParamScheduler','Checkpoints','_AfterAll') # what does not change a weight, or is described by itself
 
 def _course(f):
     "Where a schedule goes, for each group of layers"
@@ -252,7 +253,7 @@ def _numbers(cb): return {k:v for k,v in vars(cb).items() if isinstance(v, _scal
 # %% ../nbs/44_checkpoints.ipynb #8a603690
 def _recorder_state(rec):
     s = {k:list(vars(rec).get(k, [])) for k in ('iters','metric_names','log')}
-    s |= dict(lrs=torch.tensor(list(map(float, vars(rec).get('lrs', []))), dtype=torch.float64), losses=torch.stack(rec.losses) if vars(rec).get('losses') else torch.zeros(0),
+    s |= dict(lrs=torch.tensor(list(map(float, vars(rec).get('lrs', []))), dtype=torch.float64), losses=torch.stack(losses) if (losses:=getattr(rec, 'losses', [])) else torch.zeros(0),
               values=list(map(list, vars(rec).get('values', []))), smooth=[rec.smooth_loss.count,rec.smooth_loss.val], seconds=time.time()-vars(rec).get('start_epoch', time.time()))
     if 'hps' in vars(rec): s['hps'] = {k:torch.tensor(v, dtype=torch.float64) for k,v in rec.hps.items()}
     return s

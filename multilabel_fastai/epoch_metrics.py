@@ -17,11 +17,11 @@ from .example_metrics import *
 from .scoring import *
 
 # %% ../nbs/36_epoch_metrics.ipynb #edfa3d09
-def _probabilities(loss, scores):
-    "Probabilities (N,C) of the scores of a batch, by the loss's own activation; raises where it gives none"
+def _probabilities(loss, scores, check=True):
+    "Probabilities (N,C) of the scores of a batch, by the loss's own activation; raises where it gives none. `check` looks at the values"
     act,name = getattr(loss, 'activation', None),getattr(loss, '__name__', type(loss).__name__)
     p = _plain(ifnone(act, noop)(_plain(scores.detach())))
-    if not (act is None and _takes.get(name)=='scores' or ((p<0)|(p>1)).any()): return p
+    if not (act is None and _takes.get(name)=='scores' or check and ((p<0)|(p>1)).any()): return p
     why = f'{name} has no activation that makes probabilities of scores' if act is None else f'The activation of {name} gives no probabilities'
     raise ValueError(f"{why}, and metrics need them; this batch has values from {p.min():.3g} to {p.max():.3g}. Choose the loss by name, as in multilabel_learner(dls, arch, loss='bce'), or wrap it: wrap_loss({name}(), takes='scores')")
 
@@ -38,14 +38,14 @@ class _Pool:
     def add(self, learn):
         if self.last is not None and learn.pred is self.last: return # another metric came by with this batch
         y = learn.y[0] if isinstance(learn.y, (tuple,list)) else learn.y # the second one weighs the images
-        self.last,p = learn.pred,_probabilities(learn.loss_func, learn.pred)
+        self.last,p = learn.pred,_probabilities(learn.loss_func, learn.pred, check=not self.batches)
         if not self.batches: self.start(learn, p.shape[1])
-        self.batches.append([learn.to_detach(o) for o in (p,_plain(y))])
+        self.batches.append([learn.to_detach(o, cpu=False) for o in (p,_plain(y))]) # fetched at the end of the epoch: a GPU would wait
     def start(self, learn, n_classes):
         self.thresh,self.vocab,fit = _thresholds(learn.loss_func, n_classes),_vocab(learn, n_classes),getattr(getattr(learn, 'recorder', None), 'values', None)
         if fit is not self.fit: self.fit,self.said = fit,set()
     def rows(self):
-        self.batches = [[torch.cat(o) for o in zip(*self.batches)]]
+        self.batches = [[torch.cat([i.cpu() for i in o]) for o in zip(*self.batches)]]
         return self.batches[0]
 
 def _vocab(learn, n_classes):

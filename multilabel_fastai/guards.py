@@ -18,13 +18,14 @@ from .ranking_losses import *
 # %% ../nbs/39_guards.ipynb #00966d31
 def batch_items(
     learn:Learner, # In the middle of a fit or a validation
+    i:int=None, # Number of the batch in its epoch; the one that `learn` is at if None
 )->list: # Empty where the loader does not tell
-    "The items, such as files, of the batch that `learn` is at"
+    "The items, such as files, of a batch of the epoch that runs"
     dl = learn.dl
     order,bs,items = [getattr(dl, o, None) for o in ('_DataLoader__idxs','bs','items')]
     if order is None or not bs or items is None: return []
-    at = (learn.iter-getattr(dl, 'first_batch', 0))*bs # a run that was taken up begins its order later
-    return [items[i] for i in order[at:at+bs]]
+    at = (ifnone(i, learn.iter)-getattr(dl, 'first_batch', 0))*bs # a run that was taken up begins its order later
+    return [items[i] for i in order[max(at, 0):max(at+bs, 0)]]
 
 # %% ../nbs/39_guards.ipynb #56c858c1
 def _label_problems(labels):
@@ -71,29 +72,51 @@ def training_problems(
 # %% ../nbs/39_guards.ipynb #4c5bd6c9
 def _named(files, most=5): return ', '.join(str(o) for o in files[:most])+(f' and {len(files)-most} more' if len(files)>most else '')
 
-def _bad_rows(o): return ~torch.isfinite(o.detach().float()).flatten(1).all(1).cpu() if isinstance(o, Tensor) and o.ndim>1 and o.is_floating_point() else torch.zeros(0, dtype=bool)
+def _bad_rows(o):
+    "Which rows (N,) of a batch hold a value that is no number, on its device"
+    if not isinstance(o, Tensor) or o.ndim<2 or not o.is_floating_point(): return torch.zeros(0, dtype=bool)
+    return ~torch.isfinite(o.detach().float()).flatten(1).all(1)
 
-def _not_a_number(learn):
-    "Where a batch has its first number that is none, in words"
-    files,x,p = batch_items(learn),_bad_rows(learn.xb[0]),_bad_rows(learn.pred)
+def _not_a_number(files, x, p):
+    "Where a batch has its first number that is none, in words, from its files and the rows of pictures and scores that are bad"
     pick = lambda bad: _named([f for f,b in zip(files, bad) if b]) if files else f'rows {bad.nonzero().flatten().tolist()[:8]}'
     if x.any(): return f'The pictures themselves have values that are no numbers: {pick(x)}'
     if p.any() and not p.all(): return f'{int(p.sum())} of {len(p)} pictures have scores that are no numbers: {pick(p)}'
     why = 'All scores are no numbers, so the weights have run away: a lower learning rate, or GradientClip' if p.any() else 'The scores are numbers, and the loss is none'
     return f'{why}. The pictures of the batch: {_named(files)}' if files else why
 
+# %% ../nbs/39_guards.ipynb #c3be943e
 class StopAtNaN(Callback):
     "Ends training with a `FloatingPointError` that names the files, at the first loss or score that is not a number"
     order = 51 # after Recorder
-    def _stop(self, what): raise FloatingPointError(f'{what} in {"batch" if self.training else "validation batch"} {self.iter} of epoch {self.epoch}. {_not_a_number(self.learn)}')
+    def __init__(self,
+        every:int=None, # Batches between two looks; if None each one on a CPU, before its step, and 50 on a GPU
+    ): self.every,self._kept = every,[]
+    def _at_once(self): return (self.every or (1 if self.learn.pred.device.type=='cpu' else 50))==1
+    def before_train(self): self._kept = []
+    def before_validate(self): self._kept = []
     def after_loss(self):
-        if self.training and self.learn.loss.device.type=='cpu': self._look(self.learn.loss)
+        if self.training and self._at_once(): self._keep(); self._look()
     def after_batch(self):
-        if hasattr(self.learn, 'gather_preds'): return
-        if self.training: self._look(getattr(self.learn, 'smooth_loss', self.learn.loss) if hasattr(self.learn, 'recorder') else self.learn.loss)
-        elif len(self.yb) and _bad_rows(self.learn.pred).any(): self._stop('A score was not a number')
-    def _look(self, loss):
-        if not torch.isfinite(loss).all(): self._stop(f'The loss was {self.learn.loss.mean().item()}')
+        if hasattr(self.learn, 'gather_preds') or not len(self.yb) or (self.training and self._at_once()): return
+        self._keep()
+        if self._at_once() or len(self._kept)>=(self.every or 50): self._look()
+    def after_train(self): self._look()
+    def after_validate(self): self._look()
+
+    def _keep(self):
+        "What a look needs to know of this batch; a batch that is looked at now is kept whole"
+        loss,x,p = self.learn.loss.detach(),self.learn.xb[0],self.learn.pred
+        bad = ~torch.isfinite(loss).all() if self.training else _bad_rows(p).any()
+        if not self._at_once(): x,p = _bad_rows(x),_bad_rows(p)
+        self._kept.append((bad, self.iter, loss.mean(), x, p))
+    def _look(self):
+        kept,self._kept = self._kept,[]
+        if not kept or True not in (bad:=torch.stack([o[0] for o in kept]).tolist()): return
+        _,i,loss,*rows = kept[bad.index(True)]
+        x,p = [(o if isinstance(o, Tensor) and o.dtype==torch.bool and o.ndim==1 else _bad_rows(o)).cpu() for o in rows]
+        what = f'The loss was {loss.item()} in batch' if self.training else 'A score was not a number in validation batch'
+        raise FloatingPointError(f'{what} {i} of epoch {self.epoch}. {_not_a_number(batch_items(self.learn, i), x, p)}')
 
 # %% ../nbs/39_guards.ipynb #444e3ce8
 def _is_memory(e): return isinstance(e, torch.cuda.OutOfMemoryError) or (isinstance(e, RuntimeError) and any(o in str(e) for o in ('out of memory','t allocate memory')))
