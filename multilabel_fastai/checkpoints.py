@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['CheckpointError', 'write_checkpoint', 'read_checkpoint', 'Checkpoints']
 
-# %% ../nbs/44_checkpoints.ipynb #6ae0a0ea
-import functools, hashlib, inspect, json, os, time
+# %% ../nbs/44_checkpoints.ipynb #19dab562
+import functools, hashlib, inspect, json, os, re, time
 from importlib.metadata import version
 from fastai.vision.all import *
 from safetensors import SafetensorError, safe_open
@@ -136,8 +136,9 @@ def _facts(o, depth=0):
     if isinstance(o, MixedPrecision): return {_name(o):dict(amp_mode=o.amp_mode.value, **{k:_facts(v) for k,v in o.kwargs.items() if k!='enabled'})} # which it sets itself in its first fit
     if isinstance(o, (list,tuple,L)): return [_facts(v, depth+1) for v in o]
     if isinstance(o, (Path,type)) or not hasattr(o, '__dict__') or isinstance(o, FunctionType) or depth>4: return o.as_posix() if isinstance(o, Path) else _name(o)
+    if isinstance(o, torch.distributions.Distribution): return {type(o).__name__:{k:getattr(o, k).tolist() for k in o.arg_constraints}} # that of MixUp and CutMix
     given = [*inspect.signature(type(o).__init__).parameters,'aff_fs','coord_fs'] # what was given to it, not what it draws
-    kept = {k:vars(o)[k] for k in given if k in vars(o)}
+    kept = {k:v for k,v in vars(o).items() if k in given or isinstance(v, torch.distributions.Distribution)}
     return {type(o).__name__:_facts(kept, depth+1)} if kept else type(o).__name__
 
 # %% ../nbs/44_checkpoints.ipynb #7e1b4cd2
@@ -148,21 +149,30 @@ def _data_facts(dls):
         res |= {'classes':list(map(str, labels.vocab)), 'files':_hash_text(sorted(labels._df.path)), 'split':labels.split_hash if labels.splits else None,
                 'labels':data_fingerprint(labels.targets, labels.vocab, labels._df.path)}
     else: res['files'] = _hash_text([_hash_text(getattr(o, 'items', [])) for o in sets])
-    return res
+    return res | ({'features':dls.features} if hasattr(dls, 'features') else {})
 
 def _loader_facts(dls):
     dl = dls.train
     fs = lambda o: [_facts(f) for f in getattr(o, 'fs', [])]
     res = {'batch size':getattr(dl, 'bs', None) or getattr(dl, 'batch_size', None), 'batches':len(dl), 'preprocess':str(getattr(dls, 'preprocess', None)),
-           'drawn by weights':_facts(getattr(dl, 'weights', None)), 'drawn per group':getattr(dl, 'per_group', None),
+           'drawn by weights':_facts(getattr(dl, 'weights', getattr(dl, 'wgts', None))), 'drawn per group':getattr(dl, 'per_group', None),
            'transforms':[type(f).__name__ for o in getattr(dl.dataset, 'tls', []) for f in o.tfms.fs]+[o for k in ('after_item','before_batch','after_batch') for o in fs(getattr(dl, k, None))]}
     return res if _drawn_in_main(dl) else res | dict(workers=_workers(dl))
 
+def _own_scalars(o): return {k:v for k,v in vars(o).items() if isinstance(v, _scalar) and not k.startswith('_') and k!='training'}
+
 def _loss_facts(loss):
-    kept = {k:v for k,v in vars(loss).items() if isinstance(v, _scalar) and not k.startswith('_') and k!='training'} if hasattr(loss, '__dict__') else {}
+    if isinstance(loss, (partial,FunctionType)): return _facts(loss)
+    kept = _own_scalars(loss)
     if isinstance(getattr(loss, 'act', None), nn.Module): kept['activation'] = loss.act.name
-    if isinstance(loss, nn.Module): kept |= {k:_hash(v) for k,v in loss.named_buffers()}
+    if isinstance(loss, BaseLoss): kept['of'] = _loss_facts(loss.func)
+    if isinstance(loss, nn.Module): kept |= {k:_hash(v) for k,v in loss.named_buffers()} | {k:_loss_facts(v) for k,v in loss.named_children() if k!='act'}
     return {_name(loss):kept}
+
+def _layer_facts(m):
+    "What each layer is, without its weights"
+    def _one(o): return f'{type(o).__name__}({re.sub(" at 0x[0-9a-f]+", "", o.extra_repr()) or ", ".join(f"{k}={v}" for k,v in _own_scalars(o).items())})'
+    return {k or 'all':_one(o) for k,o in m.named_modules()}
 
 # %% ../nbs/44_checkpoints.ipynb #8a46dc57
 _reporting = ('TrainEvalCallback','Recorder','CastToTensor','ProgressCallback','ShowGraphCallback','CSVLogger','TensorBoardCallback','WandbCallback','QuarantineWarning','TrainingHistory',
@@ -182,8 +192,8 @@ def _fit_facts(learn):
     m = _module(learn.model)
     params,scheds = dict(m.named_parameters()),[o for o in learn.cbs if isinstance(o, ParamScheduler)]
     hypers = {k:[h.get(k) for h in learn.opt.hypers] for k in learn.opt.hypers[0]}
-    res = {'network':{k:list(v.shape) for k,v in m.state_dict().items()}, 'layers in training':[k for k,v in params.items() if v.requires_grad], **_data_facts(learn.dls), **_loader_facts(learn.dls),
-           'loss':_loss_facts(learn.loss_func), 'optimizer':_name(getattr(learn.opt_func, 'func', learn.opt_func)), 'epochs':learn.n_epoch, 'at the start':hypers,
+    res = {'network':{k:list(v.shape) for k,v in m.state_dict().items()}, 'layers':_layer_facts(m), 'layers in training':[k for k,v in params.items() if v.requires_grad], **_data_facts(learn.dls), **_loader_facts(learn.dls),
+           'loss':_loss_facts(learn.loss_func), 'optimizer':_facts(learn.opt_func), 'epochs':learn.n_epoch, 'at the start':hypers,
            'schedule':{k:_course(f) for o in scheds for k,f in o.scheds.items()}, 'callbacks':sorted(json.dumps(_facts(o)) for o in learn.cbs if type(o).__name__ not in _reporting)}
     return json.loads(json.dumps(res, default=_facts))
 
@@ -396,7 +406,9 @@ def _told(fit):
     def _inner(self, *args, **kwargs):
         self._fit_begins = True
         try: return fit(self, *args, **kwargs)
-        finally: self._fit_begins = False
+        finally:
+            self._fit_begins = False
+            if tidy := vars(self).pop('_fit_ends', None): tidy(self)
     _inner.tells = True
     return _inner
 if not hasattr(Learner.fit, 'tells'): Learner.fit = _told(Learner.fit)
@@ -438,6 +450,7 @@ def before_fit(self:Checkpoints):
     real = vars(self.learn).get('_fit_begins', False) and not hasattr(self.learn, 'lr_finder')
     if not real: self._depth += self._on; return
     self.learn._fit_begins = False
+    self.learn._fit_ends = self._tidy
     self._loud()
     if num_distrib()>1: raise CheckpointError('Checkpoints knows one process, and these are several')
     if hasattr(self.learn, 'non_native_mixed_precision'): raise CheckpointError('The weights of NonNativeMixedPrecision are not in the network: choose to_fp16() or to_bf16()')
@@ -490,12 +503,19 @@ def _loud(self:Checkpoints):
     for o,run in self._quiet: o.run = run
     self._quiet = []
 
+@patch
+def _tidy(self:Checkpoints, learn):
+    "Leave the learner as it was, however the fit has ended"
+    self._loud()
+    if self not in learn.cbs: learn.remove_cb(self._after)
+
 # %% ../nbs/44_checkpoints.ipynb #1054adce
 @patch
 def before_epoch(self:Checkpoints):
     if not self._busy: return
     if self._starts:
         self._starts = False
+        self._check_monitor()
         self._numbers = [(o,_numbers(o)) for o in self.learn.cbs]
         if self._goal is not None: self._take_up()
         else: self._save(0)
@@ -504,12 +524,17 @@ def before_epoch(self:Checkpoints):
         raise CancelEpochException
 
 @patch
+def _check_monitor(self:Checkpoints):
+    names = [o for o in self.learn.recorder.metric_names[1:] if o!='time'] if hasattr(self.learn, 'recorder') else None
+    if self.monitor is not None and names is not None and self.monitor not in names: raise ValueError(f'monitor is {self.monitor!r}: choose from {names}, or None')
+
+@patch
 def _take_up(self:Checkpoints):
     "Go on with the fit of the newest checkpoint"
     (file,tree),self._goal = self._goal,None
     at = tree['at']
     _set_learner_state(self.learn, tree['state'])
-    self._at,self._log,self._best,self._middle = (at['epoch'],at['batch']),tree['log'],tree['best'],tree['middle']
+    self._at,self._log,self._best,self._middle,self.learn.train_iter = (at['epoch'],at['batch']),tree['log'],tree['best'],tree['middle'],tree['train_iter']
     if getattr(vars(self.learn).get('progress'), 'mbar', None): self.learn.progress.mbar.update(0)
     for o in self._log: self.learn.logger(L(o))
     self.found = {k:tree[k] for k in ('at','stage','best')}
@@ -541,7 +566,7 @@ def _arrive(self:Checkpoints):
     "The batches that were done are behind"
     self._loud()
     m,self._skip = self._middle,0
-    self.learn.train_iter,self.learn.pct_train = m['train_iter'],m['pct_train']
+    self.learn.pct_train = m['pct_train']
     if hasattr(self.learn, 'recorder'): self.learn.recorder.start_epoch = time.time()-m['seconds']; _set_metric_states(self.learn, m['metrics'])
 
 # %% ../nbs/44_checkpoints.ipynb #96369238
@@ -578,7 +603,6 @@ def _is_best(self:Checkpoints):
     "Value of the metric where this epoch is the best of the run so far, else None; a loss is compared with those of the same loss function only"
     if self.monitor is None or not hasattr(self.learn, 'recorder'): return None
     names = list(self.learn.recorder.metric_names[1:])
-    if self.monitor not in names: raise ValueError(f'monitor is {self.monitor!r}: choose from {names}, or None')
     v,less = self.learn.recorder.log[1:][names.index(self.monitor)],TrackerCallback(self.monitor).comp is np.less
     if v is None or not np.isfinite(v): return None
     if self._best is None or self._best['monitor']!=self.monitor or ('loss' in self.monitor and not self._same_loss and self._best['fit']!=self._fit_no): return v
@@ -589,8 +613,8 @@ def _is_best(self:Checkpoints):
 def _tree(self:Checkpoints, epoch, batch, done):
     "What is written"
     rec = vars(self.learn).get('recorder')
-    middle = None if not batch else dict(start=self._start, train_iter=self.learn.train_iter, pct_train=self.learn.pct_train, metrics=_metric_states(self.learn), seconds=time.time()-vars(rec).get('start_epoch', time.time()) if rec else 0.)
-    return dict(at=dict(fit=self._fit_no, epoch=epoch, batch=batch, done=done), stage=self.stage, best=self._best, written=time.strftime('%Y-%m-%d %H:%M:%S'), device=_device(self.learn),
+    middle = None if not batch else dict(start=self._start, pct_train=self.learn.pct_train, metrics=_metric_states(self.learn), seconds=time.time()-vars(rec).get('start_epoch', time.time()) if rec else 0.)
+    return dict(at=dict(fit=self._fit_no, epoch=epoch, batch=batch, done=done), stage=self.stage, best=self._best, written=time.strftime('%Y-%m-%d %H:%M:%S'), device=_device(self.learn), train_iter=self.learn.train_iter,
                 versions={o:version(o) for o in ('torch','fastai','numpy')}, fits=self._fits, log=self._log, middle=middle, state=_learner_state(self.learn))
 
 @patch
@@ -638,6 +662,7 @@ def load_best(self:Checkpoints):
     "Give the network the weights of the best epoch so far"
     if self._best is None and (new:=self._newest()): self._best = new[1]['best']
     if self._best is None: raise CheckpointError(f'No epoch in {self.folder} has a value of {self.monitor!r} yet')
+    if self._best['monitor']!=self.monitor: raise CheckpointError(f'The best epoch in {self.folder} is that by {self._best["monitor"]!r}, and that by {self.monitor!r} is asked for: the others are not there any more')
     _module(self.learn.model).load_state_dict(read_checkpoint(self.folder/self._best['file'])['state']['model'])
     return self.learn
 
@@ -650,7 +675,7 @@ def resume(self:Learner,
     cb = first(o for o in self.cbs if isinstance(o, Checkpoints))
     if cb is None and folder is None: raise CheckpointError("The learner has no Checkpoints: give the folder of the run, as in learn.resume('run').fine_tune(5)")
     if cb is None: self.add_cb(cb := Checkpoints(folder))
-    elif folder is not None and Path(folder)!=cb.folder: raise CheckpointError(f'The learner writes its checkpoints to {cb.folder}, and {folder} is asked for')
+    elif folder is not None and Path(folder).absolute()!=cb.folder.absolute(): raise CheckpointError(f'The learner writes its checkpoints to {cb.folder}, and {folder} is asked for')
     cb._begin_run(); cb._look()
     if cb._goal is None: raise CheckpointError(f'There is no checkpoint in {cb.folder}')
     _as_at_first(self, cb._fits[0])

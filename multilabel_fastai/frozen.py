@@ -182,6 +182,7 @@ def _feature_dls(dls, feats, frozen, bs):
     new = type(dls)(*map(_new, dls.loaders, feats.x, feats.y), path=dls.path, device=dls.device)
     for o in ('_quarantine','labels','preprocess'):
         if hasattr(dls, o): setattr(new, o, getattr(dls, o))
+    new.features = dict(body=feats.made_with['body'][1], views=feats.views) # by which a run that is taken up knows them
     return new
 
 def frozen_learner(

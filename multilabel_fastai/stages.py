@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['NIH_STAGES', 'Stage', 'parse_stages', 'BatchLosses', 'epoch_losses', 'plot_batch_losses']
 
-# %% ../nbs/43_stages.ipynb #0480901d
+# %% ../nbs/43_stages.ipynb #a2c53b05
 import hashlib
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass, make_dataclass
 from types import SimpleNamespace
 from fastai.vision.all import *
 from .labels import *
@@ -108,9 +108,11 @@ def _text(v):
     if isinstance(v, (list,tuple)): return '['+' '.join(map(_object_text, v))+']'
     return f'{v}'.lower() if isinstance(v, bool) else f'{v}' if isinstance(v, (str,int,float)) else _object_text(v)
 
-# %% ../nbs/43_stages.ipynb #7363b8fa
+# %% ../nbs/43_stages.ipynb #c5256750
+def _is_stage(o): return type(o).__name__=='Stage' and is_dataclass(o) # also one of before the module was read again, as with %autoreload
+
 def _parse_stage(o):
-    if isinstance(o, Stage): return o
+    if _is_stage(o): return o if isinstance(o, Stage) else Stage(**vars(o))
     if isinstance(o, str):
         train,_,opts = o.partition(':')
         pairs = [p.partition('=') for p in opts.split(',') if p.strip()]
@@ -128,7 +130,7 @@ def parse_stages(
     "The stages; raises `ValueError` with the number of the stage that cannot be read, and why"
     if isinstance(stages, str): stages = NIH_STAGES if stages.strip().lower()=='nih' else [o.strip() for o in re.split(r'[;\n]', stages) if o.strip()]
     elif isinstance(stages, dict): stages = stages['stages'] if 'stages' in stages else [stages]
-    elif isinstance(stages, Stage): stages = [stages]
+    elif _is_stage(stages): stages = [stages]
     res = []
     for i,o in enumerate(stages, 1):
         try: res.append(_parse_stage(o))
