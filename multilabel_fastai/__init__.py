@@ -42,6 +42,7 @@ from .compare import *
 from .datasets import *
 from .spine import *
 from .runs import *
+from .saved_runs import *
 from .cli import *
 
 # All that a star import brings: fastai's names and the library's, but not the names of the modules they come from.

@@ -382,7 +382,7 @@ class Checkpoints(Callback):
 
     def _begin_run(self):
         self._fit_no,self._fits,self._best,self._goal,self._looked = 0,[],None,None,False
-        self._on,self._open,self._depth,self._quiet,self._passed = False,False,0,[],False
+        self._on,self._open,self._depth,self._quiet,self._passed,self._numbers = False,False,0,[],False,[]
     def __setattr__(self, name, value): object.__setattr__(self, name, value) # fastai's warns of a name that the learner has too, such as stage
     def __repr__(self): return f'Checkpoints: {len(self.files)} in {self.folder}'
     @property

@@ -8,8 +8,8 @@ __all__ = ['guess_form', 'read_labels', 'data_flags', 'label_flags', 'split_flag
            'mlf_train', 'test_flags', 'mlf_test', 'predict_flags', 'mlf_predict', 'compare_flags', 'mlf_compare',
            'pack_flags', 'mlf_pack', 'sample_flags', 'mlf_sample']
 
-# %% ../nbs/65_cli.ipynb #0e62580c
-import argparse, inspect, json, math, re, shutil, sys, textwrap, traceback, warnings
+# %% ../nbs/65_cli.ipynb #ce7c06b1
+import argparse, inspect, json, math, os, re, shutil, sys, textwrap, traceback, warnings
 from contextlib import contextmanager
 from types import SimpleNamespace
 from fastcore.docments import docments
@@ -25,11 +25,14 @@ from .label_losses import *
 from .ranking_losses import *
 from .activations import *
 from .stages import *
+from .checkpoints import *
 from .compare import *
 from .datasets import *
 from .spine import *
 from .runs import *
-from .runs import _as_frame, _as_setting, _as_window, _check_decision, _check_pair, _is_picture
+from .runs import _as_setting, _check_decision, _check_folder, _check_numbers, _check_pair, _final_loss
+from .saved_runs import *
+from .saved_runs import _run_of
 
 # %% ../nbs/65_cli.ipynb #e56b98aa
 _forms = dict( # form: (reader, arguments that it needs, arguments that it takes besides)
@@ -128,7 +131,7 @@ def image_flags(
 def network_flags(
     arch:str=None, # small_cnn, small_resnet, blood_cnn, a torchvision name (resnet50) or a timm name (tf_efficientnet_lite0)
     weights:str=None, # File with pretrained weights of the body, where there is no internet
-    scratch:bool=False, # Start from random weights
+    scratch:bool=False, # Start from random weights, where there is no --ckpt
 ):
     "network"
 
@@ -159,7 +162,7 @@ def train_flags(
     views:int=None, # Augmented views of each training image for these
     precision:str=None, # auto, fp32, fp16 or bf16
     compile:bool=False, # Compile the network
-    best:str=None, # End with the best epoch by this metric, or by valid_loss, and not with the last
+    best:str=None, # End with the best epoch by this metric (auroc, mAP or f1), or by valid_loss or train_loss, and not with the last
 ):
     "how it is trained"
 
@@ -173,9 +176,9 @@ def decision_flags(
 def folder_flags(
     out:str=None, # Folder of the run; runs/<data> with a number if that is taken
     config:str=None, # TOML or JSON file with any of these flags, such as the config.json of a run; flags given here come on top
-    resume:bool=False, # Go on with the run in --out, or with the newest one of --data that was broken off
+    resume:bool=False, # Go on with the run in --out, or with the newest one of --data that was broken off, with its settings
     ckpt:str=None, # Weights of the whole network to start from: model.safetensors of a run, or a checkpoint
-    test_only:bool=False, # No training: report on the test rows of the run in --out, or of --ckpt; --test without a share means the same
+    test_only:bool=False, # No training: report on the test rows of the run in --out, or of --ckpt, with the settings of the run that it lies in; --test without a share means the same
     minutes:float=None, # Time between checkpoints within an epoch
 ):
     "the run"
@@ -304,20 +307,25 @@ def _toml(text):
     except ImportError: import tomli as tomllib # before Python 3.11
     return tomllib.loads(text)
 
-def read_config(
-    file:str|Path, # TOML or JSON: flags and their values, or the config.json of a run
-)->dict:
-    "The flags that a file sets; raises `ValueError` that names the file where it cannot be read"
+def _config_of(file):
+    "What a file sets, and whether it is the config.json of a run"
     file = Path(file)
     if not file.is_file(): raise FileNotFoundError(f'There is no configuration file {file}')
     try: res = (_toml if file.suffix=='.toml' else json.loads)(file.read_text(encoding='utf-8'))
     except ValueError as e: raise ValueError(f'{file} is no {"TOML" if file.suffix==".toml" else "JSON"}: {e}') from e
     if not isinstance(res, dict): raise ValueError(f'{file} holds no flags: name = value, or {{"name": value}}')
-    return res.get('source', {})|res['settings'] if 'settings' in res and 'format' in res else res
+    of_run = 'settings' in res and 'format' in res
+    return res.get('source', {})|res['settings'] if of_run else res, of_run
 
-def _from_config(file, flags):
+def read_config(
+    file:str|Path, # TOML or JSON: flags and their values, or the config.json of a run
+)->dict:
+    "The flags that a file sets; raises `ValueError` that names the file where it cannot be read"
+    return _config_of(file)[0]
+
+def _as_flags(res, flags, file):
     "Flags of a file, checked as those of the command line are"
-    res = {k.replace('-', '_'):v for k,v in read_config(file).items()}
+    res = {k.replace('-', '_'):v for k,v in res.items()}
     if other:=[k for k in res if k not in flags or k in ('config','traceback')]: raise ValueError(f'{file}: there is no setting {other[0]!r}{_close(other[0], flags)}')
     try: return {k:_typed(flags[k], v) for k,v in res.items()}
     except ValueError as e: raise ValueError(f'{file}: {e}') from e
@@ -342,6 +350,12 @@ def _labels_and_settings(data, labels, form, given, **reader):
         settings['pack'] = folder/f'pack-{prep.fingerprint}'
     return table, data, settings
 
+def _places(o):
+    "Absolute paths of images and label file, so that a run can go on from any working directory"
+    data,labels = o.get('data'),o.get('labels')
+    if not data or data in _samples: return {}
+    return dict(data=os.path.abspath(data), **(dict(labels=os.path.abspath(labels if Path(labels).exists() else Path(data)/labels)) if labels else {}))
+
 def _table(o):
     "Table, name, settings, and where the labels came from, of what was given"
     o = dict(o)
@@ -350,52 +364,113 @@ def _table(o):
     if not source.get('none_as_class'): source.pop('none_as_class', None)
     reader = {k:v for k,v in source.items() if k in _of_reader}
     table,name,settings = _labels_and_settings(source['data'], source.get('labels'), source.get('form'), o, **reader)
-    return table, name, settings, {k:v for k,v in source.items() if v is not None}
+    return table, name, settings, {k:v for k,v in (source|_places(source)).items() if v is not None}
 
 # %% ../nbs/65_cli.ipynb #a8485d43
 _of_command = ('out','config','resume','test_only','traceback')
 
 def _given_with_config(given, flags):
-    "What a configuration file and the flags on top of it say"
-    return (_from_config(given['config'], flags) if given.get('config') else {})|given
+    "What a configuration file and the flags on top of it say, and which flags somebody has written there: not the config.json of a run, which holds all"
+    if not given.get('config'): return dict(given),set(given)
+    res,of_run = _config_of(given['config'])
+    res = _as_flags(res, flags, given['config'])
+    return res|given,{*given, *([] if of_run else res)}
+
+def _from_run(folder, flags):
+    "The flags of a run"
+    run = read_run(folder)
+    return _as_flags(run.get('source', {})|run['settings'], flags, Path(folder)/'config.json')
+
+def _on_top(run, o, folder):
+    "The flags of a run with those that are given on top; a label file below the images goes with them"
+    of,data = dict(run),run.get('data')
+    if not (data or o.get('data')): raise ValueError(f'{folder}/config.json does not say where the labels of the run came from: --data and --labels as they were')
+    if o.get('form', of.get('form'))!=of.get('form'): of = {k:v for k,v in of.items() if k not in ('labels',*_of_reader)}
+    if o.get('data') and of.get('labels') and data and Path(of['labels']).is_relative_to(data): of['labels'] = str(Path(o['data'])/Path(of['labels']).relative_to(data))
+    return of|o
+
+# %% ../nbs/65_cli.ipynb #d8029c9f
+def _is_of(run, data):
+    "Are the images of a run those of `data`?"
+    of = run.get('source', {}).get('data') or run['root']
+    return of==data or not {of,data} & set(_samples) and Path(of).resolve()==Path(data).resolve()
 
 def newest_run(
-    name:str=None, # Name of the data; any if None
+    data:str|Path=None, # Folder of the images, or name of a sample; any if None
     parent:str|Path='runs', # Folder of runs
 )->tuple: # The run that was broken off last, and others that were
     "Runs of some data that were broken off, the newest first and apart; raises where there is none"
-    of = [o.parent for o in Path(parent).glob('*/config.json') if name is None or re.fullmatch(rf'{re.escape(name)}(-\d+)?', o.parent.name)]
-    found = sorted([o for o in of if 'finished' not in read_run(o)], key=lambda o: (o/'config.json').stat().st_mtime, reverse=True)
-    if not found: raise FileNotFoundError(f'There is no run{f" of {name}" if name else ""} in {parent} that was broken off: --out with the folder of the run')
+    found = []
+    for o in Path(parent).glob('*/config.json'):
+        try: run = read_run(o.parent)
+        except RunError as e: warn(f'Passed over: {e}'); continue
+        if 'finished' not in run and (data is None or _is_of(run, str(data))): found.append(o)
+    found = [o.parent for o in sorted(found, key=lambda o: o.stat().st_mtime, reverse=True)]
+    if not found: raise FileNotFoundError(f'There is no run{f" of {data}" if data else ""} in {parent} that was broken off: --out with the folder of the run')
     return found[0],found[1:]
 
+# %% ../nbs/65_cli.ipynb #9667f6f8
 def _resumed(o, flags):
     "Settings of the run that goes on, with what was given on top, and its folder"
-    folder,others = (Path(o['out']),[]) if o.get('out') else newest_run(Path(o['data']).resolve().name if o.get('data') else None)
-    read_run(folder)
+    folder,others = (Path(o['out']),[]) if o.get('out') else newest_run(o.get('data'))
     if others: print(f'{len(others)} other{"s" if len(others)>1 else ""} that {"were" if len(others)>1 else "was"} broken off: {", ".join(map(str, others[:5]))}; --out takes up another')
-    return _from_config(folder/'config.json', flags)|o, folder
+    return _on_top(_from_run(folder, flags), o, folder), folder
+
+def _differing(o, was, names):
+    "Those of the flags `names` that say something else than a run does"
+    def _plain(o): return {k:_as_setting(k, _stages_of(v) if k=='stages' else v) for k,v in o.items()}|_places(o)
+    a,b = _plain(was|o),_plain(was)
+    none = lambda v: None if v is None or v is False or v=='' else v
+    return sorted(k for k in names if none(a.get(k))!=none(b.get(k)))
 
 # %% ../nbs/65_cli.ipynb #636e7ad2
+_of_report = ('out','config','test_only','traceback','ckpt','pool','bs','device','workers') # what the report of a run as it is takes
+_of_training = ('resume','stages','stage','epochs','freeze_epochs','lr','opt','momentum','wd','frozen','views','best','minutes','augment','per_group')
+
 def _print_reports(reports):
     for r in reports.values(): print(f'\n{r}')
 
-def _test_only(o, flags):
+def _behind(folder, ckpt, flags):
+    "The flags behind weights: those of their run, with the loss and activation of the checkpoint's stage or of the last one"
+    if folder is None: return _train_defaults()
+    run = _from_run(folder, flags)
+    stage = (read_checkpoint(ckpt, tensors=False)['stage'] or {}).get('index', -1) if ckpt and ckpt.parent.name=='checkpoints' else read_run(folder).get('final_stage', -1)
+    return run|dict(zip(('loss','activation'), _final_loss(run, stage)))
+
+def _test_only(o, chosen, flags):
     "Report of a run, or of weights, on test rows"
     ckpt = Path(o['ckpt']) if o.get('ckpt') else None
-    of = next((p for p in ckpt.absolute().parents if (p/'config.json').exists()), None) if ckpt else None
-    if ckpt is None or (of and ckpt.name=='model.safetensors' and not o.get('data')):
-        folder = of or (Path(o['out']) if o.get('out') else None)
-        if folder is None: raise ValueError('--test without training needs the run in --out, or --ckpt')
-        out = new_folder(Path(folder)/'test')
-        return _print_reports(test_run(folder, out=out, device=o.get('device'))), print(f'\nEverything is in {out}')
-    if of and not o.get('data'): o = _from_config(of/'config.json', flags)|o
-    if not (o.get('test') or o.get('split_col') or o.get('config') or of): raise ValueError('There are no test rows: --split_col, or --test_only with --test and a share')
-    _train(o|dict(epochs=0, stages=None, stage=1, best=None), {}, name='test')
+    folder = _run_of(ckpt) if ckpt else Path(o['out']) if o.get('out') else None
+    if not (ckpt or folder): raise ValueError('--test without training needs the run in --out, or --ckpt')
+    if ckpt and not ckpt.is_file(): raise FileNotFoundError(f'There is no file {ckpt}: ckpt is one with weights')
+    was = _behind(folder, ckpt, flags)
+    other = _differing({k:o[k] for k in chosen}, was, chosen-set(_of_report))
+    if ckpt is None or (folder and ckpt.name=='model.safetensors' and not other): return _report_of_run(o, folder, other)
+    if bad:=[k for k in other if k in _of_training]: raise ValueError(f'--{bad[0]} has no effect without training: leave it out')
+    if not (o.get('test') or o.get('split_col') or o.get('config') or folder): raise ValueError('There are no test rows: --split_col, or --test_only with --test and a share')
+    _train(_for_weights(o, was, folder, chosen, other), {}, name='test')
 
+def _report_of_run(o, folder, other):
+    "Report of a run as it is, with its decision"
+    if bad:=[k for k in other if k!='data']: raise ValueError(f'--{bad[0]} has no effect on the report of a run as it is. What works: mlf_test {folder} for other labelled images, or --ckpt {folder}/model.safetensors')
+    out = Path(o['out']) if o.get('ckpt') and o.get('out') else new_folder(folder/'test')
+    _print_reports(test_run(folder, out=out, data=o['data'] if 'data' in other else None, device=o.get('device'), pool=o.get('pool'), bs=o.get('bs'), workers=o.get('workers')))
+    print(f'\nEverything is in {out}')
+
+# %% ../nbs/65_cli.ipynb #565f995c
+def _for_weights(o, was, folder, chosen, other):
+    "Settings of a report on weights, without training"
+    loss,act = (was['loss'],was['activation']) if folder else _final_loss(run_settings()|o|dict(stages=_stages_of(o.get('stages'))))
+    if 'loss' in chosen and o['loss']!=loss: loss,act = o['loss'],None
+    if 'activation' in chosen: act = o['activation']
+    o = _on_top(was, o, folder) if folder else dict(o)
+    if 'data' in other and 'pack' not in chosen: o['pack'] = None # which is of other images
+    return o|dict(loss=loss, activation=act, epochs=0, stages=None, stage=1, best=None, frozen=False, views=0, weights=None, scratch=False)
+
+# %% ../nbs/65_cli.ipynb #09b36f89
 def _train(o, state, folder=None, name=None):
     "Train, or go on in `folder`"
-    _check_pair(o.get('activation'), o.get('loss') or 'bce'); _check_decision(o.get('objective'), o.get('calibration'))
+    _check_pair(o.get('activation'), o.get('loss') or 'bce'); _check_decision(o.get('objective'), o.get('calibration')); _check_numbers(o)
     resume,out = folder is not None,o.get('out')
     if o.get('stages'): o['stages'] = _stages_of(o['stages'])
     table,data,settings,source = _table({k:v for k,v in o.items() if k not in _of_command})
@@ -407,6 +482,9 @@ def _train(o, state, folder=None, name=None):
     print(f'\nEverything is in {folder}')
 
 def _train_defaults(): return run_settings()|_defaults
+
+def _check_together(o, chosen):
+    if o.get('stages') and (bad:=[k for k in ('epochs','freeze_epochs') if k in chosen]): raise ValueError(f"--{bad[0]} has no effect with --stages, each of which has its own epochs. What works: 'all:epochs=3', or --stages '' for a training without")
 
 # %% ../nbs/65_cli.ipynb #095390b0
 _train_groups = (data_flags, split_flags, image_flags, network_flags, run_flags, train_flags, decision_flags, folder_flags, label_flags, common_flags)
@@ -420,8 +498,9 @@ _train_groups = (data_flags, split_flags, image_flags, network_flags, run_flags,
 def mlf_train(given, state):
     "Train on labelled images, print a table with a row for each class, and keep the run in a folder"
     flags = _flags_of(_train_groups)
-    o,folder = _given_with_config(given, flags),None
-    if o.get('test_only'): return _test_only(o, flags)
+    (o,chosen),folder = _given_with_config(given, flags),None
+    if o.get('test_only'): return _test_only(o, chosen, flags)
+    _check_together(o, chosen)
     if o.get('resume'): o,folder = _resumed(o, flags)
     _train(o, state, folder)
 
@@ -439,7 +518,7 @@ def test_flags(
     path_fmt:str=None, # How a path is made from the path column, such as 'images/{}.png'
     split:str='test', # Rows to report on: test, valid or train; of other images all where they have no split
     pool:str=None, # Report on groups, such as studies, too: max, mean or noisy-or
-    out:str=None, # Folder for report and predictions; the folder test in that of the run if not given
+    out:str=None, # New folder for report and predictions; the folder test in that of the run if not given
     bs:int=None, # Images in a batch
     device:str=None, # cpu, cuda, ...; the GPU if there is one
     workers:int=None, # Processes that read pictures
@@ -485,7 +564,7 @@ def compare_flags(
     losses:list='bce,ce,mlm,mlsm', # Losses
     seeds:int=3, # Runs of each pair
     whole:bool=False, # Fine-tune the whole of a pretrained network, and not its head alone
-    out:str=None, # Folder of the comparison, where it goes on if it was stopped; runs/<data>-losses if not given
+    out:str=None, # Folder of the comparison, new, or that of one that was stopped, which goes on; runs/<data>-losses if not given
     config:str=None, # TOML or JSON file with any of these flags; flags given here come on top
 ):
     "the comparison"
@@ -497,11 +576,13 @@ def _compare_defaults(): return run_settings()|_defaults|dict(epochs=5)
 @command(*_compare_groups, defaults=_compare_defaults, examples=["mlf_compare --data digits --activations sigmoid softmax --losses bce ce mlm mlsm --epochs 3"])
 def mlf_compare(given, state):
     "Train every pair of activation and loss alike, and rank them with intervals"
-    o = _given_with_config(given, _flags_of(_compare_groups))
+    o,_ = _given_with_config(given, _flags_of(_compare_groups))
     acts,names,seeds,whole = [o.pop(k, d) for k,d in (('activations',['sigmoid','softmax']),('losses',['bce','ce','mlm','mlsm']),('seeds',3),('whole',False))]
     if not acts or not names or seeds<1: raise ValueError(f'{len(acts)} activations, {len(names)} losses, {seeds} seeds: at least one of each')
+    if o.get('epochs', 5)<1: raise ValueError(f'epochs is {o["epochs"]}: a number from 1 up')
     for k in names: _check_pair(None, k)
     for k in acts: why_not(k, names[0]) # raises for a name that is not known
+    _check_numbers(o)
     out,o = o.get('out'),{k:v for k,v in o.items() if k not in _of_command}
     table,name,settings,_ = _table(o)
     settings = {k:_as_setting(k, v) for k,v in settings.items()}|dict(epochs=o.get('epochs', 5))
@@ -517,7 +598,7 @@ def mlf_compare(given, state):
 # %% ../nbs/65_cli.ipynb #ecb9e0ee
 def pack_flags(
     data:str, # Folder of the images
-    out:str, # Folder of the pack
+    out:str, # Folder of the pack: new, or one that goes on
     size:str='224', # Pixels: height and width in one, or as 150,200
     color:str='rgb', # rgb or gray
     resize:str='squish', # squish, pad or crop
@@ -539,6 +620,7 @@ def mlf_pack(given, state):
     if not files: raise PackError(f'There are no pictures in {root}')
     i,_,n = part.partition('/')
     if not (i.isdigit() and n.isdigit()): raise ValueError(f'--part {part}: i/n, such as 0/3')
+    _check_numbers(dict(workers=given.get('workers'), slices=slices)); _check_folder(out, own=('pack.json',), begun=('files.csv',))
     prep = Preprocess(**{k:_as_setting(k, v) for k,v in given.items() if k in ('size','color','resize','window','frame','slices','bit_depth')})
     free = shutil.disk_usage(next(o for o in (out.absolute(), *out.absolute().parents) if o.exists())).free
     print(f'{len(files):,} images {"×".join(map(str, prep.shape))}, {len(files)*np.prod(prep.shape)/2**20:,.0f} MB; {free/2**20:,.0f} MB are free')
@@ -551,7 +633,7 @@ def mlf_pack(given, state):
 # %% ../nbs/65_cli.ipynb #00bdd903
 def sample_flags(
     name:str, # spine or digits
-    path:str, # Folder to write to
+    path:str, # Folder to write to: new, or that of the same sample
     n:int=None, # Studies, or pages
     seed:int=42, # For all that is drawn
 ):
@@ -563,4 +645,5 @@ def mlf_sample(given, state):
     name,n = given['name'],given.get('n')
     if n is not None and n<1: raise LabelError(f'--n {n}', fix='a number from 1')
     if name not in _samples: raise LabelError(f'There is no sample {name!r}', fix=f'one of {list(_samples)}')
+    _check_folder(given['path'], own=('sample.json','.part/sample.json'))
     print(_samples[name]['make'](given['path'], **({} if n is None else dict(studies=n) if name=='spine' else dict(n=n)), seed=given.get('seed', 42)))

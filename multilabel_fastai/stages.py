@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['NIH_STAGES', 'Stage', 'parse_stages', 'BatchLosses', 'epoch_losses', 'plot_batch_losses']
 
-# %% ../nbs/43_stages.ipynb #a2c53b05
+# %% ../nbs/43_stages.ipynb #d9350af3
 import hashlib
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass, make_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from types import SimpleNamespace
 from fastai.vision.all import *
 from .labels import *
