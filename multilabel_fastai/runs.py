@@ -69,14 +69,12 @@ def new_folder(
 def _can_make(folder):
     "Raise where files cannot be written to a folder; one that is not there is not left there"
     folder = Path(folder).absolute()
-    new = [o for o in (folder, *folder.parents) if not o.exists()]
+    new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder): pass
     except OSError as e: raise OSError(f'The folder {folder} cannot be made or written to: {e.strerror}') from e
-    finally:
-        for o in new:
-            if o.exists(): o.rmdir()
+    if new: folder.rmdir() # and not the folders above it, which another run may be about to use
 
 def _check_folder(folder, own=(), begun=()):
     "Raise where a folder cannot be made, or holds files and none of `own`; a file that is hidden, or is one of `begun`, does not count"
