@@ -67,14 +67,11 @@ def new_folder(
 
 # %% ../nbs/63_runs.ipynb #6665118c
 def _can_make(folder):
-    "Raise where files cannot be written to a folder; one that is not there is not left there"
+    "Raise where files cannot be written to a folder, or to where it would be made"
     folder = Path(folder).absolute()
-    new = not folder.exists()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder): pass
+        with tempfile.TemporaryFile(dir=first(o for o in (folder, *folder.parents) if o.exists())): pass
     except OSError as e: raise OSError(f'The folder {folder} cannot be made or written to: {e.strerror}') from e
-    if new: folder.rmdir() # and not the folders above it, which another run may be about to use
 
 def _check_folder(folder, own=(), begun=()):
     "Raise where a folder cannot be made, or holds files and none of `own`; a file that is hidden, or is one of `begun`, does not count"
