@@ -537,7 +537,6 @@ def _take_up(self:Checkpoints):
     self._at,self._log,self._best,self._middle,self.learn.train_iter = (at['epoch'],at['batch']),tree['log'],tree['best'],tree['middle'],tree['train_iter']
     if getattr(vars(self.learn).get('progress'), 'mbar', None): self.learn.progress.mbar.update(0)
     for o in self._log: self.learn.logger(L(o))
-    self.found = {k:tree[k] for k in ('at','stage','best')}
 
 # %% ../nbs/44_checkpoints.ipynb #d0192afc
 @patch
