@@ -29,8 +29,7 @@ setup(
     python_requires='>=' + cfg['min_python'],
     install_requires=cfg['requirements'].split(),
     extras_require={
-        'dev': cfg['dev_requirements'].split(),
-        'newest': cfg['newest_requirements'].split(),
+        k: cfg[f'{k}_requirements'].split() for k in ('interpret', 'export', 'serve', 'dev', 'newest')
     },
     entry_points={
         'console_scripts': cfg['console_scripts'].split(),

@@ -142,6 +142,16 @@ class Preprocess:
         "Hash of all that decides about the pixels"
         return hashlib.blake2b(json.dumps(dict(version=1, **self.config), sort_keys=True).encode(), digest_size=8).hexdigest()
 
+    @classmethod
+    def from_config(cls,
+        config:dict, # `config`, maybe from a JSON file, in which tuples have become lists
+    ):
+        "The `Preprocess` that has this `config`; raises `ValueError` where there is none"
+        w = config.get('window', 'file')
+        if isinstance(w, list): w = tuple(w) if all(isinstance(o, (int,float)) for o in w) else [tuple(o) if isinstance(o, list) else o for o in w]
+        try: return cls(**config|dict(window=w))
+        except TypeError as e: raise ValueError(f'{config} does not describe a Preprocess: {e}') from e
+
 # %% ../nbs/08_images.ipynb #f82fbbb6
 @patch
 def picture(self:Preprocess, im:Image.Image)->np.ndarray:

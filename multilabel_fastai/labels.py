@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['SPLITS', 'LabelError', 'LabelTable']
 
-# %% ../nbs/00_labels.ipynb #5bbb0d93
-import difflib, os, sys
+# %% ../nbs/00_labels.ipynb #3b05cc5a
+import difflib, importlib, os, sys
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from pathlib import Path
 from fastcore.all import *
@@ -44,6 +44,11 @@ def _close(name, names):
     "A hint at the nearest of `names`"
     near = difflib.get_close_matches(str(name), list(map(str, names)), n=1, cutoff=0.6)
     return f' (did you mean {near[0]!r}?)' if near else ''
+
+def _extra(name, extra):
+    "A module of a package that is installed with one of the extras"
+    try: return importlib.import_module(name)
+    except ImportError as e: raise ImportError(f'This needs {name.partition(".")[0]}, which cannot be imported ({e}): pip install "multilabel_fastai[{extra}]"') from e
 
 # %% ../nbs/00_labels.ipynb #ca621c88
 SPLITS = ('train', 'valid', 'test')

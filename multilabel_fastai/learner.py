@@ -127,7 +127,7 @@ def multilabel_learner(
     learn = Learner(dls, model, loss_func=loss, splitter=splitter, metrics=ifnone(metrics, multilabel_metrics()), cbs=cbs, train_bn=train_bn or not trained, **kwargs)
     for o in (model, loss): o.to(getattr(dls, 'device', None) or default_device()) # so that validate and get_preds work before a fit
     if trained: learn.freeze()
-    learn.arch,learn.pretrained,learn.weights,learn.n_out = arch,pretrained,weights,get_c(dls)
+    learn.arch,learn.head,learn.pretrained,learn.weights,learn.n_out = arch,head,pretrained,weights,get_c(dls)
     return learn
 
 @patch(as_prop=True)

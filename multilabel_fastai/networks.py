@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['HEADS', 'load_weights', 'small_cnn', 'PadShortcut', 'small_resnet', 'blood_cnn', 'fastai_head', 'linear_head',
-           'miml_head', 'flat_head', 'QueryHead', 'query_head', 'TimmFeatures', 'multilabel_network']
+           'miml_head', 'flat_head', 'QueryHead', 'query_head', 'TimmFeatures', 'multilabel_network', 'find_arch']
 
 # %% ../nbs/35_networks.ipynb #a96a7d38
 import inspect, timm
@@ -158,10 +158,12 @@ query_head.tokens = True
 HEADS = dict(fastai=fastai_head, linear=linear_head, miml=miml_head, query=query_head, flat=flat_head)
 
 # %% ../nbs/35_networks.ipynb #5601b3f1
+_own_nets = {o.__name__:o for o in (small_cnn, small_resnet, blood_cnn)}
+
 def _found(arch):
     "A timm name as it is; the function that another name stands for"
     if not isinstance(arch, str) or timm.is_model(arch): return arch
-    name,places = arch.removeprefix('torchvision.'),({o.__name__:o for o in (small_cnn, small_resnet, blood_cnn)}, vars(models.xresnet), vars(models))
+    name,places = arch.removeprefix('torchvision.'),(_own_nets, vars(models.xresnet), vars(models))
     f = next((o[name] for o in (places[2:] if name!=arch else places) if inspect.isfunction(o.get(name))), None)
     if f is None: raise ValueError(f'There is no architecture {arch!r}, in timm or elsewhere; near are {timm.list_models(f"*{arch[:6]}*")[:8]}')
     return f
@@ -260,3 +262,12 @@ def multilabel_network(
         model = nn.Sequential(body, _make_head(head, nf, n_out, has_map, args))
     if n_in!=len(mean): mean,std = [[float(np.mean(o))]*n_in for o in (mean,std)]
     return model, splitter, (list(mean), list(std))
+
+# %% ../nbs/35_networks.ipynb #89df02ec
+def find_arch(
+    name:str, # 'small_cnn', 'small_resnet', 'blood_cnn', a torchvision function such as 'resnet50', or a fastai or timm name
+):
+    "The architecture `name`; raises for one that is not there"
+    if name in _own_nets: return _own_nets[name]
+    found = getattr(models, name, None)
+    return found if inspect.isfunction(found) else _found(name)

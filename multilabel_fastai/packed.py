@@ -75,9 +75,7 @@ class PackedImages:
         try: self.about = json.loads((self.folder/'pack.json').read_text())
         except ValueError as e: raise PackError(f'{self.folder}/pack.json is damaged: make the pack again in another folder') from e
         if self.about['format']!=_format: raise PackError(f"The pack in {self.folder} has the format {self.about['format']}, and this library reads {_format}: make it again in another folder")
-        c = self.about['preprocess']
-        tup = lambda w: tuple(w) if isinstance(w, list) else w
-        self.preprocess = Preprocess(**c | dict(size=tuple(c['size']), window=[tup(o) for o in c['window']] if self.about['windows'] else tup(c['window'])))
+        self.preprocess = Preprocess.from_config(self.about['preprocess'])
         plan = _read_plan(self.folder)
         if lost:=_missing(self.folder, plan): raise PackError(f'{len(lost)} of the {plan.shard.nunique()} shards of {self.folder} are not there yet: the call that made the pack goes on where it stopped')
         rows = pd.concat([self._shard(o, n) for o,n in plan.groupby('shard', sort=False).size().items()], ignore_index=True)
