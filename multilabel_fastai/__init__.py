@@ -39,11 +39,21 @@ from .checkpoints import *
 from .speed import *
 from .loggers import *
 from .compare import *
+from .interpretation import *
+from .heatmaps import *
+from .label_audit import *
+from .review import *
+from .review_widget import *
+from .bundle import *
+from .exports import *
+from .prediction import *
+from .webpage import *
 from .datasets import *
 from .spine import *
 from .runs import *
 from .saved_runs import *
 from .cli import *
+from .model_cli import *
 
 # All that a star import brings: fastai's names and the library's, but not the names of the modules they come from.
 _modules = {o[len(__name__)+1:] for o in _sys.modules if o.startswith(__name__+'.')}

@@ -85,11 +85,11 @@ def margins(self:Decision,
 @patch
 def _steps(self:Decision, p):
     "Labels by the thresholds, within the limits, and by the rules (N,C), of calibrated probabilities"
-    by_threshold = p>=self.thresholds
-    limited = by_threshold if not self.at_least and self.at_most is None else limit_labels(by_threshold, p, self.at_least, self.at_most)
+    by_threshold,may = p>=self.thresholds,np.where(np.isinf(self.thresholds), np.nan, p)
+    limited = by_threshold if not self.at_least and self.at_most is None else limit_labels(by_threshold, may, self.at_least, self.at_most)
     if self.logic is None: return by_threshold,limited,limited
     m = self.margins(p)
-    m = np.where(limited&(m<0), 0., np.where(~limited&(m>=0), -1e-12, m)) # what the limits decided is as near to the edge as can be
+    m = np.where(limited&(m<0), 1e-4*p, np.where(~limited&(m>=0), 1e-4*(p-2), m)) # what the limits decided lies next to the edge, the more probable first
     return by_threshold,limited,self.logic.consistent_labels(m, self.vocab)
 
 @patch

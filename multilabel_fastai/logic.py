@@ -155,5 +155,5 @@ def consistent_labels(self:LabelLogic,
         if not len(rows): continue
         gain = (m[rows]+1e-9).clip(-30, 30).ravel() # 0 is given rather than not
         rules = LinearConstraint(sparse.kron(sparse.eye(len(rows)), w, format='csr'), ub=np.tile(b, len(rows)))
-        d[rows] = milp(-gain, constraints=rules, integrality=np.ones(gain.size), bounds=Bounds(0, 1)).x.reshape(len(rows), -1)>0.5
+        d[rows] = milp(-gain, constraints=rules, integrality=np.ones(gain.size), bounds=Bounds(0, 1), options=dict(mip_rel_gap=0)).x.reshape(len(rows), -1)>0.5
     return d
