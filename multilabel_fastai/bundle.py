@@ -215,7 +215,7 @@ def normalized(self:Bundle,
     x, # Pixels (N,C,H,W) uint8, as `preprocess` makes them
 )->Tensor: # (N,C,H,W) float32
     "What the network takes"
-    x = torch.as_tensor(np.asarray(x) if not isinstance(x, Tensor) else x.as_subclass(Tensor))
+    x = x.as_subclass(Tensor) if isinstance(x, Tensor) else torch.from_numpy(np.array(x))
     if x.ndim!=4 or tuple(x.shape[1:])!=self.preprocess.shape or x.dtype!=torch.uint8: raise ValueError(f'Pixels of shape {tuple(x.shape)} and type {str(x.dtype).removeprefix("torch.")}: the network takes uint8 (N,{",".join(map(str, self.preprocess.shape))}), as bundle.preprocess makes them')
     return (x.to(self.device).float()/255-self.mean)/self.std
 
@@ -283,12 +283,12 @@ def _check_pipeline(dls):
 
 def _drawn_pixels(shape, n=2): return np.random.default_rng(42).integers(0, 256, (n,*shape), dtype=np.uint8)
 
-def _image_facts(dls, most, files=50):
+def _image_facts(dls, most):
     "Facts of up to `most` training images, spread over all"
     at = list(dls.train_ds.items)
     at = [at[i] for i in np.linspace(0, len(at)-1, min(most, len(at))).astype(int)]
     read,facts = dls.train_ds.tls[0].tfms.fs.filter(risinstance(OpenImage))[0],ImageFacts()
-    for i,f in enumerate(at):
+    for f in at:
         x = read(f)
         if getattr(x, 'broken', None) is None: facts.add(np.asarray(x)[None], [f] if Path(f).exists() else [])
     return facts
