@@ -5,14 +5,15 @@
 # %% auto #0
 __all__ = ['BundleError', 'file_format', 'ImageFacts', 'BundleLoss', 'Bundle', 'load_bundle']
 
-# %% ../nbs/55_bundle.ipynb #b5f042bc
+# %% ../nbs/55_bundle.ipynb #cd94b84e
 import hashlib, json, re, shutil, tempfile, time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from collections import Counter
 from importlib.metadata import version, PackageNotFoundError
 from fastai.vision.all import *
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_model
+from torch.nn.modules.module import register_module_parameter_registration_hook
 import timm, torchvision
 from .labels import *
 from .labels import _close
@@ -100,7 +101,8 @@ def file_format(
 )->tuple: # Format such as 'DICOM' or 'PNG', and the modality of a DICOM file or None
     "What kind of file this is, by its content"
     fn = Path(fn)
-    if fn.is_dir(): fn = first(sorted(o for o in fn.iterdir() if o.is_file()))
+    if fn.is_dir(): fn = next((o for o in sorted(fn.rglob('*')) if o.is_file() and is_dicom(o)), None)
+    if fn is None: return 'other', None
     with open(fn, 'rb') as f: b = f.read(132)
     if _looks_dicom(b): return 'DICOM', _header(fn, ['Modality']).get('Modality')
     kinds = {b'\x89PNG':'PNG', b'\xff\xd8':'JPEG', b'GIF8':'GIF', b'BM':'BMP', b'II*\0':'TIFF', b'MM\0*':'TIFF', b'RIFF':'WEBP'}
@@ -172,13 +174,15 @@ def _read_config(loss, C):
     if loss.act.name not in activation_names(): raise BundleError(f'The activation {loss.act.name or type(loss.act).__name__} is your own, which a bundle could not make again without its code: choose from {activation_names()}')
     odds = None if loss.odds is None else loss.odds.double().cpu().expand(C).tolist()
     d = getattr(loss, 'decision', None)
-    try: loss.decision = None; own = _own_thresholds(loss, C).tolist()
+    try: loss.decision = None; own = [o if math.isfinite(o) else None for o in _own_thresholds(loss, C).tolist()]
     finally: loss.decision = d
     return dict(name=getattr(loss, 'name', type(loss).__name__), activation=loss.act.name, odds=odds, thresholds=own)
 
+def _cuts(c): return [math.inf if o is None else o for o in c['thresholds']] # None for a class that is never given
+
 def _read_loss(c, decisions):
     "The `BundleLoss` of `_read_config`"
-    loss = BundleLoss(activation=c['activation'], thresh=c['thresholds'])
+    loss = BundleLoss(activation=c['activation'], thresh=_cuts(c))
     loss.odds = None if c['odds'] is None else tensor(c['odds']).float()
     loss.decisions,loss.decision = decisions,decisions.get(None)
     return loss.eval()
@@ -203,7 +207,7 @@ class Bundle:
     @property
     def decision(self)->Decision:
         "The decision for single images: the one that was fitted, or the thresholds of the loss"
-        return self.loss.decision or Decision(self.vocab, self.config['loss']['thresholds'])
+        return self.loss.decision or Decision(self.vocab, _cuts(self.config['loss']))
     @property
     def decisions(self)->dict:
         "Decisions that were fitted: for single images under None, for pooled predictions under the way of pooling, or that and the column"
@@ -310,7 +314,7 @@ def _versions():
         with suppress(PackageNotFoundError): res[o] = version(o)
     return res
 
-def _config(learn, metrics, sample):
+def _config(learn, sample):
     dls,vocab = learn.dls,list(map(str, learn.dls.vocab))
     mean,std = _check_pipeline(dls)
     if not hasattr(learn, 'arch'): raise BundleError('The learner does not know its architecture: make it with multilabel_learner(dls, arch)')
@@ -318,7 +322,7 @@ def _config(learn, metrics, sample):
     decisions = [dict(pool=k[0] if isinstance(k, tuple) else k, by=k[1] if isinstance(k, tuple) else None, decision=v.to_dict()) for k,v in learn.decisions.items()]
     return dict(kind=_kind, format=_format, saved=time.strftime('%Y-%m-%d'), vocab=vocab, network=_arch_config(learn.arch)|dict(head=_head_config(getattr(learn, 'head', None))),
                 preprocess=dls.preprocess.config, fingerprint=dls.preprocess.fingerprint, mean=mean, std=std, loss=_read_config(learn.loss_func, len(vocab)), decisions=decisions, images=_image_facts(dls, sample).to_dict(),
-                split=labels.split_hash if labels is not None else None, metrics=_metrics_config(learn, metrics), versions=_versions())
+                split=labels.split_hash if labels is not None else None, metrics={}, versions=_versions())
 
 _kind,_format = 'multilabel_fastai bundle',1
 
@@ -330,16 +334,16 @@ def from_learner(cls:Bundle,
     sample:int=200, # Training images of which brightness, contrast and format are noted
 )->Bundle:
     "The learner's model as a bundle in memory; raises `BundleError` for what could not be made again"
-    c,m,prep = json.loads(json.dumps(_config(learn, metrics, sample))),_module(learn.model),learn.dls.preprocess
+    c,m,prep = json.loads(json.dumps(_config(learn, sample))),_module(learn.model),learn.dls.preprocess
     model = _network(c['network'], len(c['vocab']), prep.channels)
     try: model.load_state_dict({k:v.detach().cpu() for k,v in m.state_dict().items()})
     except RuntimeError as e: raise BundleError(f'The network is not the one that its description makes: {str(e).splitlines()[-1].strip()}. It was changed after multilabel_learner; learn.export() keeps it as a pickle') from e
     res = cls(c, model, prep, _read_loss(c['loss'], dict(learn.decisions)), device='cpu')
-    x,was = res.normalized(_drawn_pixels(prep.shape)),m.training
-    try:
-        with torch.inference_mode(): d = (m.eval()(x.to(next(m.parameters()).device)).float().cpu()-res.model(x)).abs().max().item()
-    finally: m.train(was)
-    if not d<1e-3: raise BundleError(f'The network is not the one that its description makes: on the same pixels their scores differ by up to {d:.2g}. It was changed after multilabel_learner; learn.export() keeps it as a pickle')
+    x = res.normalized(_drawn_pixels(prep.shape))
+    with torch.inference_mode(): d = (deepcopy(m).float().cpu().eval()(x)-res.model(x)).abs().max().item() # on the CPU: a GPU may round differently
+    if not math.isfinite(d): raise BundleError('The scores of the network are no finite numbers: the training has diverged')
+    if d>=1e-3: raise BundleError(f'The network is not the one that its description makes: on the same pixels their scores differ by up to {d:.2g}. It was changed after multilabel_learner; learn.export() keeps it as a pickle')
+    res.config['metrics'] = _metrics_config(learn, metrics)
     return res.to(next(m.parameters()).device)
 
 # %% ../nbs/55_bundle.ipynb #c4d6a88d
@@ -352,18 +356,25 @@ def _sha256(file):
 def _checksum(c): return hashlib.sha256(json.dumps({k:v for k,v in c.items() if k!='checksum'}, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 @patch
+def _example(self:Bundle):
+    "Scores of drawn pixels, on the CPU"
+    at = self.device
+    try: return self.to('cpu').scores(_drawn_pixels(self.preprocess.shape)).double().tolist()
+    finally: self.to(at)
+
+@patch
 def save(self:Bundle,
     folder:str|Path, # New, or empty
 )->Path:
     "Write the bundle"
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())): raise FileExistsError(f'{folder} is there already: give another folder, as nothing is written over')
     folder.parent.mkdir(parents=True, exist_ok=True)
     tmp = Path(tempfile.mkdtemp(prefix=f'.{folder.name}.', dir=folder.parent))
     try:
         save_model(self.model, str(tmp/'model.safetensors'))
         w = tmp/'model.safetensors'
-        c = json.loads(json.dumps(self.config|dict(weights=dict(file=w.name, bytes=w.stat().st_size, sha256=_sha256(w)), example=self.scores(_drawn_pixels(self.preprocess.shape)).double().tolist())))
+        c = json.loads(json.dumps(self.config|dict(weights=dict(file=w.name, bytes=w.stat().st_size, sha256=_sha256(w)), example=self._example())))
         (tmp/'config.json').write_text(json.dumps(c|dict(checksum=_checksum(c)), indent=1, ensure_ascii=False, allow_nan=False), encoding='utf-8')
         tmp.chmod(0o755)
         if folder.exists(): folder.rmdir()
@@ -387,7 +398,7 @@ def _read_json(file):
     if not file.is_file(): raise BundleError(f'{file} is not there: {file.parent} is no bundle, which is a folder with config.json and model.safetensors')
     if file.stat().st_size>2**26: raise BundleError(f'{file} has {file.stat().st_size:,} bytes, which is no configuration of a bundle')
     try: c = json.loads(file.read_text(encoding='utf-8'))
-    except ValueError as e: raise BundleError(f'{file} is no JSON: {e}') from e
+    except (ValueError,RecursionError) as e: raise BundleError(f'{file} is no JSON: {e}') from e
     if not isinstance(c, dict) or c.get('kind')!=_kind: raise BundleError(f'{file} is not the configuration of a bundle: it has no kind {_kind!r}')
     if not isinstance(c.get('format'), int) or c['format']>_format: raise BundleError(f'{file} has the format {c.get("format")!r} of a newer version, and this library reads up to {_format}: pip install -U multilabel-fastai')
     for k,t in _needed.items():
@@ -397,7 +408,7 @@ def _read_json(file):
 
 def _numbers(v, n, name, above=None):
     "Raise unless `v` is a list of `n` finite numbers"
-    if not isinstance(v, list) or len(v)!=n or not all(isinstance(o, (int,float)) and math.isfinite(o) and (above is None or o>above) for o in v): raise BundleError(f'{name} is {str(v)[:60]}, and {n} numbers{"" if above is None else f" above {above}"} are needed')
+    if not isinstance(v, list) or len(v)!=n or not all(isinstance(o, (int,float)) and abs(o)<1e30 and (above is None or o>above) for o in v): raise BundleError(f'{name} is {str(v)[:60]}, and {n} numbers{"" if above is None else f" above {above}"} are needed')
 
 # %% ../nbs/55_bundle.ipynb #89b2f638
 def _parts(c):
@@ -405,12 +416,12 @@ def _parts(c):
     vocab,K = c['vocab'],len(c['vocab'])
     if not K or not all(isinstance(o, str) for o in vocab) or len(set(vocab))<K: raise BundleError(f'vocab is {str(vocab)[:60]}: names that differ are needed')
     prep = Preprocess.from_config(c['preprocess'])
-    if np.prod(prep.shape)>MAX_PIXELS: raise BundleError(f'the preprocessing makes pictures of {"×".join(map(str, prep.shape))} pixels, which no network takes')
+    if math.prod(prep.shape)>2**25: raise BundleError(f'the preprocessing makes pictures of {"×".join(map(str, prep.shape))} pixels, which no network takes')
     if prep.fingerprint!=c['fingerprint']: raise BundleError(f'the preprocessing has the fingerprint {prep.fingerprint}, and the model was trained with {c["fingerprint"]}: it was changed, or this version of the library makes other pixels')
     _numbers(c['mean'], prep.channels, 'mean'); _numbers(c['std'], prep.channels, 'std', 0)
     l = c['loss']
     if l.get('activation') not in activation_names(): raise BundleError(f'there is no activation {l.get("activation")!r}: this library has {activation_names()}')
-    _numbers(l.get('thresholds'), K, f'vocab has {K} classes, but the list of thresholds')
+    _numbers([0. if o is None else o for o in l['thresholds']] if isinstance(l.get('thresholds'), list) else None, K, f'vocab has {K} classes, but the list of thresholds')
     if l.get('odds') is not None: _numbers(l['odds'], K, f'vocab has {K} classes, but the list of odds', 0)
     ImageFacts(**c['images'])
     if bad:=[k for k,v in c['metrics'].items() if not (isinstance(v, dict) and isinstance(v.get('macro'), dict) and isinstance(v.get('rows'), int))]: raise BundleError(f'the metrics of {bad[0]} are no table')
@@ -441,25 +452,36 @@ def _shapes(file):
         with safe_open(str(file), 'pt') as f: return {k:tuple(f.get_slice(k).get_shape()) for k in f.keys()}
     except (SafetensorError,OSError,ValueError) as e: raise BundleError(f'{file} cannot be read as safetensors: {str(e).splitlines()[0]}') from e
 
-def _meta_shapes(c, n_out, n_in):
-    "Shapes of the tensors of a network that is given no memory"
-    try:
-        with torch.device('meta'): return {k:tuple(v.shape) for k,v in _network(c, n_out, n_in).state_dict().items()}
-    except NotImplementedError: # a few architectures look at values while they are made
-        if max(map(int, re.findall(r'\d+', json.dumps(c))), default=0)>2**16: raise BundleError('the network has arguments above 65,536, and it cannot be measured before it is made')
-        return {k:tuple(v.shape) for k,v in _network(c, n_out, n_in).state_dict().items()}
+@contextmanager
+def _at_most(n):
+    "Networks of more than `n` tensors are not made"
+    count = itertools.count(1)
+    def _hook(*_):
+        if next(count)>n: raise BundleError(f'the network has more than {n:,} tensors, and the file with the weights far fewer: they do not belong together')
+    h = register_module_parameter_registration_hook(_hook)
+    try: yield
+    finally: h.remove()
+
+def _meta_state(c, n_out, n_in, n):
+    "Tensors of a network that is given no memory"
+    with _at_most(10*n+1000):
+        try:
+            with torch.device('meta'): return _network(c, n_out, n_in).state_dict(keep_vars=True)
+        except NotImplementedError: # a few architectures look at values while they are made
+            if max(map(int, re.findall(r'\d+', json.dumps(c))), default=0)>2**12: raise BundleError('the network has arguments above 4,096, and it cannot be measured before it is made')
+            return _network(c, n_out, n_in).state_dict(keep_vars=True)
 
 def _loaded(c, prep, file):
     "The network with its weights; no memory is given to it before its shapes are those of the file"
     shapes,args = _shapes(file),(c['network'], len(c['vocab']), prep.channels)
-    own = _meta_shapes(*args)
-    lost,more,other = [o for o in own if o not in shapes],[o for o in shapes if o not in own],[o for o in own if o in shapes and own[o]!=shapes[o]]
-    if other: raise BundleError(f'{file}: {other[0]} has the shape {shapes[other[0]]}, and the network of config.json needs {own[other[0]]}: they do not belong together')
+    own = _meta_state(*args, len(shapes))
+    there = [own[o] for o in own if o in shapes]
+    lost,more,other = [o for o in own if o not in shapes and not any(own[o] is t for t in there)],[o for o in shapes if o not in own],[o for o in own if o in shapes and tuple(own[o].shape)!=shapes[o]]
+    if other: raise BundleError(f'{file}: {other[0]} has the shape {shapes[other[0]]}, and the network of config.json needs {tuple(own[other[0]].shape)}: they do not belong together')
     if more: raise BundleError(f'{file}: the network of config.json has no {more[0]}: they do not belong together')
+    if lost: raise BundleError(f'{file} lacks {lost[0]}, which the network of config.json has: they do not belong together')
     model = _network(*args)
-    sd,full = load_file(file),model.state_dict()
-    if bad:=[k for k in lost if not any(full[k].data_ptr()==full[o].data_ptr() for o in sd)]: raise BundleError(f'{file} lacks {bad[0]}, which the network of config.json has: they do not belong together')
-    model.load_state_dict(sd, strict=False)
+    model.load_state_dict(load_file(file), strict=False) # a tensor that has two names is there once
     return model
 
 # %% ../nbs/55_bundle.ipynb #58ba88eb
@@ -473,19 +495,21 @@ def load_bundle(
     file = folder/'config.json'
     c = _read_json(file)
     try: prep,loss = _parts(c)
-    except (ValueError,TypeError,KeyError,AttributeError,ImportError) as e: raise BundleError(f'{file}: {e}') from e
+    except (ValueError,TypeError,KeyError,AttributeError,ImportError,OverflowError,RecursionError) as e: raise BundleError(f'{file}: {e}') from e
     weights = _weights_file(folder, c['weights'])
     if _checksum(c)!=c['checksum']: raise BundleError(f'{file} was changed after it was saved: its checksum is another. To change a decision: bundle.use_decision(decision), and save it anew')
     try: model = _loaded(c, prep, weights)
     except BundleError as e: raise BundleError(str(e) if str(weights) in str(e) else f'{file}: {e}') from e
-    except (ValueError,TypeError,RuntimeError,KeyError,AttributeError) as e: raise BundleError(f'{file}: the network cannot be made: {str(e).splitlines()[0]}') from e
+    except (ValueError,TypeError,RuntimeError,KeyError,AttributeError,OverflowError,RecursionError) as e: raise BundleError(f'{file}: the network cannot be made: {str(e).splitlines()[0]}') from e
     res = Bundle({k:v for k,v in c.items() if k not in ('weights','example','checksum')}, model, prep, loss, folder, 'cpu')
     if check: _check_example(res, c, file)
     return res.to(device or default_device())
 
 def _check_example(bundle, c, file):
     "Raise where the scores of drawn pixels are not those that were saved"
-    now,was = bundle.scores(_drawn_pixels(bundle.preprocess.shape)).double(),torch.tensor(c['example'], dtype=torch.float64)
+    now = bundle.scores(_drawn_pixels(bundle.preprocess.shape)).double()
+    try: was = torch.tensor(c['example'], dtype=torch.float64)
+    except (ValueError,TypeError) as e: raise BundleError(f'{file}: example is no table of scores: {e}') from e
     d = (now-was).abs().max().item() if now.shape==was.shape else math.inf
     if d<=1e-3*max(1, was.abs().max().item()): return
     mine = _versions()
@@ -499,12 +523,13 @@ def use_decision(self:Bundle,
     pool:str=None, # For which predictions: single images if None, else pooled by 'max', 'mean' or 'noisy-or'
     by:str=None, # Column that is pooled by, in place of the groups
 )->Decision:
-    "Decide by `decision` from now on; `save` writes it down"
+    "Decide by `decision` from now on; `save` writes it down, without the figures, which are those of the decision before"
     if isinstance(decision, (str,Path)): decision = Decision.load(decision)
     if decision is not None: decision.check_vocab(self.vocab)
     if pool not in (None, *POOLS): raise ValueError(f'pool is {pool!r}: choose from {list(POOLS)}, or None for single images')
     self.loss.decisions = {k:v for k,v in {**self.loss.decisions, (pool,by) if by else pool:decision}.items() if v is not None}
     self.loss.decision = self.loss.decisions.get(None)
+    self.config['metrics'] = {} # they were of another decision
     self.config['decisions'] = [dict(pool=k[0] if isinstance(k, tuple) else k, by=k[1] if isinstance(k, tuple) else None, decision=v.to_dict()) for k,v in self.loss.decisions.items()]
     return decision
 

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['MultiLabelInterpretation']
 
-# %% ../nbs/50_interpretation.ipynb #5b9c476b
+# %% ../nbs/50_interpretation.ipynb #d3372d7e
 import functools, textwrap
+from contextlib import nullcontext
 from fastai.vision.all import *
 from matplotlib.colors import to_rgb
 from .labels import *
@@ -26,7 +27,7 @@ from .curves import _figure, plot_roc as _plot_roc, plot_precision_recall as _pl
 from .learner import *
 from .learner import _ds_idx
 from .evaluate import *
-from .evaluate import _as_decided, _own_thresholds
+from .evaluate import _as_decided, _own_thresholds, _plain_scores
 
 # %% ../nbs/50_interpretation.ipynb #20045606
 def _meta(labels, paths, vocab):
@@ -140,9 +141,10 @@ def from_learner(cls:MultiLabelInterpretation,
     "Predictions, decisions and losses of a split"
     if loss not in ('bce','own') or loss=='own' and pool: raise ValueError(f"loss is {loss!r}: choose 'bce', or 'own' for pictures")
     vocab,labels,i = list(map(str, learn.dls.vocab)),getattr(learn.dls, 'labels', None),_ds_idx(split)
-    with _replacing(learn, 'metrics', []): # which nobody sees here
+    pooled = pool and isinstance(_in_force(learn, pool, by)[0], Decision)
+    with _replacing(learn, 'metrics', []), _plain_scores(learn) if pooled else nullcontext(): # metrics nobody sees here; a decision about groups calibrates what was pooled
         df,own = learn.predictions(split, pool, by),_own_losses(learn, split) if loss=='own' else None
-        honest = _as_decided(learn, split, pool, by) if crossfit else None
+    with _replacing(learn, 'metrics', []): honest = _as_decided(learn, split, pool, by) if crossfit else None
     C,paths = len(vocab),df[df.columns[0]].astype(str).tolist()
     p,y,scores,(decide,t,how) = df.iloc[:,-2*C:-C].to_numpy(np.float64),df.iloc[:,-C:].to_numpy(np.float64),None,_in_force(learn, pool, by)
     if crossfit:
@@ -151,7 +153,9 @@ def from_learner(cls:MultiLabelInterpretation,
         full = lambda o: np.array([o[at[r]] if r in at else np.full(C, np.nan) for r in paths])
         p,how = full(q),'decided'+how.partition('decided')[2] if 'decided' in how else ''
         decide,scores = given if np.ndim(given)<2 else full(given)==1,None if scores is None else full(scores)
-    if isinstance(decide, Decision): decide = decide.decide(p, calibrated=True)
+    if isinstance(decide, Decision):
+        if pooled: p = decide.calibrate(p)
+        decide = decide.decide(p, calibrated=True)
     name = split+(f', pooled by {pool}' if pool else '')+(f', {how}' if how else '')
     meta = labels if labels is None or not pool else _pooled_meta(labels, by or 'group', paths)
     return cls(p, y, vocab, paths, decide, meta, own, None if pool else _pictures(learn.dls[i].dataset, paths), getattr(labels, 'root', None), t, scores, name)
@@ -395,6 +399,8 @@ def _heat(ax, m, text, vmax=1, rows=None, cols=None, title='', cmap='Blues', vmi
     ax.set_title(title, fontsize=8); ax.tick_params(length=0); ax.spines[:].set_visible(False)
     return ax
 
+def _wide(vocab, cs): return 0.06*max([len(vocab[c]) for c in cs], default=0) # of the longest name, in inches
+
 @patch
 def plot_swaps(self:MultiLabelInterpretation,
     classes:list=None, # Names of the classes to draw; if None all, or the 20 with the most positives
@@ -404,7 +410,7 @@ def plot_swaps(self:MultiLabelInterpretation,
     "Heat map of `swaps`, shares as colours and counts as numbers; returns the axes"
     cs = self._chosen(classes)
     n,share,missed = self.swaps().to_numpy()[np.ix_(cs,cs)],self.swaps(True).to_numpy()[np.ix_(cs,cs)],self.confusion.fn.to_numpy()[cs]
-    if ax is None: ax = plt.subplots(figsize=figsize or (2+0.38*len(cs),1.2+0.3*len(cs)), layout='constrained')[1]
+    if ax is None: ax = plt.subplots(figsize=figsize or (max(3.2, 0.8+_wide(self.vocab, cs)+0.38*len(cs)), 0.7+0.7*_wide(self.vocab, cs)+0.3*len(cs)), layout='constrained')[1]
     names = [self.vocab[c].replace('_', ' ') for c in cs]
     _heat(ax, share, lambda i,j: f'{n[i,j]}' if n[i,j] else '', max(np.nan_to_num(share).max(initial=0), 0.01), [f'{o} ({k})' for o,k in zip(names, missed)], names, 'missed (row) while wrongly given (column)')
     return ax
@@ -428,7 +434,7 @@ def plot_cooccurrence(self:MultiLabelInterpretation,
     a,b = [t[o].to_numpy(copy=True)[np.ix_(cs,cs)] for o in ('true','given')]
     for o in (a,b): np.fill_diagonal(o, np.nan)
     names,top = [self.vocab[c].replace('_', ' ') for c in cs],max(np.nan_to_num([a,b]).max(initial=0), 0.01)
-    axs = plt.subplots(1, 3, figsize=figsize or (3+0.85*len(cs),1.1+0.28*len(cs)), layout='constrained')[1]
+    axs = plt.subplots(1, 3, figsize=figsize or (0.6+2.4*_wide(self.vocab, cs)+max(3., 0.85*len(cs)), 0.9+0.7*_wide(self.vocab, cs)+max(0.6, 0.28*len(cs))), layout='constrained')[1]
     for ax,m,title in zip(axs, (a,b), ('true labels','given labels')): _heat(ax, m, lambda i,j: f'{m[i,j]:.0%}'.rstrip('%'), top, names if ax is axs[0] else None, names, title)
     diff = b-a
     _heat(axs[2], diff, lambda i,j: f'{100*diff[i,j]:+.0f}', max(np.abs(np.nan_to_num(diff)).max(initial=0), 0.01), None, names, 'given - true', 'RdBu_r', -max(np.abs(np.nan_to_num(diff)).max(initial=0), 0.01))
@@ -448,7 +454,8 @@ def _bands(v, bins):
     at[x==edges[-1]] = len(edges)-2
     at[(x<edges[0])|(x>edges[-1])] = len(edges)-1
     at[np.isnan(x)] = len(edges)
-    return [f'[{a:.4g}, {b:.4g}{"]" if i==len(edges)-2 else ")"}' for i,(a,b) in enumerate(zip(edges, edges[1:]))]+['(outside)','(missing)'],at
+    n = next((n for n in range(4, 18) if len({f'{e:.{n}g}' for e in edges})==len(edges)), 17) # digits that tell the edges apart
+    return [f'[{a:.{n}g}, {b:.{n}g}{"]" if i==len(edges)-2 else ")"}' for i,(a,b) in enumerate(zip(edges, edges[1:]))]+['(outside)','(missing)'],at
 
 def _parts(v, bins):
     "Names of the parts of a column, and the number of each row's part"
@@ -456,7 +463,9 @@ def _parts(v, bins):
     if bins is not None and not number: raise ValueError(f'The column {v.name!r} has no numbers, such as {v.dropna().iloc[0]!r}, so that bins mean nothing' if v.notna().any() else f'The column {v.name!r} is empty')
     if number and (bins is not None or v.nunique()>10): return _bands(v, ifnone(bins, 4))
     names = sorted(v.dropna().unique().tolist(), key=lambda o: (isinstance(o, str), o) if isinstance(o, (str,int,float)) else (True, str(o)))
-    return [*map(str, names),'(missing)'],np.where(v.isna(), len(names), v.astype(object).map({o:i for i,o in enumerate(names)}).fillna(0).astype(int))
+    text = list(map(str, names))
+    text = [t if text.count(t)==1 and t!='(missing)' else repr(o) for t,o in zip(text, names)]
+    return [*text,'(missing)'],np.where(v.isna(), len(names), v.astype(object).map({o:i for i,o in enumerate(names)}).fillna(0).astype(int))
 
 # %% ../nbs/50_interpretation.ipynb #d46e170a
 def _spread(v, r, level):
@@ -469,6 +478,7 @@ def _errors(p, y, d, groups, n_boot, level, seed):
     tp,fp,fn,tn = label_counts(d, y)
     res = dict(known=tp+fp+fn+tn, positives=tp+fn)|{'false negatives':fn, 'false positives':fp}
     res = {k:o.astype(int) for k,o in res.items()}
+    if groups is not None: res['positive groups'] = np.array([len(set(groups[o==1])) for o in y.T])
     alone = groups is None or len(set(groups))==len(groups)
     w = bootstrap_weights(len(p) if groups is None else groups, n_boot, seed) if n_boot and (alone or len(set(groups))>1) else None
     for k,m,a,n in (('sensitivity','recall',tp,tp+fn),('specificity','specificity',tn,tn+fp)):
@@ -488,7 +498,7 @@ def by(self:MultiLabelInterpretation,
     n_boot:int=200, # Replicates; 0 for no bootstrapped intervals
     level:float=0.95, # Of the intervals
     seed:int=42, # Of the replicates
-)->pd.DataFrame: # Index (value, class); rows, known, positives, false negatives, false positives, sensitivity, specificity, AUROC, and the ends of their intervals
+)->pd.DataFrame: # Index (value, class); rows, known, positives, false negatives, false positives, groups with a positive where there are groups, sensitivity, specificity, AUROC, and the ends of their intervals
     "Errors of each class in the parts of the rows that have one value of a column"
     names,at = _parts(self._column(column), bins)
     s,g,res = self.probs if self.scores is None else self.scores,self.groups if column!='group' else None,{}

@@ -184,7 +184,9 @@ def _shown(f, preprocess=None):
     try:
         if preprocess is None: a = np.asarray(open_image(f)); return a[...,0] if (a[...,:1]==a).all() else a
         a = preprocess(f); return a.transpose(1,2,0) if a.shape[0]==3 and not preprocess._many else a[0]
-    except ImageError: return np.zeros((8,8), dtype=np.uint8)
+    except ImageError:
+        if not Path(f).exists(): raise
+        return np.zeros((8,8), dtype=np.uint8)
 
 def _picture(ax, a, square=True):
     (h,w),m = a.shape[:2],max(a.shape[:2])/2

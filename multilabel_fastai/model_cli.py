@@ -27,8 +27,8 @@ def load_saved(
     "The bundle in `folder`, or the model of the run there, whose images need not be there"
     folder = Path(folder)
     try: run = 'settings' in json.loads((folder/'config.json').read_text(encoding='utf-8'))
-    except (OSError,ValueError,TypeError): run = False # what is wrong with it is said by load_bundle
-    return Bundle.from_learner(load_run(folder, device=device, images=False), metrics=False, sample=0) if run else load_bundle(folder, device)
+    except (OSError,ValueError,TypeError,RecursionError): run = False # what is wrong with it is said by load_bundle
+    return Bundle.from_learner(load_run(folder, device=device, images=False), metrics=False) if run else load_bundle(folder, device)
 
 # %% ../nbs/66_model_cli.ipynb #fc0e0e9f
 def predict_flags(
@@ -48,6 +48,7 @@ def mlf_predict(given, state):
     "A table with the probability of each class and the labels of each image or study"
     o,out = dict(given),Path(given.get('out', 'predictions.csv'))
     _can_make(out.absolute().parent)
+    if gone:=[f for f in o['files'] if not Path(f).exists()]: raise FileNotFoundError(f'{gone[0]} is not there')
     model = load_saved(o['model'], o.get('device'))
     state['go_on'] = '; the same command goes on'
     df = predict_table(model, list(map(Path, o['files'])), out, o.get('pool'), o.get('by'), o.get('bs', 64), o.get('workers'))

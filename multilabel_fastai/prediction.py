@@ -37,11 +37,17 @@ def _is_picture(f):
     try: return f.suffix.lower() in image_extensions or f.suffix.lower() in ('.dcm','.dicom') or is_dicom(f)
     except OSError: return False
 
+def _is_slice(f):
+    "Is it a DICOM file of an image, and not the directory of a disk?"
+    if f.name.upper()=='DICOMDIR': return False
+    try: return f.suffix.lower() in ('.dcm','.dicom') or is_dicom(f)
+    except OSError: return False
+
 def _walk(folder, slices=None):
     "Pictures in and below a folder, or with `slices` the folders that hold some; no more than one folder's names are held at a time"
     with os.scandir(folder) as it: found = sorted(it, key=lambda o: o.name)
     below = [o.is_dir(follow_symlinks=False) for o in found]
-    if slices and any(_is_picture(Path(o.path)) for o,b in zip(found, below) if not b and o.is_file()): yield Path(folder)
+    if slices and any(_is_slice(Path(o.path)) for o,b in zip(found, below) if not b and o.is_file()): yield Path(folder)
     for o,b in zip(found, below):
         f = Path(folder)/o.name
         if b: yield from _walk(f, slices)
@@ -186,7 +192,8 @@ class _PackReader:
         for names,_ in jobs:
             self.rows(names)
             why = [self.pack.broken.get(o) for o in names]
-            x = self.pack.gather([self.pack.row[o] for o,w in zip(names, why) if w is None])
+            i = [self.pack.row[o] for o,w in zip(names, why) if w is None]
+            x = self.pack.gather(i) if i else np.empty((0,*self.pack.preprocess.shape), np.uint8)
             yield x,why,[None]*len(names),ImageFacts().add(x) if len(x) else ImageFacts()
 
 # %% ../nbs/57_prediction.ipynb #5b11344a
@@ -300,6 +307,7 @@ def _pooled_table(bundle, pooled, d):
 
 # %% ../nbs/57_prediction.ipynb #fdd84afb
 _texts,_counts,_csv = ('path','group','labels','reason'),('files','unreadable'),dict(index=False, errors='surrogateescape')
+_reading = dict(encoding_errors='surrogateescape', lineterminator='\n') # a name may have a carriage return in it
 
 def _pyarrow():
     try: import pyarrow, pyarrow.parquet
@@ -316,9 +324,9 @@ def _typed(df):
 
 def _from_csv(file, columns=None, rows=None):
     "A table written by `to_csv`, or with `rows` a reader of so many rows at a time"
-    names = columns or list(pd.read_csv(file, nrows=0, encoding_errors='surrogateescape').columns)
+    names = columns or list(pd.read_csv(file, nrows=0, **_reading).columns)
     kinds = {o:object if o in _texts else int if o in _counts else np.float32 for o in names}
-    return pd.read_csv(file, names=names, header=None if columns else 0, dtype=kinds, keep_default_na=False, na_values={o:[''] for o in names if o not in _texts}, encoding_errors='surrogateescape', chunksize=rows)
+    return pd.read_csv(file, names=names, header=None if columns else 0, dtype=kinds, keep_default_na=False, na_values={o:[''] for o in names if o not in _texts}, chunksize=rows, **_reading)
 
 def read_predictions(
     file:str|Path, # CSV or Parquet that `predict_table` wrote
@@ -337,12 +345,12 @@ def _digest(parts):
     for o in parts: h.update(o if isinstance(o, bytes) else json.dumps(o, sort_keys=True).encode())
     return h.hexdigest()
 
-def _about(bundle, pool, by, columns):
+def _about(bundle, pool, by, columns, root=None):
     "What decides about the rows, in words for which each can differ"
     l,weights = bundle.loss,(o.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes() for o in bundle.model.state_dict().values())
     read = [getattr(l.act, 'name', None), None if l.odds is None else l.odds.double().cpu().tolist(), [float(o) for o in bundle.config['loss']['thresholds']], [[str(k),v.to_dict()] for k,v in getattr(l, 'decisions', {}).items()]]
     return {'format':1, 'classes':bundle.vocab, 'preprocessing':str(bundle.preprocess), 'weights':_digest(itertools.chain(weights, [bundle.config['mean'], bundle.config['std']])),
-            'decision':_digest([read]), 'pool':pool, 'by':by, 'columns':columns}
+            'decision':_digest([read]), 'pool':pool, 'by':by, 'columns':columns, 'root':root}
 
 # %% ../nbs/57_prediction.ipynb #583e2627
 class _Count:
@@ -386,10 +394,12 @@ class _Parts:
         i,n = -1,self.n
         for i,c in enumerate(chunked(items, self.rows)):
             if i>=n: yield c; continue
-            was,now = pd.read_csv(self.file(i), header=None, usecols=[0], dtype=object, keep_default_na=False, encoding_errors='surrogateescape')[0].tolist(),[o[0] for o in c]
-            if was!=now: self._other(i, *next(((a,b) for a,b in itertools.zip_longest(was, now) if a!=b)))
+            t = pd.read_csv(self.file(i), header=None, usecols=[0,1] if 'group' in self.columns else [0], dtype=object, keep_default_na=False, **_reading)
+            for k in t: # paths, and groups that are known before a file is read
+                was,now = t[k].tolist(),[o[2 if k else 0] for o in c]
+                if was!=now and not (k and now[0] is None): self._other(i, *next(((a,b) for a,b in itertools.zip_longest(was, now) if a!=b)), 'groups' if k else 'files')
         if i+1<n: self._other(i+1, self.read(i+1).path[0], None)
-    def _other(self, i, was, now): raise PredictionError(f'{self.folder} holds the beginning of predictions for other files: in part {i} comes {was or "nothing"} where the source has {now or "nothing"}. What works: the same files, another out, or the folder removed')
+    def _other(self, i, was, now, what='files'): raise PredictionError(f'{self.folder} holds the beginning of predictions for other {what}: in part {i} comes {was or "nothing"} where the source has {now or "nothing"}. What works: the same {what}, another out, or the folder removed')
 
 # %% ../nbs/57_prediction.ipynb #44549f00
 def _parquet(file, tables, columns, kind):
@@ -464,13 +474,16 @@ def predict_table(
         if pool and not src.grouped: raise PredictionError(f"pool={pool!r} says how to pool, and by has to say what: 'folder', a DICOM keyword such as 'StudyInstanceUID', or a LabelTable with groups")
         if taken:=[o for o in (*_texts,*_counts) if o in b.vocab]: raise PredictionError(f'The class {taken[0]!r} has the name of a column of the table')
         if isinstance(src.source, PackedImages): pack = src.source
+        if pack is not None and src.tag: raise PredictionError(f'by={by!r} is read from DICOM headers, which a pack does not have. What works: the files, or a table with that column')
         reader = _PackReader(pack, b.preprocess, src.source._df.path if src.table else ()) if pack is not None else _Readers(_workers(num_workers), b.preprocess, src.tag)
         d = _pool_decision(b, pool, by) if pool else None
+        one = b.decision
+        if pool and d is None and (one.at_least or one.at_most is not None or one.logic is not None): warn(f'No decision was fitted for predictions pooled by {pool}: labels are cut at the thresholds of single images, without its limits and rules. learn.tune_decision(pool={pool!r}) fits one')
         return _predict(b, src, reader, out, pool, d, bs, part_rows, read)
 
 def _predict(b, src, reader, out, pool, d, bs, part_rows, read):
     columns = ['path', *(['group'] if src.grouped else []), *b.vocab, *([] if pool else ['labels']), 'reason']
-    parts = _Parts(out, _about(b, pool, src.by, columns), part_rows) if out else None
+    parts = _Parts(out, _about(b, pool, src.by, columns, os.path.abspath(src.source.root or '.') if src.table else None), part_rows) if out else None
     total,pooled,kept = _Count(),_Pool(pool, b.vocab) if pool else None,[]
     bar = _bar(n) if _progress(200, 200) and (n:=src.count() or 0)>=200 else None
     if bar and parts: bar.update(min(n, parts.n*parts.rows))

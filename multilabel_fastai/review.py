@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ReviewLog', 'LabelReview', 'merge_reviews']
 
-# %% ../nbs/53_review.ipynb #d12de522
+# %% ../nbs/53_review.ipynb #edbf04c6
 import csv, os, re
 from datetime import datetime, timezone
 from itertools import combinations
@@ -20,6 +20,7 @@ from .decision import *
 from .learner import *
 from .learner import _write
 from .evaluate import _own_thresholds
+from .heatmaps import *
 
 # %% ../nbs/53_review.ipynb #d13104e9
 _columns = ['time','reviewer','path','label','was','now','action','note']
@@ -106,8 +107,10 @@ def table(self:ReviewLog)->pd.DataFrame:
     "The rows as a table of strings"
     return pd.DataFrame(self.rows, columns=_columns, dtype=object)
 
-# %% ../nbs/53_review.ipynb #50674ae9
+# %% ../nbs/53_review.ipynb #b96ad3f0
 _status = ('open','confirmed','unsure')
+
+def _heat_function(o): return partial(label_map, o) if isinstance(o, Learner) or hasattr(o, 'normalized') else o # a Learner can be called, too
 
 class LabelReview:
     "Labels under review: order, filters and corrections, each of which is kept in a file"
@@ -117,12 +120,12 @@ class LabelReview:
         file:str|Path|ReviewLog='corrections.csv', # Log of the actions; where it is there, the review goes on
         decision:Decision|float|list=0.5, # `Decision`, or threshold of each class (C,) or of all, for `probs` as they are
         reviewer:str='', # Name for the log
-        heatmap:callable=None, # From file and class name to an array (H,W) in [0,1] over the network's picture
+        heatmap=None, # Learner or bundle that shows where its scores come from, or a function from file and class name to an array (H,W) in [0,1] over the network's picture
         preprocess:Preprocess=None, # How the network sees the files: their window, bit depth, and the place of heat maps
         ranking=None, # Paths in an order of their own: list, or DataFrame with `path`, and `label` or `class` where a row is about one
     ):
         self.table,self.vocab,self.paths = labels,list(labels.vocab),labels._df.path.tolist()
-        self.reviewer,self.heatmap,self.preprocess,self.ranking,self._pic = str(reviewer or ''),heatmap,preprocess,ranking,(None,None)
+        self.reviewer,self.heatmap,self.preprocess,self.ranking,self._pic = str(reviewer or ''),_heat_function(heatmap),preprocess,ranking,(None,None)
         self._row,self.start = {o:i for i,o in enumerate(self.paths)},labels.targets                # (N,C)
         self.y,self._state = self.start.copy(),np.zeros(len(labels), np.int8)                       # (N,C), (N,)
         self.notes,self._done = {},[]
@@ -145,6 +148,7 @@ def _probs_of(labels, probs):
     if not isinstance(probs, pd.DataFrame): raise LabelError(f'probs is a {type(probs).__name__}: it does not say which image a row is about', fix="a DataFrame with 'path' and the classes, as learn.predictions('valid') gives it")
     lacks = [o for o in ('path',*labels.vocab) if o not in probs.columns]
     if lacks: raise LabelError(f'probs lacks the columns {lacks}', fix=f"a DataFrame with 'path' and the classes {list(labels.vocab)}, as learn.predictions('valid') gives it")
+    probs = probs.assign(path=[Path(o).as_posix() for o in probs.path])
     dup = probs.path.duplicated(keep=False)
     if dup.any(): raise LabelError(f'{probs.path[dup].nunique():,} paths are in probs more than once', probs[dup][['path']], fix='one row for each image')
     res = probs.set_index('path')[list(labels.vocab)].reindex(labels._df.path).to_numpy(np.float64)
@@ -389,7 +393,10 @@ def _opened(self:LabelReview, i):
 def _over(heat, size, p):
     "Heat map (H,W) over the network's picture as one over a picture of `size` (width, height)"
     (w,h),im = size,Image.fromarray(np.asarray(heat, dtype=np.float32))
-    if p is not None and p.resize!='squish' and not (p.slices or p._many):
+    if p is not None and (p.slices or p._many): # the same over each of the tiles
+        one = np.asarray(im.resize((p.size[1],p.size[0]), Image.BILINEAR))
+        return np.asarray(_tiled(np.repeat(one[None], p.channels, 0)).resize((w,h), Image.BILINEAR))
+    if p is not None and p.resize!='squish':
         fit = (min if p.resize=='pad' else max)(p.size[1]/w, p.size[0]/h)
         x,y = (p.size[1]-w*fit)/2,(p.size[0]-h*fit)/2                   # corner of the picture in the network's, in its pixels
         s = (im.width/p.size[1], im.height/p.size[0])
@@ -409,7 +416,7 @@ def picture(self:LabelReview,
     im = self._opened(i)
     if size: fit = size/max(im.size); im = im.resize((max(1, round(im.width*fit)), max(1, round(im.height*fit))), Image.BOX if fit<0.5 else Image.BICUBIC)
     if heat is None: return im
-    if self.heatmap is None: raise ValueError('There is no heat map: LabelReview(..., heatmap=f) with f(file, class name) that gives an array (H,W) in [0,1]')
+    if self.heatmap is None: raise ValueError('There is no heat map: LabelReview(..., heatmap=learn), or a function of file and class name that gives an array (H,W) in [0,1]')
     self._col(heat)
     h = np.asarray(self.heatmap(self._file(i), heat), dtype=np.float32)
     if h.ndim!=2 or not h.size or not (np.isfinite(h).all() and h.min()>=0 and h.max()<=1): raise ValueError(f'The heat map of {heat!r} for {self.paths[i]} has shape {h.shape} and values from {h.min() if h.size else None} to {h.max() if h.size else None}: (H,W) in [0,1] is needed')
@@ -430,13 +437,14 @@ def from_learner(cls:LabelReview,
     if labels is None: raise LabelError('These DataLoaders do not know the table that they were made from', fix="multilabel_dls(labels), or LabelReview(labels['valid'], probs)")
     probs = learn.predictions(split)
     decision = getattr(learn.loss_func, 'decision', None) or Decision(learn.dls.vocab, _own_thresholds(learn.loss_func, len(learn.dls.vocab)))
-    return cls(labels[split], probs, decision=decision, preprocess=getattr(learn.dls, 'preprocess', None), **kwargs)
+    return cls(labels[split], probs, decision=decision, preprocess=getattr(learn.dls, 'preprocess', None), **dict(heatmap=learn)|kwargs)
 
 # %% ../nbs/53_review.ipynb #6e94aa4b
 def _replayed(file):
     "The review in a log, of the images and classes in it alone"
     log = ReviewLog(file, read_only=True)
-    paths,vocab = [list(dict.fromkeys(o[k] for o in log.rows if o[k])) for k in ('path','label')]
+    paths = list(dict.fromkeys(o['path'] for o in log.rows if o['path']))
+    vocab = list(dict.fromkeys(o['label'] for a in ('confirmed','corrected') for o in log.rows if o['label'] and o['action']==a)) # a confirmation names them in the order of the table
     if not vocab: raise LabelError(f'{log.file}: no label was confirmed or corrected in it', fix='a file of a review that was begun')
     return LabelReview(LabelTable(paths, np.full((len(paths),len(vocab)), np.nan), vocab), file=log)
 

@@ -148,8 +148,8 @@ def _overlaid(pic, heat):
     return (g*(1-a)+np.array([222,35,28])*a).round().astype(np.uint8)
 
 def _heat(bundle, x, label, method='gradcam'):
-    "Map of a label from 0 to 1, (H,W), or (S,H,W) for stacks, in parts of its largest value"
-    return label_heatmaps(bundle, torch.tensor(x)[None], [label], method).scaled('label')[0,0].numpy()
+    "Map of a label from 0 to 1, (H,W), or (S,H,W) for stacks"
+    return label_map(bundle, torch.tensor(x), label, method)
 
 # %% ../nbs/58_webpage.ipynb #271c801d
 _esc = lambda o: html.escape(str(o)).replace('{', '&#123;').replace('$', '&#36;').replace('`', '&#96;') # also what Gradio's templates read
@@ -182,7 +182,7 @@ def _picture_html(bundle, ans, chosen=None, heat=None, note=''):
     size = 'mlf-many' if len(panels)>1 else 'mlf-one'
     figs = ''.join(f'<figure><img class="{"mlf-crisp" if max(h,w)<160 else ""}" src="{_uri(pic if k is None else _overlaid(pic, k))}" alt="{"heat map" if k is not None else "what the network sees"}">{f"<figcaption>{_esc(c)}</figcaption>" if c else ""}</figure>' for (c,pic),k in zip(panels, heats))
     about = f'<b>{_esc(ans.name)}</b>{f" · {_esc(ans.modality)}" if ans.modality else ""} · as the network sees it, {w} × {h} pixels'
-    if chosen is not None and heat is not None: note = f'Red is where the score of <b>{_esc(ans.table.index[chosen])}</b> comes from, in parts of its largest value.' if heat.any() else f'No place in the picture speaks for <b>{_esc(ans.table.index[chosen])}</b>.'
+    if chosen is not None and heat is not None: note = f'Red is where the score of <b>{_esc(ans.table.index[chosen])}</b> comes from, in parts of the largest value of any label.' if heat.any() else f'No place in the picture speaks for <b>{_esc(ans.table.index[chosen])}</b>.'
     hide = f'<button type="button" class="mlf-hide" onclick="document.querySelectorAll(\'#mlf_which input\')[{len(ans.table)}].click()">Picture alone</button>' if chosen is not None else ''
     bar = f'<div class="mlf-map"><span>{note}</span>{hide}</div>' if note else ''
     warn = ''.join(f'<li>{_esc(o[:1].upper()+o[1:])}.</li>' for o in ans.warnings)
@@ -325,7 +325,16 @@ def _page_parts(gr, bundle, title, uploaded, clicked):
 # %% ../nbs/58_webpage.ipynb #fa931f42
 class _Uploads:
     "The folder that uploads of this process go through while pages are served"
-    n,folder,was = 0,None,None
+    n,folder,was,init = 0,None,None,None
+    @classmethod
+    def apart(cls, gr):
+        "Give each upload a folder of its own: Gradio has one for each content, which two visitors would share"
+        file = gr.route_utils.GradioUploadFile
+        if cls.init is not None: return
+        cls.init = file.__init__
+        def _init(self, *args, **kwargs): cls.init(self, *args, **kwargs); self.sha.update(os.urandom(16))
+        file.__init__ = _init
+
     @classmethod
     def open(cls):
         if not cls.n:
@@ -410,6 +419,7 @@ def serve_bundle(
     "Serve the page of a bundle"
     gr = _extra('gradio', 'serve')
     if not _only_here(host) and not auth: warnings.warn(f'Everyone who reaches {host} can use this page: auth=(user, password) asks who it is')
+    _Uploads.apart(gr)
     folder,page = _Uploads.open(),None
     try:
         page = bundle_page(bundle, **kwargs)
