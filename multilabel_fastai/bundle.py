@@ -367,8 +367,8 @@ def save(self:Bundle,
     folder:str|Path, # New, or empty
 )->Path:
     "Write the bundle"
-    folder = Path(folder).resolve()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())): raise FileExistsError(f'{folder} is there already: give another folder, as nothing is written over')
+    given,folder = Path(folder),Path(folder).resolve()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())): raise FileExistsError(f'{given} is there already: give another folder, as nothing is written over')
     folder.parent.mkdir(parents=True, exist_ok=True)
     tmp = Path(tempfile.mkdtemp(prefix=f'.{folder.name}.', dir=folder.parent))
     try:
@@ -380,7 +380,7 @@ def save(self:Bundle,
         if folder.exists(): folder.rmdir()
         tmp.rename(folder)
     finally: shutil.rmtree(tmp, ignore_errors=True)
-    return folder
+    return given
 
 @patch
 @delegates(Bundle.from_learner, but=('learn',))
