@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BundleError', 'file_format', 'ImageFacts', 'BundleLoss', 'Bundle', 'load_bundle']
 
-# %% ../nbs/55_bundle.ipynb #cd94b84e
+# %% ../nbs/55_bundle.ipynb #79ced0fe
 import hashlib, json, re, shutil, tempfile, time
 from contextlib import contextmanager, suppress
 from collections import Counter
@@ -34,7 +34,7 @@ from .packed import *
 from .learner import *
 from .learner import _own_dls
 from .evaluate import *
-from .evaluate import _own_thresholds
+from .evaluate import _key, _own_thresholds
 from .checkpoints import _module
 
 # %% ../nbs/55_bundle.ipynb #ca4ab515
@@ -314,14 +314,15 @@ def _versions():
         with suppress(PackageNotFoundError): res[o] = version(o)
     return res
 
+def _decisions_config(decisions): return [dict(pool=k[0] if isinstance(k, tuple) else k, by=k[1] if isinstance(k, tuple) else None, decision=v.to_dict()) for k,v in decisions.items()]
+
 def _config(learn, sample):
     dls,vocab = learn.dls,list(map(str, learn.dls.vocab))
     mean,std = _check_pipeline(dls)
     if not hasattr(learn, 'arch'): raise BundleError('The learner does not know its architecture: make it with multilabel_learner(dls, arch)')
     labels = getattr(dls, 'labels', None)
-    decisions = [dict(pool=k[0] if isinstance(k, tuple) else k, by=k[1] if isinstance(k, tuple) else None, decision=v.to_dict()) for k,v in learn.decisions.items()]
     return dict(kind=_kind, format=_format, saved=time.strftime('%Y-%m-%d'), vocab=vocab, network=_arch_config(learn.arch)|dict(head=_head_config(getattr(learn, 'head', None))),
-                preprocess=dls.preprocess.config, fingerprint=dls.preprocess.fingerprint, mean=mean, std=std, loss=_read_config(learn.loss_func, len(vocab)), decisions=decisions, images=_image_facts(dls, sample).to_dict(),
+                preprocess=dls.preprocess.config, fingerprint=dls.preprocess.fingerprint, mean=mean, std=std, loss=_read_config(learn.loss_func, len(vocab)), decisions=_decisions_config(learn.decisions), images=_image_facts(dls, sample).to_dict(),
                 split=labels.split_hash if labels is not None else None, metrics={}, versions=_versions())
 
 _kind,_format = 'multilabel_fastai bundle',1
@@ -524,13 +525,12 @@ def use_decision(self:Bundle,
     by:str=None, # Column that is pooled by, in place of the groups
 )->Decision:
     "Decide by `decision` from now on; `save` writes it down, without the figures, which are those of the decision before"
+    key = _key(pool, by)
     if isinstance(decision, (str,Path)): decision = Decision.load(decision)
     if decision is not None: decision.check_vocab(self.vocab)
-    if pool not in (None, *POOLS): raise ValueError(f'pool is {pool!r}: choose from {list(POOLS)}, or None for single images')
-    self.loss.decisions = {k:v for k,v in {**self.loss.decisions, (pool,by) if by else pool:decision}.items() if v is not None}
+    self.loss.decisions = {k:v for k,v in {**self.loss.decisions, key:decision}.items() if v is not None}
     self.loss.decision = self.loss.decisions.get(None)
-    self.config['metrics'] = {} # they were of another decision
-    self.config['decisions'] = [dict(pool=k[0] if isinstance(k, tuple) else k, by=k[1] if isinstance(k, tuple) else None, decision=v.to_dict()) for k,v in self.loss.decisions.items()]
+    self.config |= dict(metrics={}, decisions=_decisions_config(self.loss.decisions)) # the figures were those of another decision
     return decision
 
 # %% ../nbs/55_bundle.ipynb #b0c418e8

@@ -237,7 +237,7 @@ def pack_images(
     if not (len(part)==2 and 0<=part[0]<part[1]): raise ValueError(f'part is {part}: (0,1) for all, or (i,n) with i from 0 to n-1')
     if not paths: raise PackError('There are no files to pack')
     folder.mkdir(parents=True, exist_ok=True)
-    about = dict(format=_format, fingerprint=prep.fingerprint, preprocess=prep.config, windows=prep._many, shape=list(prep.shape), versions={o:version(o) for o in ('pillow','pydicom','imagecodecs')})
+    about = dict(format=_format, fingerprint=prep.fingerprint, preprocess=prep.config, shape=list(prep.shape), versions={o:version(o) for o in ('pillow','pydicom','imagecodecs')})
     plan = _make_plan(paths, folder, about, shard_mb)
     _remove_dead(folder)
     space = _check_space(folder, plan, prep.shape)
