@@ -49,6 +49,7 @@ from .exports import *
 from .prediction import *
 from .webpage import *
 from .datasets import *
+from .digits import *
 from .spine import *
 from .runs import *
 from .saved_runs import *

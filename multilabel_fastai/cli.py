@@ -8,7 +8,7 @@ __all__ = ['guess_form', 'read_labels', 'data_flags', 'label_flags', 'split_flag
            'mlf_train', 'test_flags', 'mlf_test', 'compare_flags', 'mlf_compare', 'pack_flags', 'mlf_pack',
            'sample_flags', 'mlf_sample']
 
-# %% ../nbs/65_cli.ipynb #6071921f
+# %% ../nbs/65_cli.ipynb #1a0cd18a
 import argparse, inspect, json, math, os, re, shutil, sys, textwrap, traceback, warnings
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -29,6 +29,7 @@ from .stages import *
 from .checkpoints import *
 from .compare import *
 from .datasets import *
+from .digits import *
 from .spine import *
 from .runs import *
 from .runs import _as_setting, _check_decision, _check_folder, _check_numbers, _check_pair, _final_loss
@@ -42,6 +43,9 @@ _forms = dict( # form: (reader, arguments that it needs, arguments that it takes
     txt=('from_txt', (), ('delim','on_missing')),
     mat=('from_mat', ('path_fmt',), ('targets','class_name','negative','start','on_missing')),
     fastai=('from_fastai', (), ('delim','none_label','empty','path_fmt','group_col','on_missing')))
+_public = dict( # data set: (reader, arguments that it takes)
+    rsna_cervical_spine=(rsna_cervical_spine, ('on_missing',)), nih_chest_xray=(nih_chest_xray, ('on_missing',)), chexpert=(chexpert, ('uncertain','missing','on_missing')),
+    blood_cells=(blood_cells, ()), miml_scenes=(miml_scenes, ('on_missing',)), pascal_2007=(pascal_2007, ()))
 
 def guess_form(
     src:Path, # Label file, or folder of images and text files
@@ -59,7 +63,7 @@ def guess_form(
 def read_labels(
     root:str|Path, # Folder of the images
     labels:str|Path=None, # Label file, its path as it stands or below `root`; `root` itself where text files lie beside the images
-    form:str=None, # 'onehot', 'delimited', 'txt', 'mat' or 'fastai'; guessed where the file leaves no doubt
+    form:str=None, # 'onehot', 'delimited', 'txt', 'mat', 'fastai', or a public data set such as 'nih_chest_xray'; guessed where the file leaves no doubt
     **kwargs # Arguments of the reader; those that are None are left out
 )->LabelTable:
     "Labels in any form below `root`"
@@ -68,19 +72,21 @@ def read_labels(
     src = root if labels is None else Path(labels) if Path(labels).exists() else root/labels
     if not src.exists(): raise LabelError(f'There is no label file {labels}', fix=f'--labels with a path, as it stands or below {root}')
     form = form or guess_form(src)
-    if form not in _forms: raise LabelError(f'There is no form {form!r}', fix=f'--form with one of {list(_forms)}')
-    reader,needs,takes = _forms[form]
+    if form not in _forms|_public: raise LabelError(f'There is no form {form!r}{_close(form, _forms|_public)}', fix=f'--form with one of {[*_forms,*_public]}')
+    if form in _public and labels is not None: raise LabelError(f'{form!r} knows its label file', fix=f'--data and --form {form}, without --labels')
+    reader,needs,takes = _forms[form] if form in _forms else (_public[form][0], (), _public[form][1])
     given = {k:v for k,v in kwargs.items() if v is not None}
     lacks,other = [o for o in needs if o not in given],[o for o in given if o not in needs+takes]
     if lacks or other: raise LabelError(f'Labels of the form {form!r} ' + ' and '.join(([f'need --{" --".join(lacks)}'] if lacks else [])+([f'do not take --{" --".join(other)}'] if other else [])),
         fix=f'--form {form} ' + ' '.join(f'--{o} VALUE' for o in needs) + (f', and besides any of {list(takes)}' if takes else ''))
+    if form in _public: return reader(root, **given)
     return getattr(LabelTable, reader)(src, **given) if form=='txt' else getattr(LabelTable, reader)(src, root=root, **given)
 
 # %% ../nbs/65_cli.ipynb #f6582ef6
 def data_flags(
-    data:str='spine', # A sample (spine or digits), or the folder of the images
+    data:str='spine', # A sample (spine or digits), the folder of the images, or a public data set by name where it is in a place that is looked at
     labels:str=None, # Label file, as it stands or below the folder; none where text files lie beside the images
-    form:str=None, # onehot, delimited, txt, mat or fastai; guessed where the file leaves no doubt
+    form:str=None, # onehot, delimited, txt, mat, fastai, or a public data set (nih_chest_xray, ...); guessed where the file leaves no doubt
     path_col:str=None, # Column with the file name
     label_col:str=None, # Column with strings such as A|B
     label_cols:list=None, # Columns of a one-hot table, separated by commas; all that have no other role if not given
@@ -361,6 +367,7 @@ def _table(o):
     "Table, name, settings, and where the labels came from, of what was given"
     o = dict(o)
     o['data'] = o.get('data') or 'spine'
+    if o['data'] in _public and not Path(o['data']).is_dir(): o = dict(form=o['data'])|o|dict(data=str(find_dataset(o['data']) or _public[o['data']][0]().root))
     source = {k:o.pop(k) for k in ('data','labels','form',*_of_reader) if k in o}
     if not source.get('none_as_class'): source.pop('none_as_class', None)
     reader = {k:v for k,v in source.items() if k in _of_reader}

@@ -90,9 +90,11 @@ def training_dls(
     prep = Preprocess(size, color, resize, window, frame, None if expand else slices, bit_depth) # what is misspelt is said before pictures are read
     multilabel_block(labels, augment=augment, preprocess=prep)
     if pool not in (None,*POOLS): raise ValueError(f'pool is {pool!r}: choose from {list(POOLS)}')
-    if labels.splits and (valid!=0.2 or test or group_identical): warn('The table has a split of its own, which is used: valid, test and group_identical have no effect')
+    own = labels.splits
+    if own and ('valid' in own and valid!=0.2 or test or group_identical): warn(f'The table has a split of its own, which is used: {"valid, " if "valid" in own else ""}test and group_identical have no effect')
     if pack: _check_folder(pack, own=('pack.json',), begun=('files.csv',))
-    if not labels.splits: labels = (labels.group_identical() if group_identical else labels).split(valid, test, seed=seed)
+    if not own: labels = (labels.group_identical() if group_identical else labels).split(valid, test, seed=seed)
+    elif 'valid' not in own: labels = labels.split(valid, keep=[o for o in own if o!='train'], seed=seed) # official lists often know train and test alone
     labels = _expanded(labels, expand, slices)
     if pool and not labels.has_group: raise LabelError('The table has no groups to pool by', fix='--group_col with the column of the study')
     set_seed(seed)
