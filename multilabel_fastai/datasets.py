@@ -80,7 +80,7 @@ def _folder(name, path):
     what,url,holds,is_it = _check_name(name)
     if path is None:
         path = find_dataset(name)
-        if path is None: raise LabelError(f'{what} is not on this machine', fix=f"{name}(path) with a folder that holds {holds}; it can be had from {url}. Without a path, the folder is looked for as {name}/ below the one that MULTILABEL_FASTAI_DATA names, in {fastai_path('data').name}/ of fastai, and in Kaggle's input")
+        if path is None: raise LabelError(f'{what} is not on this machine', fix=f"{name}(path) with a folder that holds {holds}; it can be had from {url}. Without a path, the folder is looked for as {name}/ below the one that MULTILABEL_FASTAI_DATA names, in fastai's data folder, and in Kaggle's input")
         return path
     path = Path(path).expanduser()
     if not path.is_dir(): raise LabelError(f'There is no folder {path}', fix=f'the folder of {what}, which holds {holds}; it can be had from {url}')
@@ -93,11 +93,11 @@ def _listing(path, most=8):
     names = sorted(o.name for o in os.scandir(path))
     return ', '.join(names[:most])+(f' and {len(names)-most:,} more' if len(names)>most else '') if names else 'nothing'
 
-def _need(name, path, *files):
+def _need(name, path, *files, fix=''):
     "`path`/file for each of `files`; raises `LabelError` that names those that are not there"
     lost = [o for o in files if not (path/o).exists()]
     what,url = _known[name][:2]
-    if lost: raise LabelError(f'{path} lacks {", ".join(lost)} of {what}: it has {_listing(path)}', fix=f'{", ".join(lost)} from {url}')
+    if lost: raise LabelError(f'{path} lacks {", ".join(lost)} of {what}: it has {_listing(path)}', fix=f'{", ".join(lost)} from {url}{fix}')
     return [path/o for o in files]
 
 # %% ../nbs/60_datasets.ipynb #8be06221
@@ -131,7 +131,7 @@ def _image_paths(path):
 def _official(name, path, known, there):
     "The lists train_val_list.txt and test_list.txt as lists of the names that are `there`; all must be `known`"
     res = {}
-    for split,file in zip(('train','test'), _need(name, path, 'train_val_list.txt', 'test_list.txt')):
+    for split,file in zip(('train','test'), _need(name, path, 'train_val_list.txt', 'test_list.txt', fix='; split=False reads the labels without lists')):
         names = [o.strip() for o in file.read_text(encoding='utf-8-sig').splitlines() if o.strip()]
         odd = [o for o in names if o not in known]
         if odd: raise LabelError(f'{len(odd):,} of {len(names):,} names in {file.name} are not in the table', dict(name=odd), fix='the lists that belong to the table, with names such as 00000001_000.png')
@@ -247,7 +247,8 @@ def pascal_2007(
     path:str|Path=None, # Folder as downloaded, or one around it; if None `find_dataset`, and after it fastai's download
 )->LabelTable: # 20 classes; splits train, valid and test
     "PASCAL VOC 2007 with the challenge's splits; raises `LabelError` that names what is missing"
-    if path is None: path = find_dataset('pascal_2007') or untar_data(URLs.PASCAL_2007)
+    try: path = path or find_dataset('pascal_2007') or untar_data(URLs.PASCAL_2007)
+    except OSError as e: raise LabelError(f'PASCAL VOC 2007 is not on this machine, and the download failed: {e}', fix='pascal_2007(path) with the folder, or a machine with internet') from e
     path = _folder('pascal_2007', path)
     if not (path/'train.csv').exists(): return _voc_table(_voc(path))
     files = _need('pascal_2007', path, 'train.csv', 'train', *(['test.csv','test'] if (path/'test.csv').exists() else []))[::2]
