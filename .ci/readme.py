@@ -1,5 +1,6 @@
-"Write README.md from nbs/index.ipynb; with --check, only say what differs from it. Quarto is not needed."
-import argparse,base64,difflib,os,posixpath,re,sys
+"""Write README.md from nbs/index.ipynb, and the picture that each tutorial opens with from its own output; with --check, only say what differs.
+Quarto is not needed."""
+import argparse,base64,difflib,json,os,posixpath,re,sys
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -118,10 +119,20 @@ def build():
         if opt(cell, 'output') != 'false': parts += [output(cell, o) for o in cell.get('outputs', [])]
     return '\n\n'.join(filter(None, parts)) + '\n', imgs, missing
 
+def results():
+    "{path: bytes} of the tutorials' pictures: the first image of the cell that begins with `#| label: result`"
+    res = {}
+    for path in sorted(Path('nbs/tutorials').glob('*.ipynb')):
+        cells = [o for o in json.loads(path.read_text(encoding='utf-8'))['cells'] if o['cell_type'] == 'code' and ''.join(o['source']).startswith('#| label: result\n')]
+        found = [o['data']['image/png'] for c in cells[:1] for o in c['outputs'] if 'image/png' in o.get('data', {})]
+        if found: res[(img_dir/f'{path.stem}.png').as_posix()] = base64.b64decode(''.join(found[0]))
+    return res
+
 def main(check):
     text,imgs,missing = build()
+    imgs |= results()
     old = readme.read_text(encoding='utf-8') if readme.exists() else ''
-    stale = [o for o in sorted(img_dir.glob('index-*')) if re.fullmatch(r'index-\d+\.(png|jpg)', o.name) and o.as_posix() not in imgs]
+    stale = [o for o in sorted(img_dir.glob('*')) if o.suffix[1:] in img_exts.values() and o.as_posix() not in imgs]
     faults = [f'{o}: linked from {nb_path}, and not there' for o in missing]
     if check:
         sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), text.splitlines(True), 'README.md', str(nb_path)))
