@@ -95,7 +95,7 @@ def _check_frozen(learn):
     trained,of_bn = [o for o in body.parameters() if o.requires_grad],{id(p) for o in bn for p in o.parameters()}
     if any(id(o) not in of_bn for o in trained): raise ValueError(f'The body is not frozen, {len(trained)} of its parameters are trained. What works: learn.freeze()')
     if bn and (trained or not (hasattr(learn, 'keep_batch_norm') or hasattr(learn, 'bn_freeze'))):
-        raise ValueError('The batch norm of the body adapts to the batches, so that its features change. What works: multilabel_learner(..., train_bn=False), the default for trained weights')
+        raise ValueError('The batch norm of the body adapts to the batches, so that its features change. What works: multilabel_learner(..., train_bn=False), the default for trained weights; learn.add_cb(KeepBatchNorm()) for a network without')
 
 def _parts(learn):
     "The layers down to the features, and those after them"

@@ -118,7 +118,7 @@ def df(self:ClassReport)->pd.DataFrame:
         if k!='calibration error': hi = np.minimum(hi, 1)
         cols |= {k:r[0]} if not self.n_boot else {k:r[0], f'{k} low':lo, f'{k} high':hi}
     for k,v in zip(('threshold','threshold low','threshold high'), self.thresholds):
-        if k=='threshold' or np.isfinite(v).any(): cols[k] = np.append(v, np.nan)
+        if k=='threshold' or np.isfinite(self.thresholds[1:]).any(): cols[k] = np.append(v, np.nan) # both ends, also where one is infinite for every class
     return pd.DataFrame(cols, index=pd.Index([*self.vocab,'macro'], name='class'))
 
 @patch(as_prop=True)

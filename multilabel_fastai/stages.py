@@ -138,8 +138,8 @@ def parse_stages(
     if not res: raise ValueError('There are no stages: one at least, such as head:lr=1e-3,epochs=2')
     return res
 
-# %% ../nbs/43_stages.ipynb #6932a542
-NIH_STAGES = [Stage(train, loss='focal', lr=lr, epochs=epochs, schedule='constant', wd=0.) for train,lr,epochs in (('layer2+',1e-5,2), ('layer3+',3e-4,1), ('layer4+',1e-3,3), ('fc',1e-3,2))]
+# %% ../nbs/43_stages.ipynb #2fa74ed8
+NIH_STAGES = [Stage(train, loss='focal', lr=lr, epochs=epochs, schedule='constant', wd=0., train_bn=True) for train,lr,epochs in (('layer2+',1e-5,2), ('layer3+',3e-4,1), ('layer4+',1e-3,3), ('fc',1e-3,2))]
 
 # %% ../nbs/43_stages.ipynb #4d0db129
 def _original_names(body, arch):
