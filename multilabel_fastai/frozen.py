@@ -116,9 +116,9 @@ def _tensor_hash(named):
 def _made_with(learn, frozen):
     "Fingerprints of what decides about features and targets"
     dls,layers = learn.dls,[type(o).__name__ for o in frozen.modules()]
-    norm = [(k, getattr(o, k)) for dl in dls.loaders for o in dl.after_batch.fs if isinstance(o, Normalize) for k in ('mean','std')]
+    norm = sorted({_tensor_hash([(k, getattr(o, k)) for o in dl.after_batch.fs if isinstance(o, Normalize) for k in ('mean','std')]) for dl in dls.loaders})
     labels = getattr(dls, 'labels', None)
-    return dict(body=(layers, _tensor_hash(frozen.state_dict().items())), preprocessing=(str(getattr(dls, 'preprocess', None)), _tensor_hash(norm)),
+    return dict(body=(layers, _tensor_hash(frozen.state_dict().items())), preprocessing=(str(getattr(dls, 'preprocess', None)), norm),
                 files=[list(map(str, dl.dataset.items)) for dl in dls.loaders], labels=(list(dls.vocab), _tensor_hash([('y', tensor(labels.targets))] if labels else [])))
 
 # %% ../nbs/42_frozen.ipynb #ec5425f4
@@ -185,8 +185,19 @@ def _feature_dls(dls, feats, frozen, bs):
     new.features = dict(body=feats.made_with['body'][1], views=feats.views) # by which a run that is taken up knows them
     return new
 
+def _dealt_anew(feats, learn, now):
+    "Features for other splits of pictures that they have, and `now` as it is where nothing differs but the splits; as they are where that cannot be"
+    at,labels = {o:(i,k) for i,rows in enumerate(feats.row) for o,k in rows.items()},getattr(learn.dls, 'labels', None)
+    if feats.views or labels is None or list(labels.vocab)!=feats.made_with['labels'][0] or any(o not in at for files in now['files'] for o in files): return feats,now
+    want,start = dict(zip(map(str, labels.files), labels.targets)),np.cumsum([0,*map(len, feats.files)])
+    idx = [tensor([start[i]+k for i,k in map(at.get, files)]).long() for files in now['files']]
+    x,y = torch.cat(feats.x, 1),torch.cat(feats.y)
+    res = FrozenFeatures([x[:,o] for o in idx], [y[o] for o in idx], [list(o.dataset.items) for o in learn.dls.loaders], 0, feats.made_with|dict(files=now['files']), feats.channels_last)
+    same = all(np.array_equal(a.cpu().numpy(), np.stack([want[o] for o in files]), equal_nan=True) for a,files in zip(res.y, now['files']))
+    return res, now|dict(labels=feats.made_with['labels']) if same else now
+
 def frozen_learner(
-    learn:Learner, # The learner that the features are of, or another with the same body, pictures and labels
+    learn:Learner, # The learner that the features are of, or another with the same body, and all or some of the same pictures and labels, split as it likes
     feats:FrozenFeatures, # From `body_features`
     bs:int=None, # Rows in a batch; as the loaders of `learn` have it if None
     cbs=None, # Callbacks for the training; those of `learn` stay with it, but both write the same history
@@ -194,6 +205,7 @@ def frozen_learner(
     "A `Learner` that trains the head of `learn` on features, with its loss, metrics, optimizer and learning rate"
     frozen,head = _parts(learn)
     now = _made_with(learn, frozen)
+    if now['files']!=feats.made_with['files']: feats,now = _dealt_anew(feats, learn, now)
     if other:=[k for k,v in now.items() if v!=feats.made_with[k]]: raise ValueError(f'The features are not of this learner: {" and ".join(other)} differ from what they were made with. What works: body_features(learn)')
     history = TrainingHistory()
     if hasattr(learn, 'training_history'): history.rows,history.file = learn.training_history.rows,learn.training_history.file
