@@ -280,7 +280,8 @@ def _check_pipeline(dls):
     dl = dls.valid
     fs = [o for k in ('after_item','before_batch','after_batch') for o in getattr(getattr(dl, k), 'fs', [])]
     norm = [o for o in fs if isinstance(o, Normalize)]
-    other = [o for o in fs if not isinstance(o, (Normalize,IntToFloatTensor,ToTensor,MaskBroken)) and o.split_idx!=0]
+    plain = lambda o: isinstance(o, (Normalize,IntToFloatTensor,ToTensor,MaskBroken)) or o.split_idx==0 or isinstance(o, AffineCoordTfm) and o.size is None # which leaves validation pictures as they are
+    other = [o for o in fs if not plain(o)]
     if other: raise BundleError(f'Validation pictures also go through {type(other[0]).__name__}, which a bundle does not keep: give it split_idx=0 if it is for training alone, or learn.export(), which is a pickle')
     if len(norm)!=1: raise BundleError(f'The DataLoaders have {len(norm)} normalisations, and the bundle keeps one: make the learner with multilabel_learner')
     return [o.flatten().double().cpu().tolist() for o in (norm[0].mean,norm[0].std)]
