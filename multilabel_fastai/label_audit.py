@@ -338,4 +338,4 @@ def group_near_duplicates(self:LabelTable,
     a,b = (unit[[at[o] for o in c]] if len(pairs) else unit[:0] for c in (pairs.path_a, pairs.path_b))
     part = connected_components(coo_matrix((np.ones(len(a)), (a,b)), shape=(n,n)), directed=False)[1][unit]
     first = pd.Series(self._df.group if self.has_group else self._df.path).groupby(part).transform('first')
-    return self._new(self._df.assign(group=first.astype(object)) if self.has_group else self._with_group(first))
+    return self.with_group(first)

@@ -95,6 +95,16 @@ def with_split(self:LabelTable,
     d.insert(1+len(self.vocab)+self.has_group, 'split', _check_column(split, 'split', d.path))
     return self._new(d)
 
+# %% ../nbs/02_splits.ipynb #ca44a62b
+@patch
+def with_group(self:LabelTable,
+    group, # (N,) what may not be split, such as the patient of each row
+)->LabelTable:
+    "The same rows with these groups"
+    d = self._df.drop(columns='group', errors='ignore')
+    d.insert(1+len(self.vocab), 'group', _check_column(group, 'group', d.path))
+    return self._new(d)
+
 # %% ../nbs/02_splits.ipynb #f76be925
 def _kept(t, keep, by_group):
     "Rows (N,) bool of the splits `keep`, which must be there and share no group with the rest"
@@ -213,13 +223,7 @@ def group_identical(self:LabelTable)->LabelTable:
     size = max(unit.max(), copy.max(initial=0))+1
     part = connected_components(coo_matrix((np.ones(len(a)), (a,b)), shape=(size,size)), directed=False)[1][unit]
     first = pd.Series(self._df.group if self.has_group else self._df.path).groupby(part).transform('first')
-    return self._new(self._df.assign(group=first.astype(object)) if self.has_group else self._with_group(first))
-
-@patch
-def _with_group(self:LabelTable, group):
-    d = self._df.copy()
-    d.insert(1+len(self.vocab), 'group', pd.Series(group, dtype=object).to_numpy())
-    return d
+    return self.with_group(first)
 
 # %% ../nbs/02_splits.ipynb #4ae1e80a
 class SplitAudit:
