@@ -126,11 +126,12 @@ def split(self:LabelTable,
     seed:int=42, # Another seed is another split
 )->LabelTable:
     "Rows dealt to train, valid and test: no group on both sides, every label's rate kept"
-    if not (0<=valid<1 and 0<=test<1 and 0<valid+test<1): raise LabelError(f'valid={valid} and test={test} leave nothing for one side', fix='shares such as valid=0.1, test=0.1')
+    rest = 1-valid-test if 'train' not in L(keep) or valid+test<1-1e-9 else 0. # training rows may all be there already
+    if not (0<=valid<=1 and 0<=test<=1 and 0<valid+test<=1+1e-9 and (rest>1e-9 or 'train' in L(keep))): raise LabelError(f'valid={valid} and test={test} leave nothing for one side', fix='shares such as valid=0.1, test=0.1')
     kept = _kept(self, keep, by_group)
-    use = [o for o,p in zip(SPLITS, (1-valid-test, valid, test)) if p>0]
+    use = [o for o,p in zip(SPLITS, (rest, valid, test)) if p>0]
     col = self._df.split.to_numpy(dtype=object, copy=True) if keep else np.empty(len(self), dtype=object)
-    col[~kept] = np.array(use, dtype=object)[_assign(self[~kept], [p for p in (1-valid-test, valid, test) if p>0], seed, by_group)]
+    col[~kept] = np.array(use, dtype=object)[_assign(self[~kept], [p for p in (rest, valid, test) if p>0], seed, by_group)]
     few = [o for o in use if not (col==o).any()]
     if few: raise LabelError(f'{len(set(self._df.group[~kept])) if by_group and self.has_group else (~kept).sum()} {"groups" if by_group and self.has_group else "rows"} leave none for {few}', fix='a larger share, or more groups: look at group_col, where a column that is equal in all rows makes one group of them')
     return self.with_split(col)
@@ -289,12 +290,12 @@ def _repr_html_(self:SplitAudit):
 def check_training(self:LabelTable)->LabelTable:
     "The table itself, where it can be trained on; raises where a split or a class would make that pointless"
     for o in ('train','valid'):
-        if o not in self.splits: raise LabelError(f'The table has no rows in {o!r}', fix='labels.split(valid=0.2)')
+        if o not in self.splits: raise LabelError(f'The table has no rows in {o!r}', fix=f'labels.split(valid=0.2{", keep=(" + repr("test") + ",)" if "test" in self.splits else ""})')
     c = self['train'].counts()
     none = c.index[~(c.positive>0)].tolist()
     if none:
         n = self.counts().positive[none]
-        raise LabelError(f'{len(none)} classes have no positive among the {len(self["train"]):,} training rows', pd.DataFrame({'class':none, 'in training':0, 'in all rows':n.to_numpy()}),
+        raise LabelError(f'{len(none)} {"class has" if len(none)==1 else "classes have"} no positive among the {len(self["train"]):,} training rows', pd.DataFrame({'class':none, 'in training':0, 'in all rows':n.to_numpy()}),
             fix=f'labels.split(valid=0.2), which deals a class to training first, or labels.drop_classes({none})' if (n>0).any() else f'labels.drop_classes({none})')
     for o in self.splits[1:] if self.has_group else ():
         both = set(self['train']._df.group) & set(self[o]._df.group)
