@@ -6,8 +6,8 @@
 __all__ = ['NIH_FINDINGS', 'CHEXPERT_OBSERVATIONS', 'RBC_KINDS', 'find_dataset', 'rsna_cervical_spine', 'nih_chest_xray',
            'chexpert', 'blood_cells', 'miml_scenes', 'pascal_2007', 'find_weights']
 
-# %% ../nbs/60_datasets.ipynb #506e0277
-import os, re
+# %% ../nbs/60_datasets.ipynb #6c450a7a
+import csv, itertools, os, re
 import numpy as np, pandas as pd, torch
 from pathlib import Path
 from fastcore.all import *
@@ -21,7 +21,7 @@ from .logic import *
 def _columns(file, *names):
     "Does the table `file` have the columns `names`?"
     if not file.is_file(): return False
-    return {*names} <= {*pd.read_csv(file, nrows=0, encoding='utf-8-sig').columns}
+    with file.open(encoding='utf-8-sig', errors='replace') as f: return {*names} <= {*next(csv.reader(f), [])} # anybody's train.csv is looked at, an empty one too
 
 def _tables(path): return [o for o in ('Data_Entry_2017_v2020.csv','Data_Entry_2017.csv') if (path/o).is_file()]
 def _voc(path): return path/'VOC2007' if (path/'VOC2007/ImageSets/Main').is_dir() else path
@@ -70,9 +70,9 @@ def find_dataset(
 )->Path|None: # The folder that the reader would read, or None
     "Where a data set is on this machine, if it is there"
     is_it = _check_name(name)[3]
-    here = [o for o in (data_folder(name), fastai_path('data')/name) if o]
+    here = (q for o in (data_folder(name), fastai_path('data')/name) if o for q in _below(o, 2))
     inside = (o for o in _kaggle_folders() if name!='blood_cells' or re.search('blood|cell|rbc', str(o), re.I)) # pairs of PNG and TXT are not only of cells
-    return first(p for part in ([q for o in here for q in _below(o, 2)], inside) for p in part if is_it(p))
+    return first(itertools.chain(here, inside), is_it)
 
 # %% ../nbs/60_datasets.ipynb #f07acc9c
 def _folder(name, path):
@@ -264,4 +264,4 @@ def find_weights(
     "Weights of `arch` in a file `<arch>.safetensors` on this machine"
     data = os.environ.get('MULTILABEL_FASTAI_DATA')
     beside = [Path(data).resolve().parent/'weights', Path(data)/'weights'] if data else []
-    return first(o/f'{arch}.safetensors' for part in (beside, _kaggle_folders()) for o in part if (o/f'{arch}.safetensors').is_file())
+    return first((o/f'{arch}.safetensors' for o in itertools.chain(beside, _kaggle_folders())), Path.is_file)
