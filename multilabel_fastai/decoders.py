@@ -67,7 +67,10 @@ def _rle(src, runner):
     "PackBits, one segment a byte of a sample (PS3.5 G.3.1)"
     bits,pixels = runner.bits_allocated,runner.rows*runner.columns
     n,size = (1,-(-pixels//8)) if bits==1 else (runner.samples_per_pixel*bits//8,pixels)
-    if len(src)<64 or struct.unpack_from('<I', src)[0]!=n: raise ValueError(f'the run lengths have {struct.unpack_from("<I", src)[0] if len(src)>3 else "no"} segments, and the header says {n}')
+    has,*starts = struct.unpack_from('<16I', src) if len(src)>=64 else (0,)
+    if has!=n: raise ValueError(f'the run lengths have {has or "no"} segments, and the header says {n}')
+    ends = (*starts[1:n], len(src))
+    if starts[0]!=64 or any(a>=b for a,b in zip(starts, ends)): raise ValueError(f'the segments of the run lengths start at {starts[:n]} in a frame of {len(src):,} bytes')
     res = imagecodecs.dicomrle_decode(src, f'<u{max(1, bits//8)}', out=size*n)
     if len(res)!=size*n: raise ValueError(f'the run lengths hold {len(res):,} bytes, and the header says {size*n:,}')
     runner.set_option('planar_configuration', 1)
