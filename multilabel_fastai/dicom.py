@@ -228,7 +228,9 @@ def _decompressed(decoder, pixels, index, opts):
     "By `imagecodecs`, and by pydicom's own order of plug-ins where that does not know the kind of stream"
     if index is not None: # one frame by itself; a JP2 file is cut to its codestream, because broken boxes keep pydicom busy for ever
         frame = get_frame(pixels, index, number_of_frames=opts['number_of_frames'], extended_offsets=opts.pop('extended_offsets', None))
-        if decoder.UID in uid.JPEG2000TransferSyntaxes: frame = frame[max(0, frame.find(b'\xff\x4f\xff\x51')):]
+        if decoder.UID in uid.JPEG2000TransferSyntaxes:
+            if (start:=frame.find(b'\xff\x4f\xff\x51'))<0: raise ValueError('the JPEG 2000 stream has no SIZ segment')
+            frame = frame[start:]
         pixels,index,opts = encapsulate([frame], has_bot=False),0,opts|dict(number_of_frames=1)
     elif decoder.UID in uid.JPEG2000TransferSyntaxes:
         return np.stack([_decompressed(decoder, pixels, i, dict(opts)) for i in range(opts['number_of_frames'])]) if opts['number_of_frames']>1 else _decompressed(decoder, pixels, 0, opts)
