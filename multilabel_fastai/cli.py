@@ -124,6 +124,7 @@ def image_flags(
     size:str=None, # Pixels: height and width in one, or as 150,200
     color:str=None, # rgb or gray
     augment:str=None, # medical, natural, mirror, or '' for none
+    center:float=None, # Share of height and width that is kept, around the middle, before resizing
     resize:str=None, # squish, pad or crop
     window:str=None, # DICOM window: file, full, a name such as bone, or width,level; with + between several for a channel each
     frame:str=None, # Frame of multi-frame DICOM files: a number from 0, or middle
@@ -353,7 +354,7 @@ def _labels_and_settings(data, labels, form, given, **reader):
     sample,folder = dict(_samples[data]),fastai_path('data')/f'mlf_{data}'
     table,settings = sample.pop('make')(folder),_defaults|sample|given
     if settings.get('pack')=='pack': # one for each way to make the pixels
-        prep = Preprocess(**{k:_as_setting(k, settings[k]) for k in ('size','color','window','resize') if k in settings}, slices=None)
+        prep = Preprocess(**{k:_as_setting(k, settings[k]) for k in ('size','color','window','resize','frame','bit_depth','center') if k in settings}, slices=None)
         settings['pack'] = folder/f'pack-{prep.fingerprint}'
     return table, data, settings
 
@@ -588,6 +589,7 @@ def pack_flags(
     out:str, # Folder of the pack: new, or one that goes on
     size:str='224', # Pixels: height and width in one, or as 150,200
     color:str='rgb', # rgb or gray
+    center:float=None, # Share of height and width that is kept, around the middle, before resizing
     resize:str='squish', # squish, pad or crop
     window:str='file', # DICOM window: file, full, a name such as bone, or width,level; with + between several for a channel each
     frame:str='middle', # Frame of multi-frame DICOM files: a number from 0, or middle
@@ -608,7 +610,7 @@ def mlf_pack(given, state):
     i,_,n = part.partition('/')
     if not (i.isdigit() and n.isdigit()): raise ValueError(f'--part {part}: i/n, such as 0/3')
     _check_numbers(dict(workers=given.get('workers'), slices=slices)); _check_folder(out, own=('pack.json',), begun=('files.csv',))
-    prep = Preprocess(**{k:_as_setting(k, v) for k,v in given.items() if k in ('size','color','resize','window','frame','slices','bit_depth')})
+    prep = Preprocess(**{k:_as_setting(k, v) for k,v in given.items() if k in ('size','color','resize','window','frame','slices','bit_depth','center')})
     free = shutil.disk_usage(next(o for o in (out.absolute(), *out.absolute().parents) if o.exists())).free
     print(f'{len(files):,} images {"×".join(map(str, prep.shape))}, {len(files)*np.prod(prep.shape)/2**20:,.0f} MB; {free/2**20:,.0f} MB are free')
     state['go_on'] = '; the same command goes on'

@@ -115,23 +115,25 @@ class Preprocess:
         frame:int|str='middle', # For DICOM: frame of a multi-frame file, a number from 0 or 'middle'
         slices:int=None, # For folders of DICOM slices: how many, evenly along the axis and head to feet, become channels
         bit_depth:int=None, # Bits that hold the data of 16-bit pictures, such as 12; all 16 if None
+        center:float=None, # Share of height and width that is kept, around the middle; all if None
     ):
         if color not in _modes: raise ValueError(f"color is {color!r}: choose 'rgb' or 'gray'")
         if resize not in ('squish','pad','crop'): raise ValueError(f"resize is {resize!r}: choose 'squish', 'pad' or 'crop'")
         if frame=='all' or not (frame=='middle' or isinstance(frame, Integral)): raise ValueError(f"frame is {frame!r}: choose a number from 0, or 'middle'")
         if frame!='middle': frame = int(frame)
         if bit_depth is not None and not 8<=bit_depth<=16: raise ValueError(f'bit_depth is {bit_depth}: from 8 to 16')
+        if center is not None and not 0<center<=1: raise ValueError(f'center is {center}: a share above 0 and up to 1')
         if slices is not None and slices<1: raise ValueError(f'slices is {slices}: at least 1')
         windows,many = _windows(window)
         window = windows if many else windows[0]
         size = (int(size),int(size)) if isinstance(size, Integral) else tuple(map(int, size))
         if not (len(size)==2 and min(size)>0): raise ValueError(f'size is {size}: height and width in pixels')
-        store_attr('size,color,resize,window,frame,slices,bit_depth')
+        store_attr('size,color,resize,window,frame,slices,bit_depth,center')
         self._windows,self._many = windows,many
         self.channels = (slices or 1)*len(windows) if many or slices else 3 if color=='rgb' else 1
 
     @property
-    def config(self): return dict(size=list(self.size), **{o:getattr(self, o) for o in ('color','resize','window','frame','slices','bit_depth')})
+    def config(self): return dict(size=list(self.size), **{o:getattr(self, o) for o in ('color','resize','window','frame','slices','bit_depth','center')})
     @property
     def shape(self): return (self.channels,*self.size)
     def __repr__(self): return f"Preprocess({', '.join(f'{k}={v!r}' for k,v in self.config.items() if v is not None)})"
@@ -153,18 +155,29 @@ class Preprocess:
         except TypeError as e: raise ValueError(f'{config} does not describe a Preprocess: {e}') from e
 
 # %% ../nbs/08_images.ipynb #f82fbbb6
+def _kept(size, center):
+    "Left, top, width and height of the middle of a picture of `size` (width,height)"
+    w,h = [max(1, round(o*(center or 1))) for o in size]
+    return (size[0]-w)//2,(size[1]-h)//2,w,h
+
+@patch
+def _sized(self:Preprocess, im):
+    "PIL picture of the size that is wanted"
+    x,y,w,h = _kept(im.size, self.center)
+    return _resized(im if im.size==(w,h) else im.crop((x,y,x+w,y+h)), self.size, self.resize)
+
 @patch
 def picture(self:Preprocess, im:Image.Image)->np.ndarray:
     "A PIL picture as uint8 (channels, height, width); raises `ImageError` where windows or slices are wanted"
     if self._many or self.slices: raise ImageError(f'{self} takes {"a folder of slices" if self.slices else "a DICOM file"}, and not a picture or an array')
-    a = np.asarray(_resized(_to_8_bits(im, 'L' if self.channels==1 else 'RGB', self.bit_depth), self.size, self.resize))
+    a = np.asarray(self._sized(_to_8_bits(im, 'L' if self.channels==1 else 'RGB', self.bit_depth)))
     return a[None] if a.ndim==2 else np.ascontiguousarray(a.transpose(2,0,1))
 
 @patch
 def _channels(self:Preprocess, b, fn):
     "Windows of one DICOM file as (windows, height, width)"
     a = _dicom_picture(b, fn, self._windows, self.frame)
-    return np.stack([np.asarray(_resized(Image.fromarray(a[...,i]), self.size, self.resize)) for i in range(a.shape[2])])
+    return np.stack([np.asarray(self._sized(Image.fromarray(a[...,i]))) for i in range(a.shape[2])])
 
 @patch
 def __call__(self:Preprocess,
@@ -177,6 +190,39 @@ def __call__(self:Preprocess,
     except OSError as e: raise ImageError(f'{_named(fn)}: {_reason(e, fn)}') from None
     if not _looks_dicom(b[:132]): raise ImageError(f'{_named(fn)}: it is not a DICOM file, and only those have windows')
     return self._channels(b, fn)
+
+# %% ../nbs/08_images.ipynb #d020efc2
+@patch
+def _affine(self:Preprocess, size):
+    "Scale and offset (2,) of x and y, from pixels of a picture of `size` (height,width) to those of what becomes of it"
+    h,w = map(int, size)
+    x,y,*kept = _kept((w,h), self.center)
+    kept,to = np.array(kept),np.array(self.size[::-1])
+    new = to
+    if self.resize!='squish': new = np.maximum(1, [round(o) for o in kept*(min if self.resize=='pad' else max)(to/kept)])
+    offset = (to-new)//2 if self.resize=='pad' else -((new-to)//2)
+    return new/kept, offset-np.array([x,y])*new/kept
+
+@patch
+def points(self:Preprocess,
+    xy, # (...,2): x and y in pixels of the file, from its left and top edge; the middle of the first pixel is 0.5
+    size, # Height and width of the file
+)->np.ndarray: # (...,2) in pixels of the result; outside of it for what is cut away
+    "Where points of the file are in the result"
+    scale,offset = self._affine(size)
+    return np.asarray(xy, dtype=float)*scale+offset
+
+@patch
+def box_mask(self:Preprocess,
+    boxes, # (K,4): x and y of the left upper corner, width and height, in pixels of the file
+    size, # Height and width of the file
+)->np.ndarray: # bool (height, width) of the result
+    "The pixels of the result whose middle lies in one of the boxes"
+    corners = np.asarray(boxes, dtype=float).reshape(-1, 2, 2)                     # (K,2,2)
+    corners[:,1] += corners[:,0]
+    a,b = self.points(corners, size).transpose(1,0,2)[:,:,None,None]               # (K,1,1,2)
+    at = np.stack(np.meshgrid(*[np.arange(o)+.5 for o in self.size[::-1]]), -1)    # (H,W,2)
+    return ((at>=a)&(at<b)).all(-1).any(0)
 
 # %% ../nbs/08_images.ipynb #dc2f387f
 def _check_image(f, preprocess):

@@ -396,12 +396,10 @@ def _over(heat, size, p):
     if p is not None and (p.slices or p._many): # the same over each of the tiles
         one = np.asarray(im.resize((p.size[1],p.size[0]), Image.BILINEAR))
         return np.asarray(_tiled(np.repeat(one[None], p.channels, 0)).resize((w,h), Image.BILINEAR))
-    if p is not None and p.resize!='squish':
-        fit = (min if p.resize=='pad' else max)(p.size[1]/w, p.size[0]/h)
-        x,y = (p.size[1]-w*fit)/2,(p.size[0]-h*fit)/2                   # corner of the picture in the network's, in its pixels
-        s = (im.width/p.size[1], im.height/p.size[0])
-        box = (x*s[0], y*s[1], (x+w*fit)*s[0], (y+h*fit)*s[1])
-        return np.asarray(im.transform((w,h), Image.EXTENT, box, Image.BILINEAR))
+    if p is not None:
+        scale,offset = p._affine((h,w))
+        k = np.array([im.width/p.size[1], im.height/p.size[0]])
+        return np.asarray(im.transform((w,h), Image.EXTENT, (*offset*k, *(offset+(w,h)*scale)*k), Image.BILINEAR)) # corners of the picture in the heat map
     return np.asarray(im.resize((w,h), Image.BILINEAR))
 
 # %% ../nbs/53_review.ipynb #2cf06220

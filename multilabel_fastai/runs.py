@@ -78,7 +78,7 @@ def _expanded(labels, expand, slices):
 def training_dls(
     labels:LabelTable, # Labels; split here where they have no split
     bs:int=32, augment:str=None, per_group:int=None, # As `multilabel_dls` takes them
-    size:int|tuple=224, color:str='rgb', resize:str='squish', window='file', frame:int|str='middle', slices:int=None, bit_depth:int=None, # As `Preprocess` takes them
+    size:int|tuple=224, color:str='rgb', resize:str='squish', window='file', frame:int|str='middle', slices:int=None, bit_depth:int=None, center:float=None, # As `Preprocess` takes them
     expand:str=None, # Rows are folders of DICOM slices: 'slices' makes a row of each (of `slices` of each), 'boxed' takes labels to the slices with a bounding box
     pack:str|Path=None, # Folder of a pack to make or to use
     pool:str=None, # 'max', 'mean' or 'noisy-or': report on groups, such as studies, too
@@ -87,7 +87,7 @@ def training_dls(
     seed:int=42, device:str=None, workers:int=None, check:bool=True, # As `multilabel_dls` takes them
 )->DataLoaders:
     "Split, expand, pack, and say what there is"
-    prep = Preprocess(size, color, resize, window, frame, None if expand else slices, bit_depth) # what is misspelt is said before pictures are read
+    prep = Preprocess(size, color, resize, window, frame, None if expand else slices, bit_depth, center) # what is misspelt is said before pictures are read
     multilabel_block(labels, augment=augment, preprocess=prep)
     if pool not in (None,*POOLS): raise ValueError(f'pool is {pool!r}: choose from {list(POOLS)}')
     own = labels.splits

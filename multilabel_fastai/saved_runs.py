@@ -60,7 +60,7 @@ def _run_of(file):
 
 # %% ../nbs/64_saved_runs.ipynb #34534960
 def _run_dls(labels, o, images, device):
-    prep = Preprocess(o['size'], o['color'], o['resize'], o['window'], o['frame'], None if o['expand'] else o['slices'], o['bit_depth'])
+    prep = Preprocess(o['size'], o['color'], o['resize'], o['window'], o['frame'], None if o['expand'] else o['slices'], o['bit_depth'], o['center'])
     if not images: return _plain_dls(labels, prep, o['bs'], o['workers'], device)
     pack = o['pack'] if o['pack'] and (Path(o['pack'])/'pack.json').exists() else None
     return multilabel_dls(labels, bs=o['bs'], augment=o['augment'], per_group=o['per_group'], preprocess=prep, pack=pack, seed=o['seed'], device=device, num_workers=o['workers'] if not pack else 0, check=False)
