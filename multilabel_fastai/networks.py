@@ -113,10 +113,14 @@ def flat_head(
     nf:int, n_out:int, pool:bool=True, # As in `fastai_head`
     size:int=18, # Height and width of the map; another one is pooled to it
     width:int=128, # Of the hidden layer
+    reduce:int=None, # Channels of the map at most: a 1x1 convolution with batch norm brings more of them down to it
 )->nn.Sequential:
     "The whole map as a vector, and two linear layers with a ReLU between them"
-    n = nf*size**2 if pool else nf
-    return nn.Sequential(*([nn.AdaptiveAvgPool2d(size)] if pool else []), nn.Flatten(), nn.Linear(n, width), nn.ReLU(inplace=True), nn.Linear(width, n_out))
+    fewer = bool(pool and reduce and nf>reduce)
+    first = [nn.AdaptiveAvgPool2d(size)] if pool else []
+    if fewer: first += [nn.Conv2d(nf, reduce, 1, bias=False), nn.BatchNorm2d(reduce), nn.ReLU(inplace=True)]
+    n = (reduce if fewer else nf)*(size**2 if pool else 1)
+    return nn.Sequential(*first, nn.Flatten(), nn.Linear(n, width), nn.ReLU(inplace=True), nn.Linear(width, n_out))
 
 blood_cnn.head = 'flat'
 

@@ -22,9 +22,9 @@ def _names(points):
     return names,xy
 
 class _Points:
-    "Points (P,2) of a file, in pixels of the picture that `size` (height,width) makes of it"
-    def __init__(self, files, xy, points, size):
-        self.xy,self.size = dict(zip(map(str, files), xy*np.array(size[::-1])/points[['width','height']].to_numpy()[:,None])),size
+    "Points (P,2) of a file, in pixels of the picture that `prep` makes of it"
+    def __init__(self, files, xy, points, prep):
+        self.xy,self.size = {str(f):prep.points(o, hw) for f,o,hw in zip(files, xy, points[['height','width']].to_numpy())},prep.size
     def __call__(self, o): return TensorPoint.create(self.xy[str(o)], img_size=self.size[::-1])
 
 @delegates(Preprocess)
@@ -40,10 +40,9 @@ def points_dls(
 )->DataLoaders:
     "DataLoaders of pictures and their points (P,2) from -1 to 1; the table is `dls.points`"
     (names,xy),prep = _names(points),Preprocess(**kwargs)
-    if prep.resize!='squish': raise ValueError(f'resize is {prep.resize!r}: points need squish')
     files = [Path(root)/o for o in points.path]
     split = dict(zip(map(str, files), points.split))
-    block = DataBlock(blocks=(TransformBlock(type_tfms=OpenImage(prep), batch_tfms=IntToFloatTensor), PointBlock), n_inp=1, get_y=_Points(files, xy, points, prep.size),
+    block = DataBlock(blocks=(TransformBlock(type_tfms=OpenImage(prep), batch_tfms=IntToFloatTensor), PointBlock), n_inp=1, get_y=_Points(files, xy, points, prep),
                       splitter=FuncSplitter(lambda o: split[str(o)]=='valid'), batch_tfms=augment)
     dls = block.dataloaders(files, bs=bs, num_workers=num_workers, device=device)
     dls.train.rng,dls.points,dls.names,dls.preprocess = random.Random(seed),points.assign(path=list(map(str, files))),names,prep
@@ -63,11 +62,11 @@ def points_learner(
     weights:str|Path=None, # File to load them from instead of the hub: .safetensors or .pth
     y_range:tuple=(-1.1,1.1), # Least and greatest scaled coordinate
     seed:int=42, # For what is initialised at random
-    head:str|dict='flat', # Name of the head, see `HEADS`, or a dict with its name and arguments; `flat` of a map of 6x6 if only named
+    head:str|dict='flat', # Name of the head, see `HEADS`, or a dict with its name and arguments; `flat` of a map of 6x6 and at most 64 channels if only named
     **kwargs
 )->Learner:
     "A `Learner` that finds points"
-    args = dict(size=6) if head=='flat' else {}
+    args = dict(size=6, reduce=64) if head=='flat' else {}
     args |= dict(head) if isinstance(head, dict) else dict(name=head)
     model,splitter,stats = multilabel_network(arch, 2*len(dls.names), dls.preprocess.channels, pretrained, weights, seed, head=args.pop('name', 'flat'), **args)
     model = nn.Sequential(model[0], nn.Sequential(*(model[1] if isinstance(model[1], nn.Sequential) else [model[1]]), SigmoidRange(*y_range)))
@@ -86,9 +85,10 @@ def point_errors(
     with learn.no_bar(): p,y = learn.get_preds()
     names,t = learn.dls.names,learn.dls.points.set_index('path')
     rows = t.loc[[str(o) for o in learn.dls.valid.items]]
-    wh = rows[['width','height']].to_numpy()[:,None]                                       # (N,1,2)
+    wh,prep = rows[['width','height']].to_numpy()[:,None],learn.dls.preprocess             # (N,1,2)
     xy = rows[[f'{o}_{k}' for o in names for k in 'xy']].to_numpy(float).reshape(len(rows), -1, 2)
-    found = (p.reshape(len(rows), -1, 2).numpy()+1)/2*wh
+    scale,offset = [np.stack(o)[:,None] for o in zip(*map(prep._affine, wh[:,0,::-1]))]   # (N,1,2)
+    found = ((p.reshape(len(rows), -1, 2).numpy()+1)/2*np.array(prep.size[::-1])-offset)/scale
     train = t[t.split!='valid']
     mean = (train[[f'{o}_{k}' for o in names for k in 'xy']].to_numpy().reshape(len(train), -1, 2)/train[['width','height']].to_numpy()[:,None]).mean(0)*wh
     res = pd.DataFrame(dict(path=np.repeat(rows.index, len(names)), point=np.tile(names, len(rows))))
