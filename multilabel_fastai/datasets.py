@@ -8,6 +8,7 @@ __all__ = ['NIH_FINDINGS', 'CHEXPERT_OBSERVATIONS', 'RBC_KINDS', 'find_dataset',
 
 # %% ../nbs/60_datasets.ipynb #6c450a7a
 import csv, itertools, os, re
+from collections import namedtuple
 import numpy as np, pandas as pd, torch
 from pathlib import Path
 from fastcore.all import *
@@ -33,18 +34,19 @@ def _cells(path):
     return (path,path) if any(o.endswith('.png') and o[:-4]+'.txt' in names for o in names) else None
 
 # %% ../nbs/60_datasets.ipynb #598f37c3
-_known = { # what it is, where it can be had, what its folder holds, and how it is known
-    'rsna_cervical_spine': ('RSNA 2022 cervical spine fracture detection', 'https://www.kaggle.com/competitions/rsna-2022-cervical-spine-fracture-detection/data',
+_Source = namedtuple('_Source', 'what url holds is_it') # `is_it` knows a folder of the data set
+_known = {
+    'rsna_cervical_spine': _Source('RSNA 2022 cervical spine fracture detection', 'https://www.kaggle.com/competitions/rsna-2022-cervical-spine-fracture-detection/data',
         'train.csv and train_images/<study>/<n>.dcm', lambda p: _columns(p/'train.csv', 'StudyInstanceUID', 'patient_overall', 'C1')),
-    'nih_chest_xray': ('NIH ChestX-ray14', 'https://nihcc.app.box.com/v/ChestXray-NIHCC, or on Kaggle nih-chest-xrays/data',
+    'nih_chest_xray': _Source('NIH ChestX-ray14', 'https://nihcc.app.box.com/v/ChestXray-NIHCC, or on Kaggle nih-chest-xrays/data',
         'Data_Entry_2017_v2020.csv or Data_Entry_2017.csv, images*/, train_val_list.txt and test_list.txt', lambda p: bool(_tables(p))),
-    'chexpert': ('CheXpert', 'https://stanfordmlgroup.github.io/competitions/chexpert',
+    'chexpert': _Source('CheXpert', 'https://stanfordmlgroup.github.io/competitions/chexpert',
         'train.csv, valid.csv, train/ and valid/', lambda p: _columns(p/'train.csv', 'Path', 'No Finding', 'Support Devices')),
-    'blood_cells': ('Chula RBC-12 blood smears', 'https://github.com/Chula-PIC-Lab/Chula-RBC-12-Dataset',
+    'blood_cells': _Source('Chula RBC-12 blood smears', 'https://github.com/Chula-PIC-Lab/Chula-RBC-12-Dataset',
         'Dataset/ and Label/, or <name>.txt beside each <name>.png', lambda p: _cells(p) is not None),
-    'miml_scenes': ('the MIML scenes', 'https://www.lamda.nju.edu.cn/data_MIMLimage.ashx',
+    'miml_scenes': _Source('the MIML scenes', 'https://www.lamda.nju.edu.cn/data_MIMLimage.ashx',
         "'miml data.mat' and original/<n>.jpg", lambda p: _scene_file(p) is not None),
-    'pascal_2007': ('PASCAL VOC 2007', 'untar_data(URLs.PASCAL_2007), or http://host.robots.ox.ac.uk/pascal/VOC/voc2007',
+    'pascal_2007': _Source('PASCAL VOC 2007', 'untar_data(URLs.PASCAL_2007), or http://host.robots.ox.ac.uk/pascal/VOC/voc2007',
         'train.csv, test.csv, train/ and test/, or VOCdevkit/VOC2007', lambda p: _columns(p/'train.csv', 'fname', 'labels', 'is_valid') or (_voc(p)/'ImageSets/Main/aeroplane_train.txt').is_file()),
 }
 
@@ -69,7 +71,7 @@ def find_dataset(
     name:str, # Name of a reader, such as 'nih_chest_xray'
 )->Path|None: # The folder that the reader would read, or None
     "Where a data set is on this machine, if it is there"
-    is_it = _check_name(name)[3]
+    is_it = _check_name(name).is_it
     here = (q for o in (data_folder(name), fastai_path('data')/name) if o for q in _below(o, 2))
     inside = (o for o in _kaggle_folders() if name!='blood_cells' or re.search('blood|cell|rbc', str(o), re.I)) # pairs of PNG and TXT are not only of cells
     return first(itertools.chain(here, inside), is_it)
@@ -96,8 +98,7 @@ def _listing(path, most=8):
 def _need(name, path, *files, fix=''):
     "`path`/file for each of `files`; raises `LabelError` that names those that are not there"
     lost = [o for o in files if not (path/o).exists()]
-    what,url = _known[name][:2]
-    if lost: raise LabelError(f'{path} lacks {", ".join(lost)} of {what}: it has {_listing(path)}', fix=f'{", ".join(lost)} from {url}{fix}')
+    if lost: raise LabelError(f'{path} lacks {", ".join(lost)} of {_known[name].what}: it has {_listing(path)}', fix=f'{", ".join(lost)} from {_known[name].url}{fix}')
     return [path/o for o in files]
 
 # %% ../nbs/60_datasets.ipynb #8be06221
@@ -211,7 +212,7 @@ def blood_cells(
     if images==texts: return LabelTable.from_txt(path).group_identical()
     files = sorted(o for o in images.iterdir() if o.suffix.lower() in ('.jpg','.png'))
     lost = [o.name for o in files if not (texts/f'{o.stem}.txt').exists()]
-    if lost: raise LabelError(f'{len(lost):,} of {len(files):,} smears in {images} have no text file in {texts.name}', dict(file=lost), fix=f'the data set as downloaded, from {_known["blood_cells"][1]}')
+    if lost: raise LabelError(f'{len(lost):,} of {len(files):,} smears in {images} have no text file in {texts.name}', dict(file=lost), fix=f'the data set as downloaded, from {_known["blood_cells"].url}')
     return LabelTable.from_lists([f'{images.name}/{o.name}' for o in files], [_cell_kinds(texts/f'{o.stem}.txt') for o in files], vocab=RBC_KINDS, root=path).group_identical()
 
 # %% ../nbs/60_datasets.ipynb #049d85e8
