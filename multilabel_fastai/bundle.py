@@ -464,6 +464,7 @@ def _at_most(n):
     try: yield
     finally: h.remove()
 
+# %% ../nbs/55_bundle.ipynb #d7524600
 def _meta_state(c, n_out, n_in, n):
     "Tensors of a network that is given no memory"
     with _at_most(10*n+1000):

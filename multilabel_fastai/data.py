@@ -78,6 +78,7 @@ class _Splits:
     def __init__(self, labels): self.split = dict(zip(map(str, labels.files), labels._df.split)) if labels.splits else {}
     def __call__(self, files): return [[i for i,f in enumerate(files) if self.split.get(str(f))==o] for o in SPLITS if o in set(self.split.values())]
 
+# %% ../nbs/15_data.ipynb #10fc7ad9
 class ImageWeight(TensorBase):
     "Weight of an image in the loss; nothing to show"
     def show(self, ctx=None, **kwargs): return ctx

@@ -200,6 +200,7 @@ def _files_of(labels, paths):
     if gone: raise LabelError(f'{gone[0]!r} is not in the table{_close(gone[0], of) if len(of)<5000 else ""}', fix='the table that the list was made of')
     return [of[o] for o in paths]
 
+# %% ../nbs/52_label_audit.ipynb #575b4707
 def plot_label_issues(
     labels:LabelTable, # Where the files are
     issues:pd.DataFrame, # From `label_issues`, or rows of it

@@ -249,6 +249,7 @@ class WrappedLoss(MultiLabelLoss):
             return loss,known.all(1) # an image with an unknown label cannot count
         raise ValueError(f"{type(self.module).__name__} returned the shape {tuple(loss.shape)} for targets {tuple(y.shape)}: give it a `reduction` that can be set to 'none', so that unknown labels can be left out")
 
+# %% ../nbs/20_losses.ipynb #42615d83
 def wrap_loss(
     module:nn.Module, # A loss of torch, fastai, timm or your own
     takes:str=None, # What it is given: 'scores' or 'probabilities'; known for those of torch and fastai that take scores

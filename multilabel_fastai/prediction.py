@@ -481,6 +481,7 @@ def predict_table(
         if pool and d is None and (one.at_least or one.at_most is not None or one.logic is not None): warn(f'No decision was fitted for predictions pooled by {pool}: labels are cut at the thresholds of single images, without its limits and rules. learn.tune_decision(pool={pool!r}) fits one')
         return _predict(b, src, reader, out, pool, d, bs, part_rows, read)
 
+# %% ../nbs/57_prediction.ipynb #79f0a0d5
 def _predict(b, src, reader, out, pool, d, bs, part_rows, read):
     columns = ['path', *(['group'] if src.grouped else []), *b.vocab, *([] if pool else ['labels']), 'reason']
     parts = _Parts(out, _about(b, pool, src.by, columns, os.path.abspath(src.source.root or '.') if src.table else None), part_rows) if out else None
