@@ -1,7 +1,9 @@
 __version__ = "0.0.1"
 
-import sys as _sys
-from fastai.vision.all import *
+import sys as _sys, warnings as _warnings
+with _warnings.catch_warnings():
+    _warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning) # fastai's own, while it is imported
+    from fastai.vision.all import *
 from .labels import *
 from .readers import *
 from .splits import *
