@@ -218,8 +218,8 @@ def box_mask(self:Preprocess,
     size, # Height and width of the file
 )->np.ndarray: # bool (height, width) of the result
     "The pixels of the result whose middle lies in one of the boxes"
-    corners = np.asarray(boxes, dtype=float).reshape(-1, 2, 2)                     # (K,2,2)
-    corners[:,1] += corners[:,0]
+    xy,wh = np.asarray(boxes, dtype=float).reshape(-1, 2, 2).transpose(1,0,2)      # (K,2) each
+    corners = np.stack([xy, xy+wh], 1)                                             # (K,2,2)
     a,b = self.points(corners, size).transpose(1,0,2)[:,:,None,None]               # (K,1,1,2)
     at = np.stack(np.meshgrid(*[np.arange(o)+.5 for o in self.size[::-1]]), -1)    # (H,W,2)
     return ((at>=a)&(at<b)).all(-1).any(0)
