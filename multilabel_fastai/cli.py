@@ -138,7 +138,7 @@ def image_flags(
 
 def network_flags(
     arch:str=None, # small_cnn, small_resnet, blood_cnn, a torchvision name (resnet50) or a timm name (tf_efficientnet_lite0)
-    weights:str=None, # File with pretrained weights of the body, where there is no internet
+    weights:str=None, # File with pretrained weights of the body, where there is no internet; also model.safetensors of a run
     scratch:bool=False, # Start from random weights, where there is no --ckpt
 ):
     "network"
@@ -354,7 +354,7 @@ def _labels_and_settings(data, labels, form, given, **reader):
     sample,folder = dict(_samples[data]),fastai_path('data')/f'mlf_{data}'
     table,settings = sample.pop('make')(folder),_defaults|sample|given
     if settings.get('pack')=='pack': # one for each way to make the pixels
-        prep = Preprocess(**{k:_as_setting(k, settings[k]) for k in ('size','color','window','resize','frame','bit_depth','center') if k in settings}, slices=None)
+        prep = Preprocess(**{k:_as_setting(k, settings[k]) for k in ('size','color','window','resize','frame','bit_depth','center') if k in settings}, slices=None if settings.get('expand') else settings.get('slices'))
         settings['pack'] = folder/f'pack-{prep.fingerprint}'
     return table, data, settings
 

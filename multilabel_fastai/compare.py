@@ -313,6 +313,7 @@ def _new_loss(spec, labels):
 # %% ../nbs/45_compare.ipynb #edc6d793
 def _describe(o):
     "What can be written down of a setting, the same in every process"
+    if isinstance(o, Learner): return _hash(*[v.cpu().numpy() for v in o.model.state_dict().values()])
     if isinstance(o, partial): return [_describe(o.func), _describe(o.args), _describe(o.keywords)]
     if isinstance(o, dict): return {str(k):_describe(v) for k,v in o.items()}
     if isinstance(o, (list,tuple,L)): return [_describe(v) for v in o]

@@ -107,7 +107,7 @@ def multilabel_learner(
     loss:str|MultiLabelLoss='bce', # Name, see `loss_table`, or a loss under the contract
     activation:str=None, # Activation before a loss given by name; the loss's own if None
     pretrained:bool=True, # Start from trained weights, with the body frozen?
-    weights:str|Path=None, # File to load them from instead of the hub: .safetensors or .pth
+    weights:str|Path|Learner=None, # What to load them from instead of the hub: a .safetensors or .pth file, also that of a run, or a learner; of the last two the body is taken
     train_bn:bool=False, # Let the batch norm of a trained body adapt to the data? fastai's own default is True
     metrics:list=None, # fastai metrics; `multilabel_metrics()` if None
     seed:int=42, # For what is initialised at random
@@ -127,7 +127,7 @@ def multilabel_learner(
     learn = Learner(dls, model, loss_func=loss, splitter=splitter, metrics=ifnone(metrics, multilabel_metrics()), cbs=cbs, train_bn=train_bn or not trained, **kwargs)
     for o in (model, loss): o.to(getattr(dls, 'device', None) or default_device()) # so that validate and get_preds work before a fit
     if trained: learn.freeze()
-    learn.arch,learn.head,learn.pretrained,learn.weights,learn.n_out = arch,head,pretrained,weights,get_c(dls)
+    learn.arch,learn.head = arch,head
     return learn
 
 @patch(as_prop=True)

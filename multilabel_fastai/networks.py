@@ -181,6 +181,22 @@ def _load(model, arch, file):
     model.load_state_dict(fits, strict=False)
     return model
 
+def _own_body(weights):
+    "Tensors of the body where `weights` are of a network of this library, as a learner or a file; None where they are of a plain architecture"
+    sd = weights.model.state_dict() if isinstance(weights, Learner) else load_weights(weights)
+    if not all(o.startswith(('0.','1.')) for o in sd):
+        if isinstance(weights, Learner): raise ValueError('The network of the learner is not a body and a head. What works: a learner from multilabel_learner, or a file with weights')
+        return None
+    body = {k[2:]:v for k,v in sd.items() if k.startswith('0.')}
+    return {k.removeprefix('body.'):v for k,v in body.items()} if all(o.startswith('body.') for o in body) else body # that of a slice
+
+def _load_own(body, own, arch, n_in, name):
+    "Give `body` the tensors of another one, which must be alike"
+    want = body.state_dict()
+    bad = [k for k in want|own if k not in want or k not in own or own[k].shape!=want[k].shape]
+    if bad: raise ValueError(f'{name} does not hold the body of {arch!r} for {n_in} channels: {len(bad)} tensors are missing or of another shape, such as {bad[0]}')
+    body.load_state_dict(own)
+
 def _adapt_input(model, n_in, arch):
     "Let the first convolution of a trained `model` take `n_in` channels"
     conv = next((o for o in model.modules() if isinstance(o, nn.Conv2d)), None)
@@ -246,7 +262,7 @@ def multilabel_network(
     n_out:int, # Classes
     n_in:int=3, # Channels of the pictures; the pretrained first layer is adapted
     pretrained:bool=True, # Start from trained weights?
-    weights:str|Path=None, # File to load them from instead of the hub: .safetensors or .pth
+    weights:str|Path|Learner=None, # What to load them from instead of the hub: a .safetensors or .pth file, also that of a run, or a learner; of the last two the body is taken
     seed:int=42, # For what is initialised at random
     head=None, # Name, see `HEADS`, function of (features, classes), or nn.Module; if None the architecture's own, or else fastai's
     cut=None, # For a function: where its body ends, as fastai's `create_body` takes it
@@ -262,7 +278,10 @@ def multilabel_network(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if cut is not None and not of_timm: kwargs['cut'] = cut
-        body,nf,has_map,splitter,(mean,std) = (_timm_body if of_timm else _function_body)(arch, n_in, pretrained, weights, getattr(f, 'tokens', False), **kwargs)
+        own = _own_body(weights) if weights else None
+        given = (pretrained,weights) if own is None else (False,None)
+        body,nf,has_map,splitter,(mean,std) = (_timm_body if of_timm else _function_body)(arch, n_in, *given, getattr(f, 'tokens', False), **kwargs)
+        if own is not None: _load_own(body, own, arch, n_in, 'The learner' if isinstance(weights, Learner) else weights)
         model = nn.Sequential(body, _make_head(head, nf, n_out, has_map, args))
     if n_in!=len(mean): mean,std = [[float(np.mean(o))]*n_in for o in (mean,std)]
     return model, splitter, (list(mean), list(std))

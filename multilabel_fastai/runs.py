@@ -238,7 +238,7 @@ def _opt_func(name, momentum):
     if name not in OPTIMIZERS: raise ValueError(f'opt is {name!r}: choose from {list(OPTIMIZERS)}')
     return OPTIMIZERS[name] if momentum is None else partial(OPTIMIZERS[name], mom=momentum)
 
-def _is_scratch(o): return not o['ckpt'] and (bool(o['scratch']) or o['arch'] in _own_nets)
+def _is_scratch(o): return not o['ckpt'] and not o['weights'] and (bool(o['scratch']) or o['arch'] in _own_nets)
 
 def _arch(o):
     arch = find_arch(o['arch'])
@@ -302,7 +302,7 @@ def _check_numbers(o):
         if o.get(k) is not None and not ok(o[k]): raise ValueError(f'{k} is {o[k]}: a number {text}')
 
 def _check_weights(o):
-    why = f'{o["arch"]} has none' if o['arch'] in _own_nets else 'scratch begins without' if o['scratch'] else 'ckpt holds all weights' if o['ckpt'] else None
+    why = 'scratch begins without' if o['scratch'] else 'ckpt holds all weights' if o['ckpt'] else None
     if o['weights'] and why: raise ValueError(f'weights are those of a trained body, and {why}: leave weights out; ckpt is a file with the whole network')
 
 def _check_best(name):
@@ -416,7 +416,7 @@ def run_training(
     source:dict=None, # Where the labels came from, for config.json
     resume:bool=False, # Go on with the run in `out` that was broken off; with the same settings it ends as if it had not been, and other ones are refused
     arch:str='resnet18', # As `find_arch` takes it
-    weights:str|Path=None, # File with weights of the body in place of the hub
+    weights:str|Path=None, # File with weights of the body in place of the hub; also model.safetensors of a run, for another head or other classes
     scratch:bool=False, # Start from random weights, where there is no ckpt?
     ckpt:str|Path=None, # File with weights of the whole network to start from: model.safetensors of a run, or a checkpoint
     head:str|dict=None, # As `multilabel_learner` takes it, or text such as 'query:groups=20'

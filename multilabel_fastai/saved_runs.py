@@ -165,7 +165,7 @@ def run_comparison(
     losses:list, # Names
     seeds:int=3, # How many
     arch:str='resnet18', # As `find_arch` takes it
-    weights:str|Path=None, # File with weights in place of the hub
+    weights:str|Path=None, # File with weights of the body in place of the hub; also model.safetensors of a run
     scratch:bool=False, # Start from random weights?
     epochs:int=5, # Of each run
     lr:float=1e-2, # Highest learning rate
@@ -176,7 +176,7 @@ def run_comparison(
     "Split, train every pair for every seed, and write tables and pictures"
     _check_weights(dict(weights=weights, arch=arch, scratch=scratch, ckpt=None)); _check_numbers(dict(epochs=epochs, lr=lr)|kwargs)
     _check_folder(out, own=('comparison.json',))
-    scratch,arch = scratch or arch in _own_nets,find_arch(arch)
+    scratch,arch = scratch or (arch in _own_nets and not weights),find_arch(arch)
     dls = training_dls(labels, pool=pool, **kwargs)
     res = compare_losses(dls, arch, activations, losses, seeds, epochs, lr, out, False if scratch or whole else None, pool, logger=partial(print, flush=True), pretrained=not (scratch or weights), weights=weights)
     res.save(out)
