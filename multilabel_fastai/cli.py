@@ -354,7 +354,7 @@ def _labels_and_settings(data, labels, form, given, **reader):
     sample,folder = dict(_samples[data]),fastai_path('data')/f'mlf_{data}'
     table,settings = sample.pop('make')(folder),_defaults|sample|given
     if settings.get('pack')=='pack': # one for each way to make the pixels
-        prep = Preprocess(**{k:_as_setting(k, settings[k]) for k in ('size','color','window','resize','frame','bit_depth','center') if k in settings}, slices=None if settings.get('expand') else settings.get('slices'))
+        prep = Preprocess(**{k:_as_setting(k, settings[k]) for k in Preprocess().config if k in settings and not (k=='slices' and settings.get('expand'))})
         settings['pack'] = folder/f'pack-{prep.fingerprint}'
     return table, data, settings
 
@@ -610,7 +610,7 @@ def mlf_pack(given, state):
     i,_,n = part.partition('/')
     if not (i.isdigit() and n.isdigit()): raise ValueError(f'--part {part}: i/n, such as 0/3')
     _check_numbers(dict(workers=given.get('workers'), slices=slices)); _check_folder(out, own=('pack.json',), begun=('files.csv',))
-    prep = Preprocess(**{k:_as_setting(k, v) for k,v in given.items() if k in ('size','color','resize','window','frame','slices','bit_depth','center')})
+    prep = Preprocess(**{k:_as_setting(k, v) for k,v in given.items() if k in Preprocess().config})
     free = shutil.disk_usage(next(o for o in (out.absolute(), *out.absolute().parents) if o.exists())).free
     print(f'{len(files):,} images {"×".join(map(str, prep.shape))}, {len(files)*np.prod(prep.shape)/2**20:,.0f} MB; {free/2**20:,.0f} MB are free')
     state['go_on'] = '; the same command goes on'
