@@ -10,11 +10,11 @@ from pydicom import dcmread, uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import get_frame
 from pydicom.pixels import get_decoder
-from multilabel_fastai.dicom import *
-from multilabel_fastai.dicom import _scan
-from multilabel_fastai.readers import *
-from multilabel_fastai.spine import *
-from multilabel_fastai.spine import _write_dicom
+from multilabel_fastai.images.dicom import *
+from multilabel_fastai.images.dicom import _scan
+from multilabel_fastai.labels.readers import *
+from multilabel_fastai.datasets.spine import *
+from multilabel_fastai.datasets.spine import _write_dicom
 
 WIDTH,LEVEL = 1800,400
 FILES,ROUNDS = 48,9 # Distinct files of each kind; passes over all of them on each side

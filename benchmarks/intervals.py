@@ -3,8 +3,8 @@ import os, platform, time, tracemalloc
 for o in ('OMP_NUM_THREADS','OPENBLAS_NUM_THREADS','MKL_NUM_THREADS'): os.environ.setdefault(o, '1')
 import numpy as np, pandas as pd
 from sklearn import metrics as skm
-from multilabel_fastai.delong import *
-from multilabel_fastai.intervals import *
+from multilabel_fastai.metrics.delong import *
+from multilabel_fastai.metrics.intervals import *
 
 REPLICATES,TIMED = 1000,5 # Ours; those that scikit-learn's time is extrapolated from
 PREVALENCE = [0.108,0.042,0.18,0.24,0.068,0.063,0.022,0.104,0.071,0.036,0.043,0.017,0.045,0.0034] # About that of ChestX-ray14's test list

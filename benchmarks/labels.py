@@ -5,8 +5,8 @@ from importlib.metadata import version
 from iterstrat.ml_stratifiers import MultilabelStratifiedKFold, MultilabelStratifiedShuffleSplit
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 from sklearn.preprocessing import MultiLabelBinarizer
-from multilabel_fastai.labels import *
-from multilabel_fastai.readers import *
+from multilabel_fastai.labels.table import *
+from multilabel_fastai.labels.readers import *
 
 SEEDS = range(3) # Of which the median is printed
 TRAIN,VALID,TEST = range(3)

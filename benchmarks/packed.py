@@ -6,7 +6,7 @@ from fastai.vision.all import *
 from pydicom import dcmread, uid
 from pydicom.pixels import get_decoder
 from multilabel_fastai import *
-from multilabel_fastai.spine import _write_dicom
+from multilabel_fastai.datasets.spine import _write_dicom
 from dicom import NOT_THEIRS, check_plugins, header, without
 
 BS,ROUNDS,EPOCHS = 64,5,3 # Epochs of ours in each round, for there are few seconds in one
