@@ -11,7 +11,6 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import get_frame
 from pydicom.pixels import get_decoder
 from multilabel_fastai.images.dicom import *
-from multilabel_fastai.images.dicom import _scan
 from multilabel_fastai.labels.readers import *
 from multilabel_fastai.datasets.spine import *
 from multilabel_fastai.datasets.spine import _write_dicom
@@ -128,7 +127,7 @@ def bench_parts(pool, files, n=5):
     rows = {}
     for k,fs in files.items():
         bs,frames = [o.read_bytes() for o in fs],[frame_of(o) for o in fs]
-        fns = [(Path.read_bytes, fs), (_scan, bs), (CODECS.get(SYNTAXES[k], lambda o: None), frames), (stored_values, bs), (ours, bs)]
+        fns = [(Path.read_bytes, fs), (scan_header, bs), (CODECS.get(SYNTAXES[k], lambda o: None), frames), (stored_values, bs), (ours, bs)]
         rounds = np.array([[*(seconds(f, o) for f,o in fns), pool.submit(seconds, theirs, fs).result()] for _ in range(n)])/len(fs)*1e3
         file,scan,codec,stored,all_ = np.median(rounds[:,:-1], 0)
         row = {'read file':file, 'scan header':scan, 'codec':codec, 'around it':stored-scan-codec, 'window table':all_-stored}

@@ -98,7 +98,7 @@ def training_dls(
     labels = _expanded(labels, expand, slices)
     if pool and not labels.has_group: raise LabelError('The table has no groups to pool by', fix='--group_col with the column of the study')
     set_seed(seed)
-    if pack: pack = labels.pack(pack, n_workers=workers, preprocess=prep); print(pack)
+    if pack: pack = labels.pack(pack, num_workers=workers, preprocess=prep); print(pack)
     dls = multilabel_dls(labels, bs=bs, augment=augment, per_group=per_group, preprocess=prep, pack=pack, seed=seed, device=device, num_workers=workers if not pack else 0, check=check)
     print(dls.labels); print('\n'.join(dls.labels.audit(hash_files=check and not pack).lines()))
     if len(dls.quarantine): print(f'{len(dls.quarantine)} pictures cannot be read and are left out:\n{dls.quarantine.head(10).to_string(index=False)}')

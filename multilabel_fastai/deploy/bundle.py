@@ -19,9 +19,7 @@ from ..labels.table import *
 from ..labels.table import _close
 from ..labels.splits import *
 from ..images.series import *
-from ..images.series import _header
 from ..images.dicom import *
-from ..images.dicom import _looks_dicom
 from ..images.preprocess import *
 from ..images.datablock import *
 from ..losses.activations import *
@@ -104,7 +102,7 @@ def file_format(
     if fn.is_dir(): fn = next((o for o in sorted(fn.rglob('*')) if o.is_file() and is_dicom(o)), None)
     if fn is None: return 'other', None
     with open(fn, 'rb') as f: b = f.read(132)
-    if _looks_dicom(b): return 'DICOM', _header(fn, ['Modality']).get('Modality')
+    if is_dicom(b): return 'DICOM', read_header(fn, ['Modality']).get('Modality')
     kinds = {b'\x89PNG':'PNG', b'\xff\xd8':'JPEG', b'GIF8':'GIF', b'BM':'BMP', b'II*\0':'TIFF', b'MM\0*':'TIFF', b'RIFF':'WEBP'}
     return next((v for k,v in kinds.items() if b.startswith(k)), 'other'), None
 
@@ -256,7 +254,7 @@ def predict(self:Bundle,
     "Named probabilities and labels of a few images; raises `ImageError` for one that cannot be read. `predict_table` streams over many"
     items = [items] if isinstance(items, (str,Path,bytes,Image.Image)) else list(items)
     if not items: raise ValueError('There is no image to predict')
-    read = lambda o: self.preprocess.picture(o) if isinstance(o, Image.Image) else self.preprocess(o)
+    read = lambda o: self.preprocess.image(o) if isinstance(o, Image.Image) else self.preprocess(o)
     p = np.concatenate([self.probabilities(np.stack([read(o) for o in items[i:i+bs]])) for i in range(0, len(items), bs)])
     res = pd.DataFrame(p, columns=self.vocab)
     res.insert(0, 'path', [str(o) if isinstance(o, (str,Path)) else f'image {i}' for i,o in enumerate(items)])

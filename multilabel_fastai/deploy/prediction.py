@@ -16,12 +16,10 @@ from pydicom.datadict import tag_for_keyword
 from ..labels.table import *
 from ..labels.table import _bar, _progress
 from ..images.dicom import *
-from ..images.dicom import _looks_dicom, _scan
 from ..images.series import *
-from ..images.series import _header
 from ..images.preprocess import *
 from ..images.packs import *
-from ..images.packs import _died, _end_with_parent, _remove_dead, _whole
+from ..images.packs import _end_with_parent, _remove_dead, _whole
 from ..losses.contract import *
 from ..decision.decision import *
 from ..networks.backbones import *
@@ -121,7 +119,7 @@ def _pixels(f, prep):
     except (ImageError,OSError):
         if Path(f).is_file() and not Path(f).stat().st_size: raise ImageError(f'{f}: the file is empty') from None
         return prep(f),file_format(f) # the error with the name of the file
-    try: return x,('DICOM', _scan(b)[0]['Modality']) if _looks_dicom(b[:132]) else file_format(f)
+    try: return x,('DICOM', scan_header(b)[0]['Modality']) if is_dicom(b) else file_format(f)
     except Exception: return x,file_format(f) # a header that needs the long way
 
 def _read_files(files, prep, tag=None):
@@ -137,7 +135,7 @@ def _read_files(files, prep, tag=None):
 
 def _tag(f, tag):
     "Value of a DICOM tag; None where there is none"
-    try: v = _header(first(series_files(f)) if Path(f).is_dir() else f, [tag]).get(tag)
+    try: v = read_header(first(series_files(f)) if Path(f).is_dir() else f, [tag]).get(tag)
     except Exception: return None
     return None if v is None else str(v)
 
@@ -159,7 +157,7 @@ class _Readers:
         with ProcessPoolExecutor(1, initializer=_end_with_parent) as pool:
             try: return pool.submit(_read_files, files, *self.args).result()
             except BrokenProcessPool: k = len(files)//2
-        return _joined(self.again(files[:k]), self.again(files[k:])) if k else (np.empty((0,*self.args[0].shape), np.uint8),[_died],[None],ImageFacts())
+        return _joined(self.again(files[:k]), self.again(files[k:])) if k else (np.empty((0,*self.args[0].shape), np.uint8),[READER_DIED],[None],ImageFacts())
     def end(self):
         if self.pool is None: return
         workers = list((self.pool._processes or {}).values())

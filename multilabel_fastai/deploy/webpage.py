@@ -14,9 +14,7 @@ from urllib.parse import quote
 from fastai.vision.all import *
 from ..labels.table import _extra
 from ..images.dicom import *
-from ..images.dicom import _named
 from ..images.series import *
-from ..images.series import _header
 from ..images.preprocess import *
 from .bundle import *
 from ..insight.heatmaps import *
@@ -29,7 +27,7 @@ def page_formats(
 )->list: # Such as 'DICOM' and 'PNG'
     "Formats of files that the page of a bundle takes"
     p = bundle.preprocess
-    return ['DICOM'] if p.slices or p._many else list(dict.fromkeys(['DICOM','PNG','JPEG',*[o for o in bundle.facts.formats if o in _endings]]))
+    return ['DICOM'] if p.slices or p.multi_window else list(dict.fromkeys(['DICOM','PNG','JPEG',*[o for o in bundle.facts.formats if o in _endings]]))
 
 def _check_kind(name, kind, formats):
     "Raise unless a file called `name`, whose content is of `kind`, is one of `formats`"
@@ -42,7 +40,7 @@ def _declared(f, kind):
     "Samples of a picture, or of a frame, that the header declares"
     if kind!='DICOM':
         with Image.open(f, formats=[kind]) as im: return im.width*im.height*len(im.getbands())
-    h = _header(f, ['Rows','Columns','SamplesPerPixel'])
+    h = read_header(f, ['Rows','Columns','SamplesPerPixel'])
     return math.prod(int(h.get(o) or 1) for o in ('Rows','Columns','SamplesPerPixel'))
 
 def _look(f, name, formats, max_pixels):
@@ -59,7 +57,7 @@ def _look(f, name, formats, max_pixels):
 
 def _own_picture(p, b):
     "The picture at its own size, in the first window"
-    return open_image(b, 'gray' if p.channels==1 or p._many or p.slices else 'rgb', p.bit_depth, p._windows[0], p.frame)
+    return open_image(b, 'gray' if p.channels==1 or p.multi_window or p.slices else 'rgb', p.bit_depth, p.windows[0], p.frame)
 
 # %% ../../nbs/10_deploy/05_webpage.ipynb #00be0eb9
 def read_upload(
@@ -86,8 +84,8 @@ def _read_one(p, files, names):
     _discard(files)
     try:
         own = _own_picture(p, b)
-        return (p(b) if p._many else p.picture(own)),own
-    except ImageError as e: raise ImageError(str(e).replace(_named(b), names[0], 1).replace('these bytes', 'it')) from None
+        return (p(b) if p.multi_window else p.image(own)),own
+    except ImageError as e: raise ImageError(str(e).replace(source_name(b), names[0], 1).replace('these bytes', 'it')) from None
 
 def _discard(files):
     "Delete files, and the folders that held nothing else"
@@ -136,9 +134,9 @@ def _uri(im, lossless=True):
 
 def _panels(p, x):
     "What the network sees as a list of caption and picture (H,W[,3])"
-    names = [o if isinstance(o, str) else f'width {o[0]:g}, level {o[1]:g}' for o in p._windows]
+    names = [o if isinstance(o, str) else f'width {o[0]:g}, level {o[1]:g}' for o in p.windows]
     if p.slices: return [(f'slice {i+1}', x[i*len(names)]) for i in range(len(x)//len(names))]
-    if p._many: return [(f'window {n}', o) for n,o in zip(names, x)]
+    if p.multi_window: return [(f'window {n}', o) for n,o in zip(names, x)]
     return [('', x[0] if len(x)==1 else x.transpose(1,2,0))]
 
 def _overlaid(pic, heat):

@@ -259,7 +259,7 @@ def _learner_batches(learn, items, bs):
         for b in learn.dls.test_dl(items, num_workers=0, bs=bs): yield b[0].as_subclass(Tensor)
 
 def _bundle_batches(o, items, bs):
-    if not isinstance(items, Tensor): items = torch.stack([tensor(o.preprocess.picture(Image.fromarray(k) if isinstance(k, np.ndarray) else k) if isinstance(k, (Image.Image,np.ndarray)) else o.preprocess(k)) for k in items])
+    if not isinstance(items, Tensor): items = torch.stack([tensor(o.preprocess.image(Image.fromarray(k) if isinstance(k, np.ndarray) else k) if isinstance(k, (Image.Image,np.ndarray)) else o.preprocess(k)) for k in items])
     for b in items.split(bs): yield b.float() if b.is_floating_point() else o.normalized(b)
 
 # %% ../../nbs/09_insight/02_heatmaps.ipynb #90e5ed61

@@ -14,7 +14,6 @@ from ..labels.table import _close, _extra, _progress
 from ..labels.splits import *
 from ..images.dicom import *
 from ..images.preprocess import *
-from ..images.preprocess import _resized
 from ..images.packs import *
 from ..images.datablock import *
 from ..networks.backbones import *
@@ -183,7 +182,7 @@ def _shown(f, preprocess=None):
     "Pixels of a file to show: (H,W) or (H,W,3)"
     try:
         if preprocess is None: a = np.asarray(open_image(f)); return a[...,0] if (a[...,:1]==a).all() else a
-        a = preprocess(f); return a.transpose(1,2,0) if a.shape[0]==3 and not preprocess._many else a[0]
+        a = preprocess(f); return a.transpose(1,2,0) if a.shape[0]==3 and not preprocess.multi_window else a[0]
     except ImageError:
         if not Path(f).exists(): raise
         return np.zeros((8,8), dtype=np.uint8)
@@ -233,7 +232,7 @@ def _thumb(o, preprocess, pack=None):
     "Gray pixels (32,32) of a file, or of a path of a pack; None where it cannot be read"
     try: a = preprocess(o) if pack is None else pack[o]
     except ImageError: return None
-    return np.asarray(_resized(Image.fromarray(a.mean(0).round().astype(np.uint8)), (_n,_n), 'squish'), dtype=np.float32)
+    return np.asarray(resize_pil(Image.fromarray(a.mean(0).round().astype(np.uint8)), (_n,_n), 'squish'), dtype=np.float32)
 
 def _coefs(thumbs):
     "Low coefficients (N,143) of the cosine transform of pictures (N,32,32), of unit length; 0 without contrast"
@@ -319,7 +318,7 @@ def plot_near_duplicates(
     for ax in axs.flat: ax.axis('off')
     for ax,fa,fb,o in zip(axs.flat, a, b, d.itertuples()):
         ax.axis('on'); crossing = getattr(o, 'crossing', False)
-        both = [np.asarray(_resized(Image.fromarray(_shown(f, preprocess)).convert('RGB'), (128,160), 'squish')) for f in (fa,fb)]
+        both = [np.asarray(resize_pil(Image.fromarray(_shown(f, preprocess)).convert('RGB'), (128,160), 'squish')) for f in (fa,fb)]
         _picture(ax, np.concatenate([both[0], np.full((128,4,3), 255, np.uint8), both[1]], 1), square=False)
         ax.set_title(f'{o.similarity:.3f}'+(f'  {o.split_a} | {o.split_b}' if crossing else ''), fontsize=7, pad=3, color='#d6604d' if crossing else '0.3')
         ax.set_xlabel(f'differ in {o.differ}' if o.differ else Path(o.path_a).name+' | '+Path(o.path_b).name, fontsize=6.5, labelpad=2, color='#2166ac' if o.differ else '0.5')

@@ -385,7 +385,7 @@ def _opened(self:LabelReview, i):
     if self._pic[0]!=i:
         f,p = self._file(i),self.preprocess
         if p is None: im = open_image(f)
-        elif p.slices or p._many: im = _tiled(p(f))
+        elif p.slices or p.multi_window: im = _tiled(p(f))
         else: im = open_image(f, p.color, p.bit_depth, p.window, p.frame)
         self._pic = (i, im.convert('RGB'))
     return self._pic[1]
@@ -393,11 +393,11 @@ def _opened(self:LabelReview, i):
 def _over(heat, size, p):
     "Heat map (H,W) over the network's picture as one over a picture of `size` (width, height)"
     (w,h),im = size,Image.fromarray(np.asarray(heat, dtype=np.float32))
-    if p is not None and (p.slices or p._many): # the same over each of the tiles
+    if p is not None and (p.slices or p.multi_window): # the same over each of the tiles
         one = np.asarray(im.resize((p.size[1],p.size[0]), Image.BILINEAR))
         return np.asarray(_tiled(np.repeat(one[None], p.channels, 0)).resize((w,h), Image.BILINEAR))
     if p is not None:
-        scale,offset = p._affine((h,w))
+        scale,offset = p.affine((h,w))
         k = np.array([im.width/p.size[1], im.height/p.size[0]])
         return np.asarray(im.transform((w,h), Image.EXTENT, (*offset*k, *(offset+(w,h)*scale)*k), Image.BILINEAR)) # corners of the picture in the heat map
     return np.asarray(im.resize((w,h), Image.BILINEAR))

@@ -87,7 +87,7 @@ def point_errors(
     rows = t.loc[[str(o) for o in learn.dls.valid.items]]
     wh,prep = rows[['width','height']].to_numpy()[:,None],learn.dls.preprocess             # (N,1,2)
     xy = rows[[f'{o}_{k}' for o in names for k in 'xy']].to_numpy(float).reshape(len(rows), -1, 2)
-    scale,offset = [np.stack(o)[:,None] for o in zip(*map(prep._affine, wh[:,0,::-1]))]   # (N,1,2)
+    scale,offset = [np.stack(o)[:,None] for o in zip(*map(prep.affine, wh[:,0,::-1]))]   # (N,1,2)
     found = ((p.reshape(len(rows), -1, 2).numpy()+1)/2*np.array(prep.size[::-1])-offset)/scale
     train = t[t.split!='valid']
     mean = (train[[f'{o}_{k}' for o in names for k in 'xy']].to_numpy().reshape(len(train), -1, 2)/train[['width','height']].to_numpy()[:,None]).mean(0)*wh

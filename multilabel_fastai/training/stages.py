@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import SimpleNamespace
 from fastai.vision.all import *
 from ..labels.table import *
-from ..images.datablock import _aug_list, _augment
+from ..images.datablock import AUGMENTATIONS, augment_transforms
 from ..losses.activations import *
 from ..losses.contract import *
 from ..losses.per_label import *
@@ -51,7 +51,7 @@ def _as_loss(v):
     return v if isinstance(v, str) else get_loss(v)
 
 def _as_augment(v):
-    if isinstance(v, str) and v not in (names:=[*_augment,'none']): raise ValueError(f'augment is {v!r}: choose from {names}, or a list of transforms')
+    if isinstance(v, str) and v not in (names:=[*AUGMENTATIONS,'none']): raise ValueError(f'augment is {v!r}: choose from {names}, or a list of transforms')
     return v
 
 def _as_flag(k, v):
@@ -249,7 +249,7 @@ def _batch_tfms(dl, augment):
     if augment is None or not hasattr(dl, 'after_batch'): return None
     own = _augmentation(dl)
     if sized:=[type(o).__name__ for o in own if getattr(o, 'size', None) is not None]: raise ValueError(f'{sized[0]} of the loaders also sets the size of the pictures, which would change without it: set the size in multilabel_dls(size=...)')
-    return Pipeline([*[o for o in dl.after_batch.fs if o not in own], *_aug_list(None if augment=='none' else augment)], split_idx=dl.after_batch.split_idx)
+    return Pipeline([*[o for o in dl.after_batch.fs if o not in own], *augment_transforms(None if augment=='none' else augment)], split_idx=dl.after_batch.split_idx)
 
 # %% ../../nbs/08_training/05_stages.ipynb #b82f556a
 def _augment_text(dls, augment):
