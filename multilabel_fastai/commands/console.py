@@ -605,7 +605,7 @@ def mlf_pack(given, state):
     "Decode, window and resize all pictures below a folder once"
     root,out,slices,part = Path(given['data']),Path(given['out']),given.get('slices'),given.get('part', '0/1')
     if not root.is_dir(): raise PackError(f'There is no folder {root}')
-    files = picture_files(root, slices)
+    files = image_files(root, slices)
     if not files: raise PackError(f'There are no pictures in {root}')
     i,_,n = part.partition('/')
     if not (i.isdigit() and n.isdigit()): raise ValueError(f'--part {part}: i/n, such as 0/3')

@@ -116,14 +116,14 @@ class PageAnswer:
         self.warnings = [re.sub(r'^1 of 1 files have', 'this file has', o).replace(' of the full scale on average', ' of the full scale') for o in bundle.facts.differences(got.facts, least=1, sd=sd)]
 
     @property
-    def given(self): return self.table.index[self.table.given].tolist()
+    def predicted(self): return self.table.index[self.table.given].tolist()
 
     def to_dict(self)->dict:
         "File, labels given, and for each class probability, threshold and reason, of plain JSON types"
         num = lambda o: round(float(o), 6) if np.isfinite(o) else None
-        return dict(file=self.name, labels=self.given, warnings=self.warnings, classes={k:dict(probability=num(o.calibrated), threshold=num(o.threshold), given=bool(o.given), why=o.why) for k,o in self.table.iterrows()})
+        return dict(file=self.name, labels=self.predicted, warnings=self.warnings, classes={k:dict(probability=num(o.calibrated), threshold=num(o.threshold), predicted=bool(o.given), why=o.why) for k,o in self.table.iterrows()})
 
-    def to_csv(self)->str: return self.table.reset_index()[['class','calibrated','threshold','given','why']].rename(columns=dict(calibrated='probability')).round(6).to_csv(index=False)
+    def to_csv(self)->str: return self.table.reset_index()[['class','calibrated','threshold','given','why']].rename(columns=dict(calibrated='probability', given='predicted')).round(6).to_csv(index=False)
 
 # %% ../../nbs/10_deploy/05_webpage.ipynb #edf07a3f
 def _uri(im, lossless=True):
@@ -164,7 +164,7 @@ def _row(i, name, o, chosen):
 
 def _labels_html(ans, order, chosen=None):
     "All labels, and the result to take away"
-    t,n = ans.table.reset_index(),len(ans.given)
+    t,n = ans.table.reset_index(),len(ans.predicted)
     if order=='probability': t = t.sort_values(['given','calibrated'], ascending=False, kind='stable')
     stem = re.sub(r'[^\w.-]+', '_', Path(ans.name).stem)[:60] or 'picture'
     links = _file_link('CSV', ans.to_csv(), f'{stem}_labels.csv', 'text/csv')+_file_link('JSON', json.dumps(ans.to_dict(), indent=1, ensure_ascii=False), f'{stem}_labels.json', 'application/json')

@@ -51,7 +51,7 @@ class MultiLabelInterpretation:
         decide=0.5, # What gives labels: one number or (C,), from which on (>=), a `Decision` for probabilities that are not calibrated yet, or the labels given (N,C) bool
         labels=None, # Groups and further columns: a `LabelTable` in which the paths are, or a DataFrame (N,*)
         losses=None, # Loss of each label (N,C), NaN where unknown; binary cross entropy if None
-        pictures=None, # Function of a path that returns its picture, or a `Preprocess`; if None the file is opened as it is
+        images=None, # Function of a path that returns its picture, or a `Preprocess`; if None the file is opened as it is
         root:str|Path=None, # Folder that paths start from; the table's if None
         thresholds=None, # Thresholds (C,) to show in curves beside labels that were given
         scores=None, # What gives the order in curves (N,C), where `probs` were calibrated differently from row to row
@@ -67,7 +67,7 @@ class MultiLabelInterpretation:
         self.meta,self.name,self.own_loss = _meta(labels, self.paths, self.vocab),name,losses is not None
         root = ifnone(root, getattr(labels, 'root', None))
         self.files = [Path(root or '')/o for o in self.paths]
-        self.pictures = OpenImage(pictures, root=root) if isinstance(pictures, Preprocess) else pictures
+        self.images = OpenImage(images, root=root) if isinstance(images, Preprocess) else images
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #2d13d25c
 @patch
@@ -78,7 +78,7 @@ def _set(self:MultiLabelInterpretation, probs, targs, paths, decide, losses, thr
     if not k.any(): raise ValueError(f'None of the {len(k):,} rows has a prediction')
     p,y = _arrays(as_array(probs)[k], as_array(targs)[k])
     if not isinstance(decide, Decision) and as_array(decide).ndim==2: decide = as_array(decide)[k]
-    self.probs,self.decisions,t = _given(decide, thresholds, p, self.vocab)
+    self.probs,self.predicted,t = _given(decide, thresholds, p, self.vocab)
     self.thresholds = None if np.isnan(t[0]).any() else t[0]
     self.targs,self.true = y,_hard(y)
     self.paths,self.unreadable = [o for o,i in zip(paths, k) if i],[o for o,i in zip(paths, k) if not i]
@@ -96,9 +96,9 @@ def __len__(self:MultiLabelInterpretation): return len(self.paths)
 
 @patch
 def __repr__(self:MultiLabelInterpretation):
-    tp,fp,fn,tn = [int(o.sum()) for o in label_counts(self.decisions, self.true)]
+    tp,fp,fn,tn = [int(o.sum()) for o in label_counts(self.predicted, self.true)]
     bad = f', {len(self.unreadable):,} more without a prediction' if self.unreadable else ''
-    return (f'MultiLabelInterpretation of {self.name or "predictions"}: {len(self):,} rows, {len(self.vocab)} classes{bad}\n{tp:,} labels found, {fn:,} missed, {fp:,} wrongly given, {int(np.isnan(self.true).sum()):,} unknown; '
+    return (f'MultiLabelInterpretation of {self.name or "predictions"}: {len(self):,} rows, {len(self.vocab)} classes{bad}\n{tp:,} true positives, {fn:,} false negatives, {fp:,} false positives, {int(np.isnan(self.true).sum()):,} unknown; '
             f"loss: {'the one of the learner' if self.own_loss else 'binary cross entropy'}")
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #d6ed9c2f
@@ -180,7 +180,7 @@ def interpret(self:Learner,
 @patch(cls_method=True)
 @delegates(MultiLabelInterpretation.__init__, but=('probs','targs','paths'))
 def from_table(cls:MultiLabelInterpretation,
-    df:pd.DataFrame|str|Path, # Columns path, a probability for each class, and its target as `<class>_target`; labels as `<class>_given` where it has them. Or a CSV file of it
+    df:pd.DataFrame|str|Path, # Columns path, a probability for each class, and its target as `<class>_target`; labels as `<class>_predicted` where it has them. Or a CSV file of it
     vocab:list=None, # C class names; those with a target, or those of `labels`, if None
     labels=None, # As in `__init__`, and the further columns of `df` if None; a `LabelTable` also gives targets that are not in `df`
     **kwargs
@@ -194,8 +194,8 @@ def from_table(cls:MultiLabelInterpretation,
     if set(vocab)<=set(own): y = df[[f'{o}_target' for o in vocab]].to_numpy(np.float64)
     elif isinstance(labels, LabelTable): y = labels.with_classes(vocab)._df.set_index('path')[vocab].reindex(df.path.astype(str)).to_numpy(np.float64)
     else: raise LabelError(f'There are no targets of {[o for o in vocab if o not in own]}', fix='columns <class>_target, or labels=, a LabelTable with these paths')
-    if labels is None: labels = df.drop(columns=['path',*vocab,*[f'{o}{e}' for o in vocab for e in ('_target','_given')]], errors='ignore')
-    if all(f'{o}_given' in df for o in vocab): kwargs.setdefault('decide', df[[f'{o}_given' for o in vocab]].to_numpy()==1)
+    if labels is None: labels = df.drop(columns=['path',*vocab,*[f'{o}{e}' for o in vocab for e in ('_target','_predicted')]], errors='ignore')
+    if all(f'{o}_predicted' in df for o in vocab): kwargs.setdefault('decide', df[[f'{o}_predicted' for o in vocab]].to_numpy()==1)
     return cls(df[vocab].to_numpy(np.float64), y, vocab, df.path.astype(str).tolist(), labels=labels, **kwargs)
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #b6c4d968
@@ -215,16 +215,16 @@ def _column(self:MultiLabelInterpretation, name):
 def table(self:MultiLabelInterpretation,
     columns:list=(), # Further columns to add, such as 'group'
     label:str=None, # Rows of this class alone
-)->pd.DataFrame: # Columns path, label, target, probability, decision, loss, and `columns`
+)->pd.DataFrame: # Columns path, label, target, probability, predicted, loss, and `columns`
     "One row for each picture and label; target and loss are NaN where the label is unknown"
     cs = range(len(self.vocab)) if label is None else [self._index(label)]
     flat,n = lambda a: a[:,cs].reshape(-1),len(cs)
-    df = pd.DataFrame(dict(path=np.repeat(np.array(self.paths, dtype=object), n), label=[self.vocab[c] for c in cs]*len(self), target=flat(self.targs), probability=flat(self.probs), decision=flat(self.decisions), loss=flat(self.losses)))
+    df = pd.DataFrame(dict(path=np.repeat(np.array(self.paths, dtype=object), n), label=[self.vocab[c] for c in cs]*len(self), target=flat(self.targs), probability=flat(self.probs), predicted=flat(self.predicted), loss=flat(self.losses)))
     return df.assign(**{o:self._column(o).repeat(n).to_numpy() for o in listify(columns)})
 
 @patch(as_prop=True)
 def df(self:MultiLabelInterpretation)->pd.DataFrame:
-    "One row for each picture and label: path, label, target, probability, decision, loss"
+    "One row for each picture and label: path, label, target, probability, predicted, loss"
     return self.table()
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #5d131fc2
@@ -239,7 +239,7 @@ def top_losses(self:MultiLabelInterpretation,
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #97c9207f
 _blue,_red,_grey = '#2166ac','#d6604d','#777777'
-_signs = {'✓':('right',_blue), '+':('wrongly given',_red), '−':('missed',_red), '?':('not known',_grey), ' ':('rightly not given',_grey)}
+_signs = {'✓':('true positive',_blue), '+':('false positive',_red), '−':('false negative',_red), '?':('unknown',_grey), ' ':('true negative',_grey)}
 
 def _short(o, n): return o if len(o:=str(o).replace('_', ' '))<=n else o[:n-1]+'…'
 
@@ -248,7 +248,7 @@ def _lines(p, y, d, vocab, focus=None, most=5):
     sign = lambda c: ('?' if d[c] or c==focus else '') if np.isnan(y[c]) else '✓' if d[c] and y[c] else '+' if d[c] else '−' if y[c] else ' ' if c==focus else ''
     cs = sorted([c for c in range(len(vocab)) if sign(c)], key=lambda c: (c!=focus, -np.nan_to_num(p[c])))
     res = [(f'{sign(c)} {_short(vocab[c], 18)} {p[c]:.2f}',_signs[sign(c)][1]) for c in cs[:most]]
-    if not cs: return [('✓ none' if not np.isnan(y).any() else 'none given',_grey)]
+    if not cs: return [('✓ none' if not np.isnan(y).any() else 'none predicted',_grey)]
     return res+([(f'and {len(cs)-most} more',_grey)] if len(cs)>most else [])
 
 def _show_picture(o, ax):
@@ -273,8 +273,8 @@ def _draw_gallery(items, ncols, size, figsize, title):
 @patch
 def _picture(self:MultiLabelInterpretation, i):
     "Picture of row `i`"
-    if self.pictures is not None: return self.pictures(self.files[i] if isinstance(self.pictures, OpenImage) else self.paths[i])
-    if not self.files[i].is_file(): raise ImageError(f'{self.paths[i]}: there is no such file to show. What works: root=, the folder that paths start from, or pictures=, a function of a path; pooled rows have no pictures')
+    if self.images is not None: return self.images(self.files[i] if isinstance(self.images, OpenImage) else self.paths[i])
+    if not self.files[i].is_file(): raise ImageError(f'{self.paths[i]}: there is no such file to show. Fix: root=, the folder that paths start from, or images=, a function of a path; pooled rows have no pictures')
     return open_image(self.files[i])
 
 @patch
@@ -283,7 +283,7 @@ def _gallery(self:MultiLabelInterpretation, t, title, focus=None, ncols=6, size=
     at,items = {o:i for i,o in enumerate(self.paths)},[]
     for o in t.itertuples():
         i,c = at[o.path],self._index(o.label) if focus is None else self._index(focus)
-        lines = _lines(self.probs[i], self.true[i], self.decisions[i], self.vocab, c)
+        lines = _lines(self.probs[i], self.true[i], self.predicted[i], self.vocab, c)
         items.append((self._picture(i), f'…{o.path[-20:]}' if len(o.path)>22 else o.path, lines))
     return _draw_gallery(items, ncols, size, figsize, title)
 
@@ -305,7 +305,7 @@ def plot_top_losses(self:MultiLabelInterpretation,
 def _wrong(self:MultiLabelInterpretation, label, given, columns):
     "Rows of a class in which it was wrongly given, or wrongly not"
     t = self.table(columns, label)
-    t = t[(self.decisions[:,self._index(label)]==given)&(self.true[:,self._index(label)]==(not given))]
+    t = t[(self.predicted[:,self._index(label)]==given)&(self.true[:,self._index(label)]==(not given))]
     return t.sort_values('probability', ascending=not given, kind='stable').reset_index(drop=True)
 
 @patch
@@ -335,7 +335,7 @@ def plot_false_positives(self:MultiLabelInterpretation,
 ):
     "Pictures to which `label` was wrongly given, the most probable first; returns the axes"
     t = self.false_positives(label)
-    return self._gallery(t.head(n), f'{label}: {min(n, len(t))} of {len(t)} wrongly given', label, ncols, size, figsize)
+    return self._gallery(t.head(n), f'{label}: {min(n, len(t))} of {len(t)} false positives', label, ncols, size, figsize)
 
 @patch
 def plot_false_negatives(self:MultiLabelInterpretation,
@@ -347,13 +347,13 @@ def plot_false_negatives(self:MultiLabelInterpretation,
 ):
     "Pictures in which `label` was missed, the least probable first; returns the axes"
     t = self.false_negatives(label)
-    return self._gallery(t.head(n), f'{label}: {min(n, len(t))} of {len(t)} missed', label, ncols, size, figsize)
+    return self._gallery(t.head(n), f'{label}: {min(n, len(t))} of {len(t)} false negatives', label, ncols, size, figsize)
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #72fe5006
 @patch(as_prop=True)
 def confusion(self:MultiLabelInterpretation)->pd.DataFrame: # Index class; tp, fp, fn, tn
     "True positives, false positives, false negatives and true negatives of each class among its known labels"
-    return pd.DataFrame({k:v.astype(int) for k,v in zip(('tp','fp','fn','tn'), label_counts(self.decisions, self.true))}, index=pd.Index(self.vocab, name='class'))
+    return pd.DataFrame({k:v.astype(int) for k,v in zip(('tp','fp','fn','tn'), label_counts(self.predicted, self.true))}, index=pd.Index(self.vocab, name='class'))
 
 @patch
 def _chosen(self:MultiLabelInterpretation, classes, most=20):
@@ -368,7 +368,7 @@ def plot_confusion(self:MultiLabelInterpretation,
 ):
     "Two by two for each class: how many, and which share of the row, of those that have the label and those that have not; returns the axes"
     cs,conf = self._chosen(classes),self.confusion
-    axs = _figure(len(cs), figsize, 'given', 'true', aspect='equal', xticks=[0,1], xticklabels=['yes','no'], yticks=[0,1], yticklabels=['yes','no'])
+    axs = _figure(len(cs), figsize, 'predicted', 'target', aspect='equal', xticks=[0,1], xticklabels=['yes','no'], yticks=[0,1], yticklabels=['yes','no'])
     for ax,c in zip(axs, cs):
         m = conf.iloc[c][['tp','fn','fp','tn']].to_numpy().reshape(2,2)
         share,right = _div(m, m.sum(1, keepdims=True)),np.eye(2, dtype=bool)
@@ -384,10 +384,10 @@ def swaps(self:MultiLabelInterpretation,
     normalize:bool=False, # Share of the pictures in which the row's label was missed (where the column's is known), in place of counts?
 )->pd.DataFrame: # (C,C)
     "In how many pictures the row's label was missed and the column's wrongly given"
-    fn,fp,known = [o.astype(float) for o in (~self.decisions&(self.true==1), self.decisions&(self.true==0), ~np.isnan(self.true))]
+    fn,fp,known = [o.astype(float) for o in (~self.predicted&(self.true==1), self.predicted&(self.true==0), ~np.isnan(self.true))]
     m = fn.T@fp
     if normalize: m = _div(m, fn.T@known); np.fill_diagonal(m, np.nan)
-    return pd.DataFrame(m if normalize else m.astype(int), index=pd.Index(self.vocab, name='missed'), columns=pd.Index(self.vocab, name='given'))
+    return pd.DataFrame(m if normalize else m.astype(int), index=pd.Index(self.vocab, name='false_negative'), columns=pd.Index(self.vocab, name='false_positive'))
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #ac12534e
 def _heat(ax, m, text, vmax=1, rows=None, cols=None, title='', cmap='Blues', vmin=0):
@@ -412,16 +412,16 @@ def plot_swaps(self:MultiLabelInterpretation,
     n,share,missed = self.swaps().to_numpy()[np.ix_(cs,cs)],self.swaps(True).to_numpy()[np.ix_(cs,cs)],self.confusion.fn.to_numpy()[cs]
     if ax is None: ax = plt.subplots(figsize=figsize or (max(3.2, 0.8+_wide(self.vocab, cs)+0.38*len(cs)), 0.7+0.7*_wide(self.vocab, cs)+0.3*len(cs)), layout='constrained')[1]
     names = [self.vocab[c].replace('_', ' ') for c in cs]
-    _heat(ax, share, lambda i,j: f'{n[i,j]}' if n[i,j] else '', max(np.nan_to_num(share).max(initial=0), 0.01), [f'{o} ({k})' for o,k in zip(names, missed)], names, 'missed (row) while wrongly given (column)')
+    _heat(ax, share, lambda i,j: f'{n[i,j]}' if n[i,j] else '', max(np.nan_to_num(share).max(initial=0), 0.01), [f'{o} ({k})' for o,k in zip(names, missed)], names, 'false negative (row) with false positive (column)')
     return ax
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #0bd023e6
 @patch
-def cooccurrence(self:MultiLabelInterpretation)->pd.DataFrame: # (C,2C): columns ('true', class) and ('given', class)
+def cooccurrence(self:MultiLabelInterpretation)->pd.DataFrame: # (C,2C): columns ('target', class) and ('predicted', class)
     "Which share of the pictures that have the row's label also have the column's, of true and of given labels"
     known = (~np.isnan(self.true)).astype(float)
     share = lambda o: _div(o.T@o, o.T@known)
-    m = {k:pd.DataFrame(share(o.astype(float)*known), index=pd.Index(self.vocab, name='class'), columns=self.vocab) for k,o in (('true', self.true==1),('given', self.decisions))}
+    m = {k:pd.DataFrame(share(o.astype(float)*known), index=pd.Index(self.vocab, name='class'), columns=self.vocab) for k,o in (('target', self.true==1),('predicted', self.predicted))}
     return pd.concat(m, axis=1)
 
 @patch
@@ -431,13 +431,13 @@ def plot_cooccurrence(self:MultiLabelInterpretation,
 ):
     "Heat maps of `cooccurrence` for true labels, for given ones, and of the difference; returns the axes (3,)"
     cs,t = self._chosen(classes),self.cooccurrence()
-    a,b = [t[o].to_numpy(copy=True)[np.ix_(cs,cs)] for o in ('true','given')]
+    a,b = [t[o].to_numpy(copy=True)[np.ix_(cs,cs)] for o in ('target','predicted')]
     for o in (a,b): np.fill_diagonal(o, np.nan)
     names,top = [self.vocab[c].replace('_', ' ') for c in cs],max(np.nan_to_num([a,b]).max(initial=0), 0.01)
     axs = plt.subplots(1, 3, figsize=figsize or (0.6+2.4*_wide(self.vocab, cs)+max(3., 0.85*len(cs)), 0.9+0.7*_wide(self.vocab, cs)+max(0.6, 0.28*len(cs))), layout='constrained')[1]
-    for ax,m,title in zip(axs, (a,b), ('true labels','given labels')): _heat(ax, m, lambda i,j: f'{m[i,j]:.0%}'.rstrip('%'), top, names if ax is axs[0] else None, names, title)
+    for ax,m,title in zip(axs, (a,b), ('targets','predicted labels')): _heat(ax, m, lambda i,j: f'{m[i,j]:.0%}'.rstrip('%'), top, names if ax is axs[0] else None, names, title)
     diff = b-a
-    _heat(axs[2], diff, lambda i,j: f'{100*diff[i,j]:+.0f}', max(np.abs(np.nan_to_num(diff)).max(initial=0), 0.01), None, names, 'given - true', 'RdBu_r', -max(np.abs(np.nan_to_num(diff)).max(initial=0), 0.01))
+    _heat(axs[2], diff, lambda i,j: f'{100*diff[i,j]:+.0f}', max(np.abs(np.nan_to_num(diff)).max(initial=0), 0.01), None, names, 'predicted - target', 'RdBu_r', -max(np.abs(np.nan_to_num(diff)).max(initial=0), 0.01))
     axs[0].figure.suptitle('percent of the row that also has the column', fontsize=8)
     return axs
 
@@ -476,9 +476,9 @@ def _spread(v, r, level):
 def _errors(p, y, d, groups, n_boot, level, seed):
     "Support, errors and rates of each class among some rows"
     tp,fp,fn,tn = label_counts(d, y)
-    res = dict(known=tp+fp+fn+tn, positives=tp+fn)|{'false negatives':fn, 'false positives':fp}
+    res = dict(known=tp+fp+fn+tn, positives=tp+fn)|{'false_negatives':fn, 'false_positives':fp}
     res = {k:o.astype(int) for k,o in res.items()}
-    if groups is not None: res['positive groups'] = np.array([len(set(groups[o==1])) for o in y.T])
+    if groups is not None: res['positive_groups'] = np.array([len(set(groups[o==1])) for o in y.T])
     alone = groups is None or len(set(groups))==len(groups)
     w = bootstrap_weights(len(p) if groups is None else groups, n_boot, seed) if n_boot and (alone or len(set(groups))>1) else None
     for k,m,a,n in (('sensitivity','recall',tp,tp+fn),('specificity','specificity',tn,tn+fp)):
@@ -504,16 +504,16 @@ def by(self:MultiLabelInterpretation,
     s,g,res = self.probs if self.scores is None else self.scores,self.groups if column!='group' else None,{}
     for i,name in enumerate(names):
         k = at==i
-        if k.any(): res[name] = pd.DataFrame(dict(rows=k.sum())|_errors(s[k], self.true[k], self.decisions[k], None if g is None else g[k], n_boot, level, seed), index=self.vocab)
+        if k.any(): res[name] = pd.DataFrame(dict(rows=k.sum())|_errors(s[k], self.true[k], self.predicted[k], None if g is None else g[k], n_boot, level, seed), index=self.vocab)
     return pd.concat(res, names=[column,'class'])
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #9c51ba95
-_needs = {'sensitivity':'positives', 'specificity':'negatives', 'AUROC':'positives', 'false negatives':'positives', 'false positives':'negatives'}
+_needs = {'sensitivity':'positives', 'specificity':'negatives', 'AUROC':'positives', 'false_negatives':'positives', 'false_positives':'negatives'}
 
 @patch
 def plot_by(self:MultiLabelInterpretation,
     column:str, # 'group', or a further column of the `LabelTable`
-    measure:str='sensitivity', # 'sensitivity', 'specificity', 'AUROC', 'false negatives' or 'false positives'
+    metric:str='sensitivity', # 'sensitivity', 'specificity', 'AUROC', 'false_negatives' or 'false_positives'
     bins=None, # As in `by`
     classes:list=None, # Names of the classes to draw; if None all, or the 20 with the most positives
     most:int=12, # Values to draw, those with the most rows
@@ -522,29 +522,29 @@ def plot_by(self:MultiLabelInterpretation,
     level:float=0.95, # Of the intervals
     seed:int=42, # Of the replicates
 ):
-    "A measure of each class by the values of a column, its interval, what it rests on at the right, and the value over all rows as a line; returns the axes"
-    if measure not in _needs: raise ValueError(f'measure is {measure!r}{_close(measure, _needs)}: choose from {list(_needs)}')
+    "A metric of each class by the values of a column, its interval, what it rests on at the right, and the value over all rows as a line; returns the axes"
+    if metric not in _needs: raise ValueError(f'metric is {metric!r}{_close(metric, _needs)}: choose from {list(_needs)}')
     t,cs = self.by(column, bins, n_boot, level, seed),self._chosen(classes)
     t['negatives'] = t.known-t.positives
     rows = t.rows.groupby(level=0, sort=False).first()
     shown = [o for o in rows.index if o in set(rows.nlargest(most).index)]
-    every = _errors(self.probs if self.scores is None else self.scores, self.true, self.decisions, None, 0, level, seed)
-    nrows,rate = math.ceil(len(cs)/5),measure in ('sensitivity','specificity','AUROC')
-    axs = _figure(len(cs), figsize or (2.2*math.ceil(len(cs)/nrows)+0.9,(0.45+0.2*len(shown))*nrows+0.55), f'{measure} (at the right: {_needs[measure]})', column, yticks=range(len(shown)), ylim=(len(shown)-0.5,-0.5),
+    every = _errors(self.probs if self.scores is None else self.scores, self.true, self.predicted, None, 0, level, seed)
+    nrows,rate = math.ceil(len(cs)/5),metric in ('sensitivity','specificity','AUROC')
+    axs = _figure(len(cs), figsize or (2.2*math.ceil(len(cs)/nrows)+0.9,(0.45+0.2*len(shown))*nrows+0.55), f'{metric} (at the right: {_needs[metric]})', column, yticks=range(len(shown)), ylim=(len(shown)-0.5,-0.5),
                   yticklabels=[_short(o, 26) for o in shown])
-    low = np.nanmin([0.4,*t['AUROC low'],*t['AUROC']]) if measure=='AUROC' else 0
-    for ax,c in zip(axs, cs): _draw_part(ax, t.xs(self.vocab[c], level=1).loc[shown], measure, self.vocab[c], every[measure][c] if rate else np.nan)
+    low = np.nanmin([0.4,*t['AUROC low'],*t['AUROC']]) if metric=='AUROC' else 0
+    for ax,c in zip(axs, cs): _draw_part(ax, t.xs(self.vocab[c], level=1).loc[shown], metric, self.vocab[c], every[metric][c] if rate else np.nan)
     if rate: axs[0].set_xlim(low-0.02, 1.02)
     if len(shown)<len(rows): axs[0].figure.suptitle(f'the {len(shown)} of {len(rows)} values with the most rows', fontsize=7.5)
     return np.array(axs)
 
-def _draw_part(ax, t, measure, name, every):
+def _draw_part(ax, t, metric, name, every):
     "Points, intervals and support of one class"
     y = np.arange(len(t))
-    if f'{measure} low' in t: ax.hlines(y, t[f'{measure} low'], t[f'{measure} high'], color='#4393c3', lw=1.5, alpha=0.7)
+    if f'{metric} low' in t: ax.hlines(y, t[f'{metric} low'], t[f'{metric} high'], color='#4393c3', lw=1.5, alpha=0.7)
     if np.isfinite(every): ax.axvline(every, color=_red, lw=0.8, ls='--')
-    ax.plot(t[measure].to_numpy(np.float64), y, 'o', color=_blue, ms=4)
-    for i,n in enumerate(t[_needs[measure]]): ax.annotate(f'{n:,}', (1,i), (2,0), xycoords=ax.get_yaxis_transform(), textcoords='offset points', va='center', fontsize=6, color='#666666', annotation_clip=False)
+    ax.plot(t[metric].to_numpy(np.float64), y, 'o', color=_blue, ms=4)
+    for i,n in enumerate(t[_needs[metric]]): ax.annotate(f'{n:,}', (1,i), (2,0), xycoords=ax.get_yaxis_transform(), textcoords='offset points', va='center', fontsize=6, color='#666666', annotation_clip=False)
     ax.set_title(textwrap.fill(name.replace('_', ' '), 26), fontsize=7.5)
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #4b376b81

@@ -95,10 +95,10 @@ def feature_fit(
     "A function from a table to predictions of its 'valid', by logistic regressions on features that are computed once"
     lost = set()
     if isinstance(feats, Learner):
-        if len(feats.history): raise ValueError(f'The learner was trained for {len(feats.history)} epochs, and may know the labels. What works: a new multilabel_learner with trained weights')
+        if len(feats.history): raise ValueError(f'The learner was trained for {len(feats.history)} epochs, and may know the labels. Fix: a new multilabel_learner with trained weights')
         learn,feats = feats,body_features(feats)
         lost = set(learn.dls.quarantine.path) if hasattr(learn.dls, '_quarantine') else lost
-    if feats.views: raise ValueError('The training pictures have features with augmentation only. What works: body_features(learn)')
+    if feats.views: raise ValueError('The training pictures have features with augmentation only. Fix: body_features(learn)')
     x = torch.cat([o[0] for o in feats.x])                                          # (N,F), or (N,F,H,W) before a pooling that is trained
     x = (x.flatten(2).mean(2) if x.ndim==4 else x.flatten(1)).numpy()
     row = {str(o):i for i,o in enumerate(itertools.chain.from_iterable(feats.files))}
@@ -126,12 +126,12 @@ def label_issues(
     probs:pd.DataFrame, # path and a probability for each class, from `out_of_fold`
     filter_by:str='prune_by_noise_rate', # Way of cleanlab's `find_label_issues` to decide which are likely errors
     everything:bool=False, # All known labels, the least probable first, and not the likely errors alone?
-)->pd.DataFrame: # rank, path, label, kind, given, probability, quality, likely, the labels of the image, split and group where they are known
+)->pd.DataFrame: # rank, path, label, kind, target, probability, quality, likely, the labels of the image, split and group where they are known
     "Labels that are likely wrong, the most likely first"
     y,p,known,likely = _judged(labels, probs, filter_by)
     i,c = np.nonzero(known if everything else likely)
     d,names,g = labels._df,[', '.join(o or ['(none)']) if o is not None else '(unknown)' for o in labels.to_lists()],y[i,c]
-    res = pd.DataFrame(dict(path=d.path.to_numpy()[i], label=np.array(labels.vocab, dtype=object)[c], kind=np.where(g==1, 'extra', 'missing'), given=g.astype(int), probability=p[i,c],
+    res = pd.DataFrame(dict(path=d.path.to_numpy()[i], label=np.array(labels.vocab, dtype=object)[c], kind=np.where(g==1, 'extra', 'missing'), target=g.astype(int), probability=p[i,c],
                             quality=np.where(g==1, p[i,c], 1-p[i,c]), likely=likely[i,c], labels=np.array(names, dtype=object)[i]))
     for o in ('split','group'):
         if o in d: res[o] = d[o].to_numpy()[i]
@@ -173,7 +173,7 @@ def label_issue_summary(
     joint = np.full((len(res),2,2), np.nan)                                         # given, true
     for c,k in enumerate(known.T):
         if len(np.unique(y[k,c]))>1: joint[c] = joint_of(*_binary(y[k,c], p[k,c]))
-    return res.assign(**{'missing rate':joint[:,0,1]/joint[:,0].sum(1), 'extra rate':joint[:,1,0]/joint[:,1].sum(1), 'noise':joint[:,0,1]+joint[:,1,0]})
+    return res.assign(**{'missing_rate':joint[:,0,1]/joint[:,0].sum(1), 'extra_rate':joint[:,1,0]/joint[:,1].sum(1), 'noise':joint[:,0,1]+joint[:,1,0]})
 
 # %% ../../nbs/09_insight/05_label_audit.ipynb #963c9ad3
 _kinds = dict(missing=('+','#2166ac'), extra=('-','#d6604d'))
@@ -205,17 +205,17 @@ def plot_label_issues(
     issues:pd.DataFrame, # From `label_issues`, or rows of it
     probs:pd.DataFrame=None, # Probabilities to write to the labels given
     n:int=12, # Pictures
-    cols:int=5, # In a row
+    ncols:int=5, # In a row
     size:float=1.6, # Of a picture in inches
     preprocess:Preprocess=None, # How to read a file; as it is if None
 )->np.ndarray: # Axes
     "Pictures of the most likely label errors, with the labels given and probabilities"
     d = issues.head(n)
-    if not len(d): raise ValueError('The list has no label to show. What works: label_issues(labels, probs, everything=True)')
-    files,cols = _files_of(labels, d.path),min(cols, len(d))
+    if not len(d): raise ValueError('The list has no label to show. Fix: label_issues(labels, probs, everything=True)')
+    files,ncols = _files_of(labels, d.path),min(ncols, len(d))
     p = None if probs is None else probs.set_index('path')
-    rows = math.ceil(len(d)/cols)
-    axs = plt.subplots(rows, cols, figsize=(size*cols, (size+.5)*rows), squeeze=False, layout='constrained')[1]
+    rows = math.ceil(len(d)/ncols)
+    axs = plt.subplots(rows, ncols, figsize=(size*ncols, (size+.5)*rows), squeeze=False, layout='constrained')[1]
     for ax in axs.flat: ax.axis('off')
     for ax,f,o in zip(axs.flat, files, d.itertuples()):
         sign,color = _kinds[o.kind]
@@ -280,19 +280,19 @@ def near_duplicates(
     preprocess:Preprocess=None, # How DICOM files, windows, frames and slices are read; size and colour do not matter
     pack:PackedImages=None, # Pack to take the pictures from
     within_groups:bool=True, # Pairs within one group too, which a split by group keeps together?
-    most:int=100_000, # Pairs to keep
-    n_workers:int=None, # Threads that read files; as many as there are processors if None
+    max_pairs:int=100_000, # Pairs to keep
+    num_workers:int=None, # Threads that read files; as many as there are processors if None
 )->pd.DataFrame: # path_a, path_b, similarity, split_a and split_b, crossing, group_a and group_b, differ
     "Pairs of pictures that are nearly the same, the most similar first"
     config = (preprocess or Preprocess()).config|dict(size=_n, color='gray', resize='squish')
     read = partial(_thumb, preprocess=Preprocess(**config), pack=pack)
-    x = parallel(read, labels.files if pack is None else labels._df.path.tolist(), n_workers=ifnone(n_workers, defaults.cpus), threadpool=True, progress=_progress(len(labels)))
+    x = parallel(read, labels.files if pack is None else labels._df.path.tolist(), n_workers=ifnone(num_workers, defaults.cpus), threadpool=True, progress=_progress(len(labels)))
     bad = [p for p,o in zip(labels._df.path, x) if o is None]
     if bad: warn(f'{len(bad):,} of {len(x):,} pictures could not be read and were left out, such as {bad[0]}: see labels.check_images()')
     z = _whitened(_coefs([o if o is not None else np.zeros((_n,_n)) for o in x]))
     apart = pd.factorize(labels._df.group)[0] if labels.has_group and not within_groups else None
-    a,b,s,left = _similar_pairs(z, threshold, most, apart)
-    if left: warn(f'More than {most:,} pairs have a similarity of {threshold} or more; the most similar are kept, down to {s.min():.3f}. What works: a higher threshold, or within_groups=False')
+    a,b,s,left = _similar_pairs(z, threshold, max_pairs, apart)
+    if left: warn(f'More than {max_pairs:,} pairs have a similarity of {threshold} or more; the most similar are kept, down to {s.min():.3f}. Fix: a higher threshold, or within_groups=False')
     d = labels._df
     res = pd.DataFrame(dict(path_a=d.path.to_numpy()[a], path_b=d.path.to_numpy()[b], similarity=s.astype(float)))
     for o in ('split','group'):
@@ -305,16 +305,16 @@ def plot_near_duplicates(
     labels:LabelTable, # Where the files are
     pairs:pd.DataFrame, # From `near_duplicates`, or rows of it
     n:int=8, # Pairs
-    cols:int=4, # In a row
+    ncols:int=4, # In a row
     size:float=1.1, # Of a picture in inches
     preprocess:Preprocess=None, # How to read a file; as it is if None
 )->np.ndarray: # Axes
     "Pairs of pictures that are nearly the same"
     d = pairs.head(n)
-    if not len(d): raise ValueError('The list has no pair to show. What works: near_duplicates(labels, threshold=0.6)')
-    a,b,cols = _files_of(labels, d.path_a),_files_of(labels, d.path_b),min(cols, len(d))
-    rows = math.ceil(len(d)/cols)
-    axs = plt.subplots(rows, cols, figsize=(2*size*cols, (size+.45)*rows), squeeze=False, layout='constrained')[1]
+    if not len(d): raise ValueError('The list has no pair to show. Fix: near_duplicates(labels, threshold=0.6)')
+    a,b,ncols = _files_of(labels, d.path_a),_files_of(labels, d.path_b),min(ncols, len(d))
+    rows = math.ceil(len(d)/ncols)
+    axs = plt.subplots(rows, ncols, figsize=(2*size*ncols, (size+.45)*rows), squeeze=False, layout='constrained')[1]
     for ax in axs.flat: ax.axis('off')
     for ax,fa,fb,o in zip(axs.flat, a, b, d.itertuples()):
         ax.axis('on'); crossing = getattr(o, 'crossing', False)

@@ -126,13 +126,13 @@ class LabelReview:
     ):
         self.table,self.vocab,self.paths = labels,list(labels.vocab),labels._df.path.tolist()
         self.reviewer,self.heatmap,self.preprocess,self.ranking,self._pic = str(reviewer or ''),_heat_function(heatmap),preprocess,ranking,(None,None)
-        self._row,self.start = {o:i for i,o in enumerate(self.paths)},labels.targets                # (N,C)
-        self.y,self._state = self.start.copy(),np.zeros(len(labels), np.int8)                       # (N,C), (N,)
+        self._row,self.original = {o:i for i,o in enumerate(self.paths)},labels.targets                # (N,C)
+        self.targets,self._state = self.original.copy(),np.zeros(len(labels), np.int8)                       # (N,C), (N,)
         self.notes,self._done = {},[]
         self.decision = decision if isinstance(decision, Decision) else Decision(self.vocab, decision)
         self.decision.check_vocab(self.vocab)
-        self.p = _probs_of(labels, probs)                                                            # (N,C) or None
-        if self.p is not None: self.given,self.margins = self.decision.decide(self.p, calibrated=True),self.decision.margins(self.p)
+        self.probs = _probs_of(labels, probs)                                                            # (N,C) or None
+        if self.probs is not None: self.predicted,self.margins = self.decision.decide(self.probs, calibrated=True),self.decision.margins(self.probs)
         if ranking is not None: self._ranked(None)
         self.log = file if isinstance(file, ReviewLog) else ReviewLog(file)
         for o in self.log.rows: self._apply(o)
@@ -197,13 +197,13 @@ def _apply(self:LabelReview, r):
     if action=='undo':
         if not self._done or self._done[-1]['row']!=i: raise _bad('there is nothing here to undo')
         o = self._done.pop()
-        for c,v in o['before'][::-1]: self.y[i,c] = v
+        for c,v in o['before'][::-1]: self.targets[i,c] = v
         self._state[i],self.notes[i] = o['state'],o['note']
         return
     c,last = self.vocab.index(r['label']) if r['label'] else None,self._done[-1] if self._done else {}
     joins = action=='confirmed' and c and last.get('action')==action and (last['row'],len(last['before']),last['reviewer'])==(i,c,r['reviewer'])
     if not joins: last = dict(action=action, row=i, reviewer=r['reviewer'], before=[], state=self._state[i], note=self.notes.get(i, '')); self._done.append(last)
-    if c is not None: last['before'].append((c, was)); self.y[i,c] = now
+    if c is not None: last['before'].append((c, was)); self.targets[i,c] = now
     if action=='unsure': self._state[i] = 2
     if action=='confirmed' and len(last['before'])==len(self.vocab): self._state[i] = 1
     if action=='note' or r['note']: self.notes[i] = r['note']
@@ -213,7 +213,7 @@ def _apply(self:LabelReview, r):
 def _act(self:LabelReview, i, action, cells=(), note=''):
     "Write an action down, then apply it; `cells` are (class, value now)"
     row = dict(reviewer=self.reviewer, path=self.paths[i], action=action, note=note)
-    rows = [row|dict(label=self.vocab[c], was=_text(self.y[i,c]), now=_text(v), note=note if k==0 else '') for k,(c,v) in enumerate(cells)] or [row]
+    rows = [row|dict(label=self.vocab[c], was=_text(self.targets[i,c]), now=_text(v), note=note if k==0 else '') for k,(c,v) in enumerate(cells)] or [row]
     for o in self.log.append(rows): self._apply(o)
 
 @patch
@@ -225,14 +225,14 @@ def correct(self:LabelReview,
 )->list: # Rules that the labels of the image break now
     "Set a label of an image"
     i,c,v = self.row(path),self._col(label),_value(value, label)
-    if _text(v)!=_text(self.y[i,c]): self._act(i, 'corrected', [(c,v)], note)
+    if _text(v)!=_text(self.targets[i,c]): self._act(i, 'corrected', [(c,v)], note)
     return self.broken(i)
 
 @patch
 def confirm(self:LabelReview, path, note:str=''):
     "All labels of an image are right as they are now"
     i = self.row(path)
-    self._act(i, 'confirmed', [(c,v) for c,v in enumerate(self.y[i])], note)
+    self._act(i, 'confirmed', [(c,v) for c,v in enumerate(self.targets[i])], note)
 
 @patch
 def unsure(self:LabelReview, path, note:str=''):
@@ -253,7 +253,7 @@ def undo(self:LabelReview)->str: # Path that it was about
     o = self._done[-1]
     if o['reviewer']!=self.reviewer: raise LookupError(f'The last action is of {o["reviewer"] or "somebody without a name"}, and {self.reviewer or "a reviewer without a name"} cannot undo it')
     one = o['action']=='corrected'
-    self.log.append([dict(reviewer=self.reviewer, path=self.paths[o['row']], action='undo', note=o['action'], **({'label':self.vocab[o['before'][0][0]], 'was':_text(self.y[o['row'],o['before'][0][0]]), 'now':_text(o['before'][0][1])} if one else {}))])
+    self.log.append([dict(reviewer=self.reviewer, path=self.paths[o['row']], action='undo', note=o['action'], **({'label':self.vocab[o['before'][0][0]], 'was':_text(self.targets[o['row'],o['before'][0][0]]), 'now':_text(o['before'][0][1])} if one else {}))])
     self._apply(self.log.rows[-1])
     return self.paths[o['row']]
 
@@ -262,15 +262,15 @@ def undo(self:LabelReview)->str: # Path that it was about
 def labels(self:LabelReview)->LabelTable:
     "The table with the corrections in it"
     df = self.table.df
-    df[self.vocab] = self.y
+    df[self.vocab] = self.targets
     return self.table._new(df)
 
 @patch(as_prop=True)
 def changes(self:LabelReview)->pd.DataFrame:
     "Labels that are not as in the table: path, label, was, now, probability"
-    i,c = np.nonzero(~((self.y==self.start)|np.isnan(self.y)&np.isnan(self.start)))
-    p = self.p[i,c] if self.p is not None else np.full(len(i), np.nan)
-    return pd.DataFrame(dict(path=np.array(self.paths, dtype=object)[i], label=np.array(self.vocab, dtype=object)[c], was=self.start[i,c], now=self.y[i,c], probability=p))
+    i,c = np.nonzero(~((self.targets==self.original)|np.isnan(self.targets)&np.isnan(self.original)))
+    p = self.probs[i,c] if self.probs is not None else np.full(len(i), np.nan)
+    return pd.DataFrame(dict(path=np.array(self.paths, dtype=object)[i], label=np.array(self.vocab, dtype=object)[c], was=self.original[i,c], now=self.targets[i,c], probability=p))
 
 @patch(as_prop=True)
 def progress(self:LabelReview)->tuple:
@@ -287,20 +287,20 @@ def status(self:LabelReview, path)->str:
 def broken(self:LabelReview, path)->list:
     "Rules of the table that the labels of an image break"
     i,logic = self.row(path),self.table.logic
-    return [] if logic is None else logic.violations(self.y[i:i+1], self.vocab).rule.tolist()
+    return [] if logic is None else logic.violations(self.targets[i:i+1], self.vocab).rule.tolist()
 
 @patch
 def _errors_of(self:LabelReview, i):
     "Classes (C,) of a row that label and decision disagree about"
-    if self.p is None: return np.zeros(len(self.vocab), bool)
-    y = self.y[i]
-    return np.where(self.given[i], y<0.5, y>=0.5)&~np.isnan(self.p[i])
+    if self.probs is None: return np.zeros(len(self.vocab), bool)
+    y = self.targets[i]
+    return np.where(self.predicted[i], y<0.5, y>=0.5)&~np.isnan(self.probs[i])
 
 @patch
 def disagreement(self:LabelReview, path)->list:
     "Classes of an image that label and decision disagree about, such as 'disc: no, 0.93' for a label that says no"
     i = self.row(path)
-    return [f'{self.vocab[c]}: {_toggle(np.round(self.y[i,c]))}, {self.p[i,c]:.2f}' for c in np.flatnonzero(self._errors_of(i))]
+    return [f'{self.vocab[c]}: {_toggle(np.round(self.targets[i,c]))}, {self.probs[i,c]:.2f}' for c in np.flatnonzero(self._errors_of(i))]
 
 @patch
 def to_csv(self:LabelReview, file:str|Path)->Path:
@@ -314,8 +314,8 @@ _orders = ('table','uncertain','disagreement','ranking')
 @patch
 def _errors(self:LabelReview):
     "False positives and false negatives of the decision (2,N,C)"
-    known = ~np.isnan(self.p)
-    return np.stack([self.given&(self.y<0.5), ~self.given&(self.y>=0.5)])&known
+    known = ~np.isnan(self.probs)
+    return np.stack([self.predicted&(self.targets<0.5), ~self.predicted&(self.targets>=0.5)])&known
 
 @patch
 def _ranked(self:LabelReview, label):
@@ -332,15 +332,15 @@ def _ranked(self:LabelReview, label):
 @patch
 def _shown(self:LabelReview, k, show):
     "Mask (N,) of images of which `show` holds in the classes `k`"
-    y = self.y[:,k]
+    y = self.targets[:,k]
     if show=='all': return np.ones(len(y), bool)
     if show=='positive': return (y>=0.5).any(1)
     if show=='negative': return (y<0.5).all(1)
     if show=='unknown': return np.isnan(y).any(1)
     if show in _status: return self._state==_status.index(show)
-    if show=='changed': return (~((y==self.start[:,k])|np.isnan(y)&np.isnan(self.start[:,k]))).any(1)
-    if show=='breaks a rule': return np.isin(np.arange(len(y)), self.table.logic.violations(self.y, self.vocab).row if self.table.logic is not None else [])
-    if self.p is None: raise LabelError(f'Without probabilities there is no {show!r}', fix="LabelReview(labels, learn.predictions('valid'))")
+    if show=='changed': return (~((y==self.original[:,k])|np.isnan(y)&np.isnan(self.original[:,k]))).any(1)
+    if show=='breaks a rule': return np.isin(np.arange(len(y)), self.table.logic.violations(self.targets, self.vocab).row if self.table.logic is not None else [])
+    if self.probs is None: raise LabelError(f'Without probabilities there is no {show!r}', fix="LabelReview(labels, learn.predictions('valid'))")
     fp,fn = self._errors()[:,:,k].any(2)
     return dict(error=fp|fn).get(show, fp if show=='false positive' else fn)
 
@@ -363,8 +363,8 @@ def select(self:LabelReview,
         rows = self._ranked(label); return [self.paths[i] for i in rows[mask[rows]]]
     rows = np.flatnonzero(mask)
     if order!='table':
-        if self.p is None: raise LabelError(f'Without probabilities there is no order {order!r}', fix="LabelReview(labels, learn.predictions('valid'))")
-        m,y = self.margins[rows][:,k],self.y[rows][:,k]
+        if self.probs is None: raise LabelError(f'Without probabilities there is no order {order!r}', fix="LabelReview(labels, learn.predictions('valid'))")
+        m,y = self.margins[rows][:,k],self.targets[rows][:,k]
         far = -np.abs(m) if order=='uncertain' else np.where(np.isnan(y), np.nan, np.where(y>=0.5, -m, m)) # (n,k), largest first
         rows = rows[np.argsort(-np.nan_to_num(far, nan=-np.inf).max(1), kind='stable')]
     return [self.paths[i] for i in rows]
@@ -404,7 +404,7 @@ def _over(heat, size, p):
 
 # %% ../../nbs/09_insight/06_review.ipynb #2cf06220
 @patch
-def picture(self:LabelReview,
+def image(self:LabelReview,
     path, # Path as in the table, or row number
     heat:str=None, # Class whose heat map is laid over it
     size:int=None, # Longest side in pixels; as it is if None
@@ -454,7 +454,7 @@ def _confirmed(r, vocab):
     "Values of the labels of the images that were confirmed, by path and label"
     k = np.flatnonzero(r._state==1)
     at = pd.MultiIndex.from_product([[r.paths[i] for i in k], vocab], names=['path','label'])
-    return pd.Series(r.y[k][:,[r.vocab.index(o) for o in vocab]].ravel(), index=at)
+    return pd.Series(r.targets[k][:,[r.vocab.index(o) for o in vocab]].ravel(), index=at)
 
 def _agreement(label, a, b, y):
     "Row about one label and two reviewers"

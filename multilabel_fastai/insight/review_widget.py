@@ -42,7 +42,7 @@ class LabelReviewWidget:
         self.box = w.VBox([row(self.label, self.show, self.order, self.unseen), row(self.previous, self.next, self.confirm, self.unsure, self.undo, self.bar, self.count), row(left, right), self.errors])
         self._select()
 
-    def __repr__(self): return f'{type(self).__name__} of {self.review!r}\nIt shows in JupyterLab, Jupyter, VS Code, Colab and Kaggle. Without them: review.select(), review.picture(path), review.correct(path, label, value), review.confirm(path)'
+    def __repr__(self): return f'{type(self).__name__} of {self.review!r}\nIt shows in JupyterLab, Jupyter, VS Code, Colab and Kaggle. Without them: review.select(), review.image(path), review.correct(path, label, value), review.confirm(path)'
     def _repr_mimebundle_(self, **kwargs): return {'text/plain': repr(self), 'application/vnd.jupyter.widget-view+json': dict(version_major=2, version_minor=0, model_id=self.box.model_id)}
 
 # %% ../../nbs/09_insight/07_review_widget.ipynb #b6252080
@@ -68,8 +68,8 @@ def _say(self:LabelReviewWidget, e):
 @patch
 def _filters(self:LabelReviewWidget, label, show, order, unseen, size):
     w,r = self.w,self.review
-    shows = [o for o in _shows if (r.p is not None or o not in ('error','false positive','false negative')) and (r.table.logic is not None or o!='breaks a rule')]
-    orders = [o for o in _orders if (o=='table' or (r.p is not None if o!='ranking' else r.ranking is not None))]
+    shows = [o for o in _shows if (r.probs is not None or o not in ('error','false positive','false negative')) and (r.table.logic is not None or o!='breaks a rule')]
+    orders = [o for o in _orders if (o=='table' or (r.probs is not None if o!='ranking' else r.ranking is not None))]
     wide,auto = lambda o: w.Layout(width=o, margin='2px 14px 2px 2px'),{'description_width':'auto'}
     drop = lambda name,options,value,width: w.Dropdown(description=name, options=options, value=value, layout=wide(width), style=auto)
     self.label = drop('Label', [('any',''),*((o,o) for o in r.vocab)], label or '', '210px')
@@ -108,7 +108,7 @@ def _label_rows(self:LabelReviewWidget):
         toggle = w.ToggleButtons(options=[('?' if k=='unknown' else k, k) for k in _answers], tooltips=[f'{o}: {k}' for k in _answers], value=None, layout=L(width='196px'), style={'button_width':'56px'})
         toggle.observe(self._safely(lambda e,c=o: self._at is not None and e['new'] is not None and self.review.correct(self._at, c, e['new'])), 'value')
         self.cells.append((name,toggle,bar)); rows.append(w.HBox([name,toggle,bar], layout=L(align_items='center')))
-    over = w.HBox([w.HTML(f'<span style="opacity:0.65;padding-left:{p}px">{o}</span>', layout=L(width=k)) for o,k,p in (('label','140px',10),('no, unknown, yes','196px',2),('probability | threshold' if self.review.p is not None else '','190px',0))])
+    over = w.HBox([w.HTML(f'<span style="opacity:0.65;padding-left:{p}px">{o}</span>', layout=L(width=k)) for o,k,p in (('label','140px',10),('no, unknown, yes','196px',2),('probability | threshold' if self.review.probs is not None else '','190px',0))])
     self.rows = w.VBox([over,*rows], layout=L(max_height='620px', overflow='hidden auto' if len(rows)>16 else 'visible'))
 
 @patch
@@ -164,8 +164,8 @@ def _show_labels(self:LabelReviewWidget, i):
     r = self.review
     wrong = r._errors_of(i)
     for c,(name,toggle,bar) in enumerate(self.cells):
-        name.value = _name_html(r.vocab[c], wrong[c], _text(r.y[i,c])!=_text(r.start[i,c]), r.y[i,c])
-        toggle.value,bar.value = _toggle(r.y[i,c]),_bar_html(r.p[i,c], r.decision.thresholds[c], wrong[c]) if r.p is not None else ''
+        name.value = _name_html(r.vocab[c], wrong[c], _text(r.targets[i,c])!=_text(r.original[i,c]), r.targets[i,c])
+        toggle.value,bar.value = _toggle(r.targets[i,c]),_bar_html(r.probs[i,c], r.decision.thresholds[c], wrong[c]) if r.probs is not None else ''
     self.note.value,broken = r.notes.get(i, ''),r.broken(i)
     self.head.value = f'<b>Image {self.i+1:,} of {len(self.paths):,}</b>, {"not reviewed" if r.status(i)=="open" else r.status(i)}'+(f' &nbsp;<span style="color:{_red}">&#9632;</span> label and decision disagree' if wrong.any() else '')
     self.rules.value = f'<span style="color:{_red}">Breaks a rule: {html.escape("; ".join(broken))}</span>' if broken else ''
@@ -180,7 +180,7 @@ def _show_image(self:LabelReviewWidget):
     path,size = self._at,self.size.value
     self.caption.value = f'<div style="max-width:{size}px;overflow-wrap:anywhere;line-height:1.3">{html.escape(path)}</div>'
     for heat in dict.fromkeys((self.heat.value or None, None)): # where the heat map fails, the picture without it
-        try: return self._put(self.review.picture(path, heat, size))
+        try: return self._put(self.review.image(path, heat, size))
         except Exception as e: self._say(e)
     self._put(Image.new('RGB', (size,size), '#888888')) # not the picture before
 

@@ -170,7 +170,7 @@ def _save_plot(path, f):
 def _prediction_table(report):
     "Probabilities, labels given and targets of the rows of a report"
     cols = lambda o,end: pd.DataFrame(o, columns=[f'{c}{end}' for c in report.vocab])
-    return pd.concat([pd.DataFrame({'path':report.rows}), cols(report.probs, ''), cols(report.decisions.astype(int), '_given'), cols(report.targs, '_target')], axis=1)
+    return pd.concat([pd.DataFrame({'path':report.rows}), cols(report.probs, ''), cols(report.decisions.astype(int), '_predicted'), cols(report.targs, '_target')], axis=1)
 
 @patch
 def save_run(self:Learner,
