@@ -18,6 +18,7 @@ from .losses.activations import *
 from .losses.contract import *
 from .losses.per_label import *
 from .losses.ranking import *
+from .metrics.predictions import *
 from .metrics.classwise import *
 from .metrics.example_based import *
 from .metrics.intervals import *

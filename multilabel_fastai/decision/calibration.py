@@ -12,10 +12,9 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 from torch import Tensor
+from ..metrics.predictions import *
 from ..metrics.classwise import *
-from ..metrics.classwise import _arrays
 from ..metrics.proper_scores import *
-from ..metrics.proper_scores import _names
 from .thresholds import *
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #810b291b
@@ -246,7 +245,7 @@ def _fit(p, y, kind, w, prior=None):
 def _check_fit(probs, targs, kind):
     "Probabilities and targets (N,C) float64 to fit on, and the rounding unit of the former"
     if kind not in CALIBRATIONS: raise ValueError(f'kind is {kind!r}: choose one of {list(CALIBRATIONS)}')
-    p,y = _arrays(_unwrap(probs)[0], targs)
+    p,y = check_arrays(_unwrap(probs)[0], targs)
     return p,y
 
 def _warn(kind, notes):
@@ -264,7 +263,7 @@ def fit_calibration(
 )->Calibration:
     "Calibration of each class, fitted to the known labels; a simpler one where these are too few, with a warning"
     p,y = _check_fit(probs, targs, kind)
-    names,w = _names(probs, vocab),np.ones(len(p)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    names,w = class_names(probs, vocab),np.ones(len(p)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     if w.shape!=(len(p),) or not (np.isfinite(w)&(w>=0)).all(): raise ValueError(f'Weights of shape {w.shape} for {len(p):,} rows: they must be (N,), finite and not negative')
     if prior is not None: prior = _per_class_numbers(prior, p.shape[1], 'prior')
     res = Calibration(kind, _fit(p, y, kind, w, prior), names)
@@ -283,7 +282,7 @@ def crossfit_calibration(
 ): # Of the type of `probs`
     "Probabilities, those of each group calibrated by the folds that it is not in"
     p,y = _check_fit(probs, targs, kind)
-    names,like = _names(probs, vocab),_unwrap(probs)[1]
+    names,like = class_names(probs, vocab),_unwrap(probs)[1]
     fold = crossfit_folds(len(p) if groups is None else groups, n_folds, seed)
     if len(fold)!=len(p): raise ValueError(f'{len(fold):,} groups for {len(p):,} rows: there must be one for each row')
     res,notes,n = np.empty_like(p),{},fold.max()+1

@@ -12,11 +12,9 @@ from datetime import date
 from fastcore.all import *
 from scipy.special import logit
 from ..labels.logic import *
+from ..metrics.predictions import *
 from ..metrics.classwise import *
-from ..metrics.classwise import _arrays, _hard
 from ..metrics.intervals import *
-from ..metrics.intervals import _group_codes
-from ..metrics.proper_scores import _names
 from .thresholds import *
 from .calibration import *
 
@@ -168,15 +166,15 @@ def fit_decision(
     split:str=None, # Name of the rows, such as 'valid'
 )->Decision:
     "The decision fitted to these rows"
-    vocab = list(map(str, _names(probs, vocab)))
-    p,y = _arrays(probs, targs)
+    vocab = list(map(str, class_names(probs, vocab)))
+    p,y = check_arrays(probs, targs)
     for o,what in ((groups,'groups'),(rows,'rows')):
         if o is not None and len(o)!=len(p): raise ValueError(f'{len(o):,} {what} for {len(p):,} rows of predictions: there must be one for each')
     if not callable(objective) and re.fullmatch(r'top-\d+', str(objective)) and int(str(objective)[4:])>len(vocab): raise ValueError(f'objective is {objective!r}, and there are {len(vocab)} classes')
     settings = dict(objective=objective, calibration=calibration, one=bool(one), shrink=float(shrink), at_least=int(at_least), at_most=None if at_most is None else int(at_most))
     res = _fit(p, y, list(vocab), logic=logic, **settings)
     kind = settings|dict(objective=objective if isinstance(objective, str) else getattr(objective, '__name__', 'a function'))
-    res.fitted = dict(kind, split=split, rows=len(p), groups=None if groups is None else int(_group_codes(groups).max()+1), positives=[int(o) for o in (_hard(y)==1).sum(0)],
+    res.fitted = dict(kind, split=split, rows=len(p), groups=None if groups is None else int(group_codes(groups).max()+1), positives=[int(o) for o in (hard_targets(y)==1).sum(0)],
                       prevalence=[None if np.isnan(o) else float(o) for o in _prevalence(y)], fingerprint=data_fingerprint(y, vocab, rows), date=date.today().isoformat())
     res.objective = objective
     if n_boot and not str(objective).startswith('top-'):
@@ -236,8 +234,8 @@ def crossfit_decision(
     objective='f1', calibration:str='platt', one:bool=False, shrink:float=20., at_least:int=0, at_most:int=None, logic:LabelLogic=None, # As in `fit_decision`
 )->tuple: # Calibrated probabilities (N,C), labels (N,C) bool
     "Calibrated probabilities and labels, those of each group by a decision of the folds that it is not in"
-    _names(probs, vocab)
-    p,y = _arrays(probs, targs)
+    class_names(probs, vocab)
+    p,y = check_arrays(probs, targs)
     fold = crossfit_folds(len(p) if groups is None else groups, n_folds, seed)
     if len(fold)!=len(p): raise ValueError(f'{len(fold):,} groups for {len(p):,} rows: there must be one for each row')
     q,d = np.empty_like(p),np.zeros(p.shape, dtype=bool)

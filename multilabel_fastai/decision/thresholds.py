@@ -13,10 +13,9 @@ import numpy as np, matplotlib.pyplot as plt
 from functools import partial
 from scipy.special import expit, logit
 from scipy.stats import rankdata
+from ..metrics.predictions import *
 from ..metrics.classwise import *
-from ..metrics.classwise import _arrays, _check_average, _decided, _div, _hard, _measure, _empty_is_right
 from ..metrics.intervals import *
-from ..metrics.intervals import _blocks, _check_weights, _group_codes
 
 # %% ../../nbs/03_decision/00_thresholds.ipynb #133eb808
 class ThresholdCurve:
@@ -52,7 +51,7 @@ def _union_curve(curves):
     "Mean of staircases at all their steps, where undefined values are left out"
     s,at = np.unique(np.concatenate([-o.thresholds for o in curves]), return_inverse=True)
     total = lambda f: np.cumsum(np.bincount(at, weights=np.concatenate([np.diff(f(o.values), prepend=0) for o in curves]), minlength=len(s)))
-    return -s,_div(np.round(total(np.nan_to_num), 12), np.round(total(lambda v: np.isfinite(v).astype(float))))
+    return -s,ratio(np.round(total(np.nan_to_num), 12), np.round(total(lambda v: np.isfinite(v).astype(float))))
 
 def _image_curve(f, p, y, empty):
     "Mean over images of a measure of each, at all scores"
@@ -65,7 +64,7 @@ def _image_curve(f, p, y, empty):
     k = ~np.isnan(y)
     s,at = np.unique(-p[k], return_inverse=True)
     rise = lambda o: np.cumsum(np.append(o[:,0].sum(), np.bincount(at, weights=np.diff(o)[k], minlength=len(s))))
-    return np.append(np.inf, -s),_div(rise(np.nan_to_num(v)), np.round(rise(np.isfinite(v).astype(float))))
+    return np.append(np.inf, -s),ratio(rise(np.nan_to_num(v)), np.round(rise(np.isfinite(v).astype(float))))
 
 def threshold_curve(
     probs, # Probabilities (N,C)
@@ -74,12 +73,12 @@ def threshold_curve(
     average:str='macro', # 'macro', 'micro' or 'samples' for one threshold of all classes; None for a curve of each class
 )->ThresholdCurve: # A list of C curves where average is None
     "The measure at every threshold"
-    _check_average(average, (None,'macro','micro','samples'))
-    f,(p,y) = _measure(measure) if callable(measure) or measure in COUNT_MEASURES else get_objective(measure),_arrays(probs, targs)
-    y = _hard(y)
+    check_average(average, (None,'macro','micro','samples'))
+    f,(p,y) = get_measure(measure) if callable(measure) or measure in COUNT_MEASURES else get_objective(measure),check_arrays(probs, targs)
+    y = hard_targets(y)
     one = lambda p,y,name: ThresholdCurve((o:=operating_points(p, y))[0], f(*o[1]), measure, name)
     if average=='micro': return one(p.ravel(), y.ravel(), average)
-    if average=='samples': return ThresholdCurve(*_image_curve(f, p, y, measure in _empty_is_right), measure, average)
+    if average=='samples': return ThresholdCurve(*_image_curve(f, p, y, measure in EMPTY_IS_RIGHT), measure, average)
     curves = [one(p[:,c], y[:,c], str(c)) for c in range(p.shape[1])]
     return curves if average is None else ThresholdCurve(*_union_curve(curves), measure, average)
 
@@ -118,7 +117,7 @@ def expected_cost(
 ):
     "The negative cost of a label, as a function of tp, fp, fn, tn"
     cost = fp,fn,tp,tn
-    def _f(tp, fp, fn, tn): return -_div(cost[0]*fp+cost[1]*fn+cost[2]*tp+cost[3]*tn, tp+fp+fn+tn)
+    def _f(tp, fp, fn, tn): return -ratio(cost[0]*fp+cost[1]*fn+cost[2]*tp+cost[3]*tn, tp+fp+fn+tn)
     _f.__name__ = 'cost({})'.format(', '.join(f'{k}={v!r}' for k,v in zip(('fp','fn','tp','tn'), cost)))
     return _f
 
@@ -146,7 +145,7 @@ def floor_objective(
 def _defined(f, tp, fp, fn, tn):
     "`f`, and where it is 0/0 for want of a negative recall, else 0"
     v = f(tp, fp, fn, tn)
-    return np.where(np.isnan(v), np.where(fp+tn==0, np.nan_to_num(_div(tp, tp+fn)), 0.), v)
+    return np.where(np.isnan(v), np.where(fp+tn==0, np.nan_to_num(ratio(tp, tp+fn)), 0.), v)
 
 OBJECTIVES = {o:partial(_defined, COUNT_MEASURES[o]) for o in ('f1','youden','matthews','accuracy','balanced_accuracy','jaccard')} # functions of tp, fp, fn, tn, of which the highest value wins
 OBJECTIVES['prevalence'] = lambda tp,fp,fn,tn: -np.abs(fp-fn)
@@ -188,8 +187,8 @@ def best_thresholds(
     "Threshold of each class (C,) at which labels given from there on (>=) have the best objective; `np.inf` for a class that is better never given"
     joint = _joint.fullmatch(str(objective))
     if not joint: get_objective(objective) # raises for a name that is not known
-    p,y = _arrays(probs, targs)
-    y = _hard(y)
+    p,y = check_arrays(probs, targs)
+    y = hard_targets(y)
     if one: return np.full(p.shape[1], _one(objective, p, y))
     t = (_micro if joint[1]=='micro' else _samples)(p, y, float(joint[2])) if joint else _each(get_objective(objective), p, y)
     return _shrunk(t, objective, p, y, (y==1).sum(0), shrink) if shrink else t
@@ -211,7 +210,7 @@ def _micro(p, y, beta):
 def _image_f(tp, wrong_fp, wrong_fn, beta):
     "F-beta of images; 1 where there is nothing to find and nothing was found"
     d = (1+beta**2)*tp+beta**2*wrong_fn+wrong_fp
-    return np.where(d>0, _div((1+beta**2)*tp, d), 1.)
+    return np.where(d>0, ratio((1+beta**2)*tp, d), 1.)
 
 def _climb(p, y, t, beta, order):
     "Thresholds (C,) that no change of one class betters, from `t` on, and their samples-F-beta"
@@ -275,8 +274,8 @@ def threshold_replicates(
     shrink:float=0., # As in `best_thresholds`; the common threshold is that of all rows
 )->np.ndarray: # (n,C)
     "The best thresholds of each class in each replicate (n,C)"
-    p,y = _arrays(probs, targs)
-    y,w = _hard(y),_check_weights(weights, len(p))
+    p,y = check_arrays(probs, targs)
+    y,w = hard_targets(y),check_weights(weights, len(p))
     if shrink and not one: return _shrunk(threshold_replicates(p, y, w, objective), objective, p, y, w@(y==1), shrink)
     if one or _joint.fullmatch(str(objective)): return np.array([best_thresholds(np.repeat(p, o, 0), np.repeat(y, o, 0), objective, one) for o in w])
     f,res = get_objective(objective),np.empty((len(w),p.shape[1]))
@@ -284,7 +283,7 @@ def threshold_replicates(
         k = np.flatnonzero(~np.isnan(y[:,c])); k = k[np.argsort(-p[k,c], kind='stable')]
         if not len(k): res[:,c] = np.inf; continue
         s,last,pos = p[k,c],np.diff(p[k,c], append=-1)!=0,y[k,c]==1
-        for at,x in _blocks(w[:,k], np.int32): res[at,c] = _weighted_best(f, s[last], np.cumsum(x*pos[:,None], 0)[last], np.cumsum(x*~pos[:,None], 0)[last])
+        for at,x in weight_blocks(w[:,k], np.int32): res[at,c] = _weighted_best(f, s[last], np.cumsum(x*pos[:,None], 0)[last], np.cumsum(x*~pos[:,None], 0)[last])
     return res
 
 def _weighted_best(f, s, tp, fp):
@@ -305,7 +304,7 @@ def crossfit_folds(
     seed:int=42, # Decides between groups of equal size
 )->np.ndarray: # (N,) from 0
     "Fold of each row (N,): groups are kept whole, and folds have about the same number of rows"
-    code = _group_codes(groups)
+    code = group_codes(groups)
     size = np.bincount(code)
     if len(size)<2: raise ValueError(f'All {len(code):,} rows are of one group: cross-fitting needs two at the least')
     if n_folds<2: raise ValueError(f'n_folds is {n_folds}: one fold is decided by the others, so there must be two at the least')
@@ -327,7 +326,7 @@ def crossfit_decisions(
     **kwargs # `one` and `shrink`, as in `best_thresholds`
 )->np.ndarray: # (N,C) bool
     "Labels (N,C) bool, those of each group decided with the best thresholds of the folds that it is not in"
-    p,y = _arrays(probs, targs)
+    p,y = check_arrays(probs, targs)
     fold = crossfit_folds(len(p) if groups is None else groups, n_folds, seed)
     if len(fold)!=len(p): raise ValueError(f'{len(fold):,} groups for {len(p):,} rows: there must be one for each row')
     res = np.zeros(p.shape, dtype=bool)

@@ -17,13 +17,13 @@ from ..images.preprocess import *
 from ..images.datablock import *
 from ..losses.contract import *
 from ..losses.contract import _replacing
+from ..metrics.predictions import *
 from ..metrics.classwise import *
-from ..metrics.classwise import _arrays, _hard, _div
 from ..metrics.intervals import *
-from ..metrics.proper_scores import _names, _log_probs, _wilson, plot_reliability as _plot_reliability
+from ..metrics.proper_scores import log_probs, wilson_interval, plot_reliability as _plot_reliability
 from ..decision.decision import *
-from ..decision.report import _given
-from ..decision.curves import _figure, plot_roc as _plot_roc, plot_precision_recall as _plot_precision_recall
+from ..decision.report import resolve_labels
+from ..decision.curves import class_axes, plot_roc as _plot_roc, plot_precision_recall as _plot_precision_recall
 from ..training.learner import *
 from ..training.learner import _ds_idx
 from ..training.evaluation import *
@@ -57,7 +57,7 @@ class MultiLabelInterpretation:
         scores=None, # What gives the order in curves (N,C), where `probs` were calibrated differently from row to row
         name:str='', # Of the rows, such as 'test'
     ):
-        vocab = _names(probs, vocab)
+        vocab = class_names(probs, vocab)
         if vocab is None: raise ValueError('There are no class names: pass vocab, a list of them in the order of the columns')
         self.vocab,C,n = list(map(str, vocab)),len(vocab),len(probs)
         paths = [str(i) for i in range(n)] if paths is None else [Path(o).as_posix() if isinstance(o, Path) else str(o) for o in paths]
@@ -76,14 +76,14 @@ def _set(self:MultiLabelInterpretation, probs, targs, paths, decide, losses, thr
     as_array = lambda o: np.asarray(o.detach().cpu() if isinstance(o, Tensor) else o)
     k = self._read = ~np.isnan(as_array(probs).astype(np.float64)).all(1)
     if not k.any(): raise ValueError(f'None of the {len(k):,} rows has a prediction')
-    p,y = _arrays(as_array(probs)[k], as_array(targs)[k])
+    p,y = check_arrays(as_array(probs)[k], as_array(targs)[k])
     if not isinstance(decide, Decision) and as_array(decide).ndim==2: decide = as_array(decide)[k]
-    self.probs,self.predicted,t = _given(decide, thresholds, p, self.vocab)
+    self.probs,self.predicted,t = resolve_labels(decide, thresholds, p, self.vocab)
     self.thresholds = None if np.isnan(t[0]).any() else t[0]
-    self.targs,self.true = y,_hard(y)
+    self.targs,self.true = y,hard_targets(y)
     self.paths,self.unreadable = [o for o,i in zip(paths, k) if i],[o for o,i in zip(paths, k) if not i]
     self.scores = None if scores is None else as_array(scores)[k].astype(np.float64)
-    if losses is None: log_p,log_q,_ = _log_probs(self.probs, y, 2**-24); self.losses = -y*log_p-(1-y)*log_q
+    if losses is None: log_p,log_q,_ = log_probs(self.probs, y, 2**-24); self.losses = -y*log_p-(1-y)*log_q
     else: self.losses = np.where(np.isnan(y), np.nan, as_array(losses)[k].astype(np.float64))
 
 @patch(as_prop=True)
@@ -368,10 +368,10 @@ def plot_confusion(self:MultiLabelInterpretation,
 ):
     "Two by two for each class: how many, and which share of the row, of those that have the label and those that have not; returns the axes"
     cs,conf = self._chosen(classes),self.confusion
-    axs = _figure(len(cs), figsize, 'predicted', 'target', aspect='equal', xticks=[0,1], xticklabels=['yes','no'], yticks=[0,1], yticklabels=['yes','no'])
+    axs = class_axes(len(cs), figsize, 'predicted', 'target', aspect='equal', xticks=[0,1], xticklabels=['yes','no'], yticks=[0,1], yticklabels=['yes','no'])
     for ax,c in zip(axs, cs):
         m = conf.iloc[c][['tp','fn','fp','tn']].to_numpy().reshape(2,2)
-        share,right = _div(m, m.sum(1, keepdims=True)),np.eye(2, dtype=bool)
+        share,right = ratio(m, m.sum(1, keepdims=True)),np.eye(2, dtype=bool)
         rgb = np.array([[to_rgb(_blue if right[i,j] else _red) for j in (0,1)] for i in (0,1)])
         ax.imshow(1-(1-rgb)*(0.85*np.nan_to_num(share)[...,None])); ax.grid(False); ax.spines[:].set_visible(False); ax.tick_params(length=0)
         for i,j in np.ndindex(2,2): ax.text(j, i, f'{m[i,j]:,}'+(f'\n{share[i,j]:.0%}' if m[i].sum() else ''), ha='center', va='center', fontsize=7.5, color='white' if np.nan_to_num(share[i,j])>0.55 else '#333333')
@@ -386,7 +386,7 @@ def swaps(self:MultiLabelInterpretation,
     "In how many pictures the row's label was missed and the column's wrongly given"
     fn,fp,known = [o.astype(float) for o in (~self.predicted&(self.true==1), self.predicted&(self.true==0), ~np.isnan(self.true))]
     m = fn.T@fp
-    if normalize: m = _div(m, fn.T@known); np.fill_diagonal(m, np.nan)
+    if normalize: m = ratio(m, fn.T@known); np.fill_diagonal(m, np.nan)
     return pd.DataFrame(m if normalize else m.astype(int), index=pd.Index(self.vocab, name='false_negative'), columns=pd.Index(self.vocab, name='false_positive'))
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #ac12534e
@@ -420,7 +420,7 @@ def plot_swaps(self:MultiLabelInterpretation,
 def cooccurrence(self:MultiLabelInterpretation)->pd.DataFrame: # (C,2C): columns ('target', class) and ('predicted', class)
     "Which share of the pictures that have the row's label also have the column's, of true and of given labels"
     known = (~np.isnan(self.true)).astype(float)
-    share = lambda o: _div(o.T@o, o.T@known)
+    share = lambda o: ratio(o.T@o, o.T@known)
     m = {k:pd.DataFrame(share(o.astype(float)*known), index=pd.Index(self.vocab, name='class'), columns=self.vocab) for k,o in (('target', self.true==1),('predicted', self.predicted))}
     return pd.concat(m, axis=1)
 
@@ -482,8 +482,8 @@ def _errors(p, y, d, groups, n_boot, level, seed):
     alone = groups is None or len(set(groups))==len(groups)
     w = bootstrap_weights(len(p) if groups is None else groups, n_boot, seed) if n_boot and (alone or len(set(groups))>1) else None
     for k,m,a,n in (('sensitivity','recall',tp,tp+fn),('specificity','specificity',tn,tn+fp)):
-        v = _div(a, n)
-        ends = _wilson(v, np.where(n, n, np.nan), level) if alone else np.full((2,len(v)), np.nan) if w is None else _spread(v, count_replicates(m, d, y, w, None), level)
+        v = ratio(a, n)
+        ends = wilson_interval(v, np.where(n, n, np.nan), level) if alone else np.full((2,len(v)), np.nan) if w is None else _spread(v, count_replicates(m, d, y, w, None), level)
         res |= {k:v, f'{k} low':ends[0], f'{k} high':ends[1]}
     v,g = auroc_multi(p, y, None),np.arange(len(p)) if groups is None else groups
     ends = np.full((2,len(v)), np.nan) if w is None else _spread(v, auroc_replicates(p, y, w), level)
@@ -530,7 +530,7 @@ def plot_by(self:MultiLabelInterpretation,
     shown = [o for o in rows.index if o in set(rows.nlargest(most).index)]
     every = _errors(self.probs if self.scores is None else self.scores, self.true, self.predicted, None, 0, level, seed)
     nrows,rate = math.ceil(len(cs)/5),metric in ('sensitivity','specificity','AUROC')
-    axs = _figure(len(cs), figsize or (2.2*math.ceil(len(cs)/nrows)+0.9,(0.45+0.2*len(shown))*nrows+0.55), f'{metric} (at the right: {_needs[metric]})', column, yticks=range(len(shown)), ylim=(len(shown)-0.5,-0.5),
+    axs = class_axes(len(cs), figsize or (2.2*math.ceil(len(cs)/nrows)+0.9,(0.45+0.2*len(shown))*nrows+0.55), f'{metric} (at the right: {_needs[metric]})', column, yticks=range(len(shown)), ylim=(len(shown)-0.5,-0.5),
                   yticklabels=[_short(o, 26) for o in shown])
     low = np.nanmin([0.4,*t['AUROC low'],*t['AUROC']]) if metric=='AUROC' else 0
     for ax,c in zip(axs, cs): _draw_part(ax, t.xs(self.vocab[c], level=1).loc[shown], metric, self.vocab[c], every[metric][c] if rate else np.nan)
@@ -612,7 +612,7 @@ def _plot_image_losses(self, k, largest=True, **kwargs):
     if not isinstance(f, MultiLabelLoss) or not hasattr(ds, 'tls'): return _plot_of_fastai(self, k, largest, **kwargs)
     losses,idx = [o[k] for o in self.top_losses(None, largest)] if is_listy(k) or isinstance(k, range) else self.top_losses(k, largest)
     with _replacing(self.learn, 'metrics', []), self.learn.no_bar() if hasattr(self.learn, 'progress') else self.learn.no_mbar(): _,p,y,d,_ = self[idx]
-    y,d,p,vocab = _hard(to_np(y[0] if isinstance(y, (tuple,list)) else y)),to_np(d[0] if isinstance(d, (tuple,list)) else d)>0,to_np(p),list(map(str, self.learn.dls.vocab))
+    y,d,p,vocab = hard_targets(to_np(y[0] if isinstance(y, (tuple,list)) else y)),to_np(d[0] if isinstance(d, (tuple,list)) else d)>0,to_np(p),list(map(str, self.learn.dls.vocab))
     nrows,ncols = kwargs.pop('nrows', None),kwargs.pop('ncols', None)
     items = [(ds.tls[0][i], f'loss {l:.2f}', _lines(*o, vocab)) for i,l,*o in zip(idx.tolist(), losses.tolist(), p, y, d)]
     return _draw_gallery(items, ncols or (math.ceil(len(items)/nrows) if nrows else 6), kwargs.pop('size', 1.4), kwargs.pop('figsize', None), f'{"largest" if largest else "smallest"} losses of images')

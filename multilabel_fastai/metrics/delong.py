@@ -8,9 +8,9 @@ __all__ = ['delong_interval', 'delong_difference']
 # %% ../../nbs/02_metrics/04_delong.ipynb #b2ce19ea
 import numpy as np, pandas as pd
 from scipy.stats import norm, rankdata
-from .classwise import _arrays, _hard
+from .predictions import *
 from .intervals import *
-from .intervals import _class_table, _group_codes
+from .intervals import _class_table
 
 # %% ../../nbs/02_metrics/04_delong.ipynb #77677e93
 def _placements(p, y):
@@ -33,8 +33,8 @@ def _variance(v, w, gv, gw):
 
 def _by_class(probs, targs, groups):
     "For each class: counts of positives and of negatives for each of `probs` (models,m) and (models,n), and the groups of both"
-    p,y = zip(*[_arrays(o, targs) for o in probs])
-    y,g = _hard(y[0]),_group_codes(len(y[0]) if groups is None else groups)
+    p,y = zip(*[check_arrays(o, targs) for o in probs])
+    y,g = hard_targets(y[0]),group_codes(len(y[0]) if groups is None else groups)
     if len(g)!=len(y): raise ValueError(f'{len(g):,} groups for {len(y):,} rows: there must be one for each row')
     for c in range(y.shape[1]):
         v,w = [np.stack(o) for o in zip(*[_placements(o[:,c], y[:,c]) for o in p])]

@@ -9,16 +9,17 @@ __all__ = ['subset_accuracy', 'hamming_loss_multi', 'one_error', 'coverage_error
 # %% ../../nbs/02_metrics/02_example_based.ipynb #2682bffb
 import numpy as np
 from scipy.stats import rankdata
+from .predictions import *
 from .classwise import *
-from .classwise import _arrays, _hard, _mean, _row_average_precision, _thresholds
+from .classwise import _mean, _row_average_precision
 
 # %% ../../nbs/02_metrics/02_example_based.ipynb #48e3cd08
 def _wrong(probs, targs, thresh):
     "Which labels are decided wrongly (N,C), and which are known (N,C)"
-    p,y = _arrays(probs, targs)
-    t = _thresholds(thresh, p.shape[1])
+    p,y = check_arrays(probs, targs)
+    t = check_thresholds(thresh, p.shape[1])
     known = ~np.isnan(y)
-    return ((p>=t)!=(_hard(y)==1))&known, known
+    return ((p>=t)!=(hard_targets(y)==1))&known, known
 
 def _over_images(values, defined, per_image):
     "Values (N,) with NaN where they are not defined, or their mean"
@@ -50,8 +51,8 @@ def hamming_loss_multi(
 # %% ../../nbs/02_metrics/02_example_based.ipynb #087045c7
 def _ranking(probs, targs):
     "Scores of the known labels (N,C), -inf for the others; which labels an image has, and which it has not (N,C)"
-    p,y = _arrays(probs, targs)
-    y,known = _hard(y),~np.isnan(y)
+    p,y = check_arrays(probs, targs)
+    y,known = hard_targets(y),~np.isnan(y)
     return np.where(known, p, -np.inf),y==1,y==0
 
 def one_error(
@@ -97,6 +98,6 @@ def label_ranking_average_precision(
     per_image:bool=False, # Values (N,) instead of their mean; NaN for an image without a positive
 ):
     "Mean over the images of the precision at the ranks of their labels, tied scores as one; NaN where no image has a label"
-    p,y = _arrays(probs, targs)
-    values = _row_average_precision(p, _hard(y))
+    p,y = check_arrays(probs, targs)
+    values = _row_average_precision(p, hard_targets(y))
     return values if per_image else _mean(values)

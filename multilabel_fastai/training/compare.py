@@ -17,9 +17,9 @@ from ..images.datablock import *
 from ..losses.contract import *
 from ..losses.per_label import *
 from ..losses.ranking import *
+from ..metrics.predictions import *
 from ..metrics.classwise import *
 from ..metrics.intervals import *
-from ..metrics.intervals import _nanmean
 from ..metrics.proper_scores import *
 from ..decision.thresholds import *
 from .learner import *
@@ -31,7 +31,7 @@ MEASURES = {'AUROC':'higher', 'mAP':'higher', 'samples-F1':'higher', 'macro-F1':
 
 def _replicates(p, y, d, w):
     "Each measure (n,) for each row of weights (n,N)"
-    return {'AUROC':_nanmean(auroc_replicates(p, y, w)), 'mAP':_nanmean(average_precision_replicates(p, y, w)), 'samples-F1':f1_replicates(d, y, w, 'samples'),
+    return {'AUROC':defined_mean(auroc_replicates(p, y, w)), 'mAP':defined_mean(average_precision_replicates(p, y, w)), 'samples-F1':f1_replicates(d, y, w, 'samples'),
             'macro-F1':f1_replicates(d, y, w, 'macro'), 'calibration error':calibration_error_replicates(p, y, w)}
 
 # %% ../../nbs/08_training/11_compare.ipynb #55bd86d9

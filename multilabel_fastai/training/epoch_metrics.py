@@ -12,7 +12,6 @@ from fastai.vision.all import *
 from ..losses.activations import _plain
 from ..losses.contract import _takes
 from ..metrics.classwise import *
-from ..metrics.classwise import _at_threshold
 from ..metrics.example_based import *
 from ..metrics.proper_scores import *
 
@@ -112,7 +111,7 @@ def _tell(self:PooledMetric, value):
 
 # %% ../../nbs/08_training/01_epoch_metrics.ipynb #4f90f158
 _averaged = {'auroc':auroc_multi, 'mAP':average_precision_multi, 'f1':f1_multi, 'f2':fbeta_multi, 'precision':precision_multi, 'recall':recall_multi,
-    'specificity':specificity_multi, 'matthews':matthews_multi}|{o.replace('_',' '):partial(_at_threshold, o, thresh=0.5, average='macro') for o in ('npv','balanced_accuracy','youden','jaccard')}
+    'specificity':specificity_multi, 'matthews':matthews_multi}|{o.replace('_',' '):partial(metric_at_threshold, o, thresh=0.5, average='macro') for o in ('npv','balanced_accuracy','youden','jaccard')}
 _over = ('micro','weighted','samples')
 
 METRICS = { # Name -> function, its arguments, np.greater or np.less
