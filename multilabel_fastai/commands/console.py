@@ -264,7 +264,7 @@ def _given(name, doc, flags, defaults, examples, words):
 def _one_line(e):
     "An error as one line: what is wrong, the first row that shows it, and what works"
     lines = [o.strip() for o in str(e).splitlines() if o.strip() and not o.startswith('Exception occured in `')] or [type(e).__name__]
-    fix = [o for o in lines if o.startswith('What works:')]
+    fix = [o for o in lines if o.startswith(('Fix:','What works:'))]
     rows = [o for o in lines[1:] if o not in fix]
     rows = rows[1:2] if len(rows)>1 and isinstance(e, LabelError) else [] if isinstance(e, LabelError) else rows
     return '. '.join([' '.join(o.split()).rstrip('.') for o in [lines[0]+(f' ({" ".join(rows[0].split())})' if rows and isinstance(e, LabelError) else ''), *([] if isinstance(e, LabelError) else rows), *fix]])

@@ -27,7 +27,7 @@ from ..decision.thresholds import *
 from ..decision.calibration import *
 from ..decision.decision import *
 from ..networks.backbones import *
-from ..networks.backbones import _own_nets
+from ..networks.backbones import OWN_ARCHS
 from ..networks.slices import *
 from ..training.epoch_metrics import *
 from ..training.learner import *
@@ -238,7 +238,7 @@ def _opt_func(name, momentum):
     if name not in OPTIMIZERS: raise ValueError(f'opt is {name!r}: choose from {list(OPTIMIZERS)}')
     return OPTIMIZERS[name] if momentum is None else partial(OPTIMIZERS[name], mom=momentum)
 
-def _is_scratch(o): return not o['ckpt'] and not o['weights'] and (bool(o['scratch']) or o['arch'] in _own_nets)
+def _is_scratch(o): return not o['ckpt'] and not o['weights'] and (bool(o['scratch']) or o['arch'] in OWN_ARCHS)
 
 def _arch(o):
     arch = find_arch(o['arch'])

@@ -22,7 +22,7 @@ from ..training.evaluation import _prediction_table, _save_plot
 from ..training.compare import *
 from ..deploy.bundle import *
 from ..networks.backbones import *
-from ..networks.backbones import _own_nets
+from ..networks.backbones import OWN_ARCHS
 from .runs import *
 from .runs import _accelerated, _can_make, _check_folder, _check_numbers, _check_weights, _expanded, _final_loss, _json_file, _run_learner, _set_weights
 
@@ -176,7 +176,7 @@ def run_comparison(
     "Split, train every pair for every seed, and write tables and pictures"
     _check_weights(dict(weights=weights, arch=arch, scratch=scratch, ckpt=None)); _check_numbers(dict(epochs=epochs, lr=lr)|kwargs)
     _check_folder(out, own=('comparison.json',))
-    scratch,arch = scratch or (arch in _own_nets and not weights),find_arch(arch)
+    scratch,arch = scratch or (arch in OWN_ARCHS and not weights),find_arch(arch)
     dls = training_dls(labels, pool=pool, **kwargs)
     res = compare_losses(dls, arch, activations, losses, seeds, epochs, lr, out, False if scratch or whole else None, pool, logger=partial(print, flush=True), pretrained=not (scratch or weights), weights=weights)
     res.save(out)

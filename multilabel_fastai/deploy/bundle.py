@@ -26,7 +26,7 @@ from ..losses.activations import *
 from ..losses.contract import *
 from ..decision.decision import *
 from ..networks.backbones import *
-from ..networks.backbones import _found, _own_nets
+from ..networks.backbones import resolve_arch, OWN_ARCHS
 from ..networks.slices import *
 from ..images.packs import *
 from ..training.learner import *
@@ -49,13 +49,13 @@ def _plain_args(d, of):
         if not (isinstance(v, _scalars) or isinstance(v, (list,tuple)) and all(isinstance(o, _scalars) for o in v)): raise BundleError(f'{of} has the argument {k}={v!r}, which cannot be written down: numbers, strings and lists of them can. learn.export() keeps the learner as a pickle')
     return {k:list(v) if isinstance(v, tuple) else v for k,v in d.items()}
 
-def _is_builder(name): return name in _own_nets or name in torchvision.models.list_models() or name in vars(models.xresnet) and name.startswith(('xresnet','xse'))
+def _is_builder(name): return name in OWN_ARCHS or name in torchvision.models.list_models() or name in vars(models.xresnet) and name.startswith(('xresnet','xse'))
 
 def _arch_config(arch):
     "What `_arch_of` makes the architecture from; raises where it has no name"
     if isinstance(arch, SliceNetwork): return dict(slices=_arch_config(arch.arch), channels=arch.channels, concat_pool=arch.concat_pool, args=_plain_args(arch.kwargs, 'slice_attention'))
     if isinstance(arch, partial) and not arch.args: return _arch_config(arch.func)|dict(args=_plain_args(arch.keywords, arch.func.__name__))
-    try: arch = _found(arch)
+    try: arch = resolve_arch(arch)
     except ValueError as e: raise BundleError(str(e)) from e
     if isinstance(arch, str): return dict(timm=arch)
     name = getattr(arch, '__name__', repr(arch))

@@ -68,7 +68,7 @@ def _last_layer(model, x):
 def _timm_blocks(model):
     "The timm transformer in the body of `model` that has no map, or None"
     body = model[0] if isinstance(model, nn.Sequential) else model
-    body = body.body if isinstance(body, SliceBody) else body
+    body = body.backbone if isinstance(body, SliceBackbone) else body
     if not isinstance(body, TimmFeatures) or body.has_map or body.tokens: return None
     m = body.model
     if not (hasattr(m, 'blocks') and hasattr(m.blocks[-1], 'norm1')): raise ValueError(f'{type(m).__name__} gives no map, and no blocks with norm1 where its tokens could be read: give layer=, or take an architecture that gives a map, such as convnext_tiny')
@@ -90,10 +90,10 @@ def _passing(layer, m=None):
 def _cut(model, x):
     "What follows the last map of a network of body and head, and its input; None where it is not of that kind"
     if not isinstance(model, nn.Sequential): return None
-    if isinstance(b:=model[0], SliceBody):
+    if isinstance(b:=model[0], SliceBackbone):
         if isinstance(b.pool, nn.Identity): return None
         s = x.reshape(len(x), -1, b.channels, *x.shape[-2:])                                      # (N,S,C,H,W)
-        a = b.body(s.flatten(0, 1))
+        a = b.backbone(s.flatten(0, 1))
         there = (s.amax((2,3,4))>s.amin((2,3,4))).unsqueeze(-1).to(a.dtype)
         return _SliceRest(model[1:], b.pool), (a.reshape(*s.shape[:2], *a.shape[1:]), there) if _is_map(a) else None
     res = None
@@ -144,7 +144,7 @@ def occlusion_maps(
     window:float=2.5, # Side of the part that is blurred, in cells
 )->Tensor: # (N,L,cells,cells), or (N,L,S,cells,cells) for stacks of S slices; below 0 where a part speaks against the label
     "How much of the raw score of each class goes where a part of the picture is blurred"
-    sliced,(H,W) = isinstance(model, nn.Sequential) and isinstance(model[0], SliceBody),x.shape[-2:]
+    sliced,(H,W) = isinstance(model, nn.Sequential) and isinstance(model[0], SliceBackbone),x.shape[-2:]
     s = x.reshape(len(x), -1, model[0].channels if sliced else x.shape[1], H, W)                   # (N,S,C,H,W), S is 1 for a picture
     h,w = min(cells, H),min(cells, W)
     half = window*H/h/2,window*W/w/2
@@ -314,7 +314,7 @@ def label_heatmaps(
     items = items if isinstance(items, Tensor) else _files(learn, items)
     if isinstance(items, Tensor) and items.ndim==3: items = items[None]
     if not len(items): raise ValueError('There are no pictures: items is empty')
-    p,sliced = first(model.parameters()),isinstance(model, nn.Sequential) and isinstance(model[0], SliceBody)
+    p,sliced = first(model.parameters()),isinstance(model, nn.Sequential) and isinstance(model[0], SliceBackbone)
     classes,xs,scores = _label_numbers(vocab, labels),[],[]
     with _at_rest(model), torch.no_grad():
         for x in (_learner_batches if own else _bundle_batches)(learn, items, bs): xs.append(x.to(p.device)); scores.append(model(xs[-1]).cpu())

@@ -203,12 +203,12 @@ def file_sizes(self:LabelTable)->pd.Series:
 
 @patch
 def identical_files(self:LabelTable,
-    n_workers:int=None, # Threads; as many as there are processors if None
+    num_workers:int=None, # Threads; as many as there are processors if None
 )->pd.DataFrame:
     "Rows whose files have the same content as another row's: path, content hash, and split and group where they are known"
     files,size = pd.Series(self.files),self.file_sizes()
     same = np.flatnonzero((size>=0) & size.duplicated(keep=False))
-    sha = parallel(_sha, files[same].tolist(), n_workers=ifnone(n_workers, defaults.cpus), threadpool=True, progress=_progress(len(same))) if len(same) else []
+    sha = parallel(_sha, files[same].tolist(), n_workers=ifnone(num_workers, defaults.cpus), threadpool=True, progress=_progress(len(same))) if len(same) else []
     res = self._df.iloc[same][[o for o in ('path','split','group') if o in self._df]].assign(content=[o[:12] for o in sha])
     return res[res.content.duplicated(keep=False)].sort_values(['content','path'])
 
@@ -229,7 +229,7 @@ def group_identical(self:LabelTable)->LabelTable:
 # %% ../../nbs/01_labels/02_splits.ipynb #4ae1e80a
 class SplitAudit:
     "What a split does to each label, and what leaks from one side to another"
-    def __init__(self, t, hash_files=True, n_workers=None):
+    def __init__(self, t, hash_files=True, num_workers=None):
         self.hash,self.splits = t.split_hash,t.splits
         parts = {'all':t} | {o:t[o] for o in t.splits}
         self.rates = pd.DataFrame({k:v.counts().prevalence for k,v in parts.items()})
@@ -237,7 +237,7 @@ class SplitAudit:
         self.sizes = pd.DataFrame({k:dict(images=len(v), groups=v._df.group.nunique() if v.has_group else len(v)) for k,v in parts.items()})
         sides = t._df.groupby('group').split.agg(lambda s: sorted(set(s))) if t.has_group else pd.Series(dtype=object)
         self.shared_groups = sides[sides.map(len)>1].rename('splits')
-        self.identical = t.identical_files(n_workers) if hash_files else None
+        self.identical = t.identical_files(num_workers) if hash_files else None
         self.crossing = self.identical.groupby('content').filter(lambda d: d.split.nunique()>1) if hash_files else pd.DataFrame()
         self.n_files = int((t.file_sizes()>=0).sum()) if hash_files else 0
 
@@ -259,11 +259,11 @@ class SplitAudit:
 @patch
 def audit(self:LabelTable,
     hash_files:bool=True, # Compare files by content? Those that are there
-    n_workers:int=None, # Threads that read files
+    num_workers:int=None, # Threads that read files
 )->SplitAudit:
     "Every label's rate in each split, groups and identical files on both sides, and the split's hash"
     if not self.splits: raise LabelError('The table is not split', fix='labels.split(valid=0.2).audit()')
-    return SplitAudit(self, hash_files, n_workers)
+    return SplitAudit(self, hash_files, num_workers)
 
 # %% ../../nbs/01_labels/02_splits.ipynb #aa8d7865
 @patch

@@ -26,7 +26,7 @@ class LabelError(ValueError):
             df = pd.DataFrame(rows)
             msg.append(df.head(most).to_string(index=False, max_colwidth=60))
             if len(df)>most: msg.append(f'... and {len(df)-most:,} more')
-        if fix: msg.append(f'What works: {fix}')
+        if fix: msg.append(f'Fix: {fix}')
         super().__init__('\n'.join(msg))
 
 def _progress(n, least=2000):
@@ -199,6 +199,34 @@ def __repr__(self:LabelTable):
     unknown = np.isnan(y).mean()
     return (f'LabelTable: {len(self):,} images, {len(self.vocab)} classes ({names}), {group}\n'
             f'{np.nansum(y)/max(len(y),1):.2f} labels an image, {unknown:.1%} of the labels unknown; {splits}')
+
+# %% ../../nbs/01_labels/00_table.ipynb #7b6b9b73
+@patch(as_prop=True)
+def paths(self:LabelTable)->np.ndarray:
+    "Paths of the rows as the table has them, (N,) object; read-only"
+    paths = self._df.path.to_numpy()[:]
+    paths.flags.writeable = False
+    return paths
+
+@patch
+def row_of(self:LabelTable,
+    paths, # (M,) paths as the table has them, or files below `root`
+    missing:str='raise', # A path that is not in the table: 'raise', or 'keep' with -1 as its row
+)->np.ndarray: # (M,) int
+    "Return the row number of each path, from one index of the table; raises `LabelError` for paths that are not in it"
+    if missing not in ('raise','keep'): raise LabelError(f'missing is {missing!r}', fix="missing='raise' or 'keep'")
+    names = np.array([_posix(o) for o in paths], dtype=object)
+    index = pd.Index(self._df.path)
+    rows = index.get_indexer(names)
+    if self.root is not None and (rows<0).any():
+        root = (self.root/'_').as_posix()[:-1]
+        other = rows<0
+        rows[other] = index.get_indexer([o.removeprefix(root) for o in names[other]])
+    gone = np.flatnonzero(rows<0)
+    if len(gone) and missing=='raise':
+        raise LabelError(f'{len(gone):,} paths are not in the table{_close(names[gone[0]], index) if len(index)<5000 else ""}', dict(path=names[gone]),
+            fix="paths as they stand in labels.paths, or files below labels.root; missing='keep' gives -1 for the others")
+    return rows
 
 # %% ../../nbs/01_labels/00_table.ipynb #205d6e28
 @patch

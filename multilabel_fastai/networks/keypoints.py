@@ -58,7 +58,7 @@ def point_distance(input, target, size=(2,2)):
 def points_learner(
     dls:DataLoaders, # From `points_dls`
     arch, # As `multilabel_network` takes it
-    pretrained:bool=True, # Start from trained weights, with the body frozen?
+    pretrained:bool=True, # Start from trained weights, with the backbone frozen?
     weights:str|Path=None, # File to load them from instead of the hub: .safetensors or .pth
     y_range:tuple=(-1.1,1.1), # Least and greatest scaled coordinate
     seed:int=42, # For what is initialised at random
@@ -80,7 +80,7 @@ def points_learner(
 # %% ../../nbs/06_networks/03_keypoints.ipynb #9fce6bd7
 def point_errors(
     learn:Learner, # From `points_learner`
-)->pd.DataFrame: # path, point, x, y, found_x, found_y, pixels, mm, blind: distance in pixels of the mean training point
+)->pd.DataFrame: # path, point, x, y, predicted_x, predicted_y, pixels, mm, baseline_pixels: distance in pixels of the mean training point
     "Points of the validation pictures and their distance from what the network finds"
     with learn.no_bar(): p,y = learn.get_preds()
     names,t = learn.dls.names,learn.dls.points.set_index('path')
@@ -92,8 +92,8 @@ def point_errors(
     train = t[t.split!='valid']
     mean = (train[[f'{o}_{k}' for o in names for k in 'xy']].to_numpy().reshape(len(train), -1, 2)/train[['width','height']].to_numpy()[:,None]).mean(0)*wh
     res = pd.DataFrame(dict(path=np.repeat(rows.index, len(names)), point=np.tile(names, len(rows))))
-    for k,v in (('x',xy[...,0]), ('y',xy[...,1]), ('found_x',found[...,0]), ('found_y',found[...,1]), ('pixels',np.linalg.norm(found-xy, axis=2)),
-                ('blind',np.linalg.norm(mean-xy, axis=2))): res[k] = v.ravel()
+    for k,v in (('x',xy[...,0]), ('y',xy[...,1]), ('predicted_x',found[...,0]), ('predicted_y',found[...,1]), ('pixels',np.linalg.norm(found-xy, axis=2)),
+                ('baseline_pixels',np.linalg.norm(mean-xy, axis=2))): res[k] = v.ravel()
     if 'mm' in t: res.insert(7, 'mm', res.pixels*np.repeat(rows.mm.to_numpy(), len(names)))
     return res
 
@@ -109,10 +109,10 @@ def plot_points(
     for row,name in zip(axs, names):
         df = errors[errors.point==name]
         for ax,k in zip(row, 'xy'):
-            lim = [min(df[k].min(), df[f'found_{k}'].min())-2, max(df[k].max(), df[f'found_{k}'].max())+2]
+            lim = [min(df[k].min(), df[f'predicted_{k}'].min())-2, max(df[k].max(), df[f'predicted_{k}'].max())+2]
             ax.plot(lim, lim, color='0.7', lw=1)
-            ax.scatter(df[k], df[f'found_{k}'], s=8, color='#2166ac', alpha=.6, lw=0)
-            ax.set(xlim=lim, ylim=lim, aspect='equal', xlabel=f'{k} in pixels', ylabel='found')
+            ax.scatter(df[k], df[f'predicted_{k}'], s=8, color='#2166ac', alpha=.6, lw=0)
+            ax.set(xlim=lim, ylim=lim, aspect='equal', xlabel=f'{k} in pixels', ylabel='predicted')
             ax.grid(alpha=.3); ax.spines[['top','right']].set_visible(False)
         row[0].set_title(f'{name}: {df.pixels.mean():.1f} pixels'+(f', {df.mm.mean():.1f} mm' if 'mm' in df else ''), fontsize=9, loc='left')
     return axs

@@ -17,7 +17,7 @@ from ..losses.activations import *
 from ..losses.contract import *
 from ..losses.per_label import *
 from ..losses.ranking import *
-from ..networks.backbones import _found
+from ..networks.backbones import resolve_arch
 from .learner import *
 from .learner import _check_soft, _training_rows, _write
 
@@ -145,7 +145,7 @@ NIH_STAGES = [Stage(train, loss='focal', lr=lr, epochs=epochs, schedule='constan
 def _original_names(body, arch):
     "Names of the parts of `body` that fastai cut from a torchvision network, and of its classifier"
     try:
-        with torch.random.fork_rng(devices=[]), torch.device('meta'): parts = list(_found(arch)().named_children())
+        with torch.random.fork_rng(devices=[]), torch.device('meta'): parts = list(resolve_arch(arch)().named_children())
     except Exception: return {},None # an architecture that cannot be made without arguments or memory keeps its numbers
     if [type(o) for o in body]!=[type(o) for _,o in parts[:len(body)]]: return {},None
     rest = [k for k,o in parts[len(body):] if len(list(o.parameters()))]
