@@ -46,7 +46,7 @@ def train(learn, epochs):
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, 1e-2)
 
 def on_features(a, learn):
-    with learn.no_bar(): feats,t_body = seconds(lambda: body_features(learn, views=a.views))
+    with learn.no_bar(): feats,t_body = seconds(lambda: backbone_features(learn, views=a.views))
     _,t_head = seconds(lambda: train(frozen_learner(learn, feats), a.epochs))
     return t_body,t_head
 

@@ -578,8 +578,8 @@ def mlf_compare(given, state):
     state['go_on'] = '; the same command goes on'
     res = run_comparison(table, folder, acts, names, seeds, whole=whole, **settings)
     t = res.table
-    print(f'\n{res}\n{t[["runs", *MEASURES]].dropna(how="all", subset=list(MEASURES)).sort_values("mAP", ascending=False).round(3).to_string()}\n')
-    for m in MEASURES: print(res.summary(m))
+    print(f'\n{res}\n{t[["runs", *COMPARISON_MEASURES]].dropna(how="all", subset=list(COMPARISON_MEASURES)).sort_values("mAP", ascending=False).round(3).to_string()}\n')
+    for m in COMPARISON_MEASURES: print(res.summary(m))
     for k,why in t.reason[t.reason!=''].items(): print(f'{" × ".join(k)}: {why}')
     print(f'\nEverything is in {folder}')
 

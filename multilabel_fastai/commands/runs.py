@@ -36,7 +36,7 @@ from ..training.evaluation import *
 from ..training.evaluation import _save_plot
 from ..training.frozen import *
 from ..training.stages import *
-from ..training.stages import _stage_loss
+from ..training.stages import stage_loss
 from ..training.checkpoints import *
 from ..training.checkpoints import _module
 from ..training.compare import *
@@ -339,7 +339,7 @@ def _final_loss(o, stage=-1):
 def _fit(learn, o, keep, cbs):
     "Train as the settings have it; what `keep` has done already is passed over"
     if o['frozen'] and o['epochs']:
-        feats = body_features(learn, o['views'])
+        feats = backbone_features(learn, o['views'])
         _say(feats)
         learn = frozen_learner(learn, feats, cbs=[keep, *cbs])
         learn.logger = _Logger(learn.training_history)
@@ -359,7 +359,7 @@ def _take_best(learn, o, keep):
     keep.load_best()
     if not o['stages']: return None
     at = o['stage']-1+keep._best['fit']
-    learn.loss_func = _stage_loss(learn, parse_stages(o['stages'])[at])
+    learn.loss_func = stage_loss(learn, parse_stages(o['stages'])[at])
     return at
 
 def _check_columns(labels):

@@ -88,7 +88,7 @@ def _feature_probs(x, row, lost, C, max_iter, t):
     return pd.concat([t._df[['path']], pd.DataFrame(p, columns=list(t.vocab))], axis=1)[v]
 
 def feature_fit(
-    feats:Learner|FrozenFeatures, # New learner with a frozen body, or what `body_features` made of one without `views`
+    feats:Learner|FrozenFeatures, # New learner with a frozen body, or what `backbone_features` made of one without `views`
     C:float=None, # Inverse strength of the ridge on features of unit variance; 2.5 over their number if None
     max_iter:int=1000, # Steps of the fit
 )->callable: # For `out_of_fold`
@@ -96,9 +96,9 @@ def feature_fit(
     lost = set()
     if isinstance(feats, Learner):
         if len(feats.history): raise ValueError(f'The learner was trained for {len(feats.history)} epochs, and may know the labels. Fix: a new multilabel_learner with trained weights')
-        learn,feats = feats,body_features(feats)
+        learn,feats = feats,backbone_features(feats)
         lost = set(learn.dls.quarantine.path) if hasattr(learn.dls, '_quarantine') else lost
-    if feats.views: raise ValueError('The training pictures have features with augmentation only. Fix: body_features(learn)')
+    if feats.views: raise ValueError('The training pictures have features with augmentation only. Fix: backbone_features(learn)')
     x = torch.cat([o[0] for o in feats.x])                                          # (N,F), or (N,F,H,W) before a pooling that is trained
     x = (x.flatten(2).mean(2) if x.ndim==4 else x.flatten(1)).numpy()
     row = {str(o):i for i,o in enumerate(itertools.chain.from_iterable(feats.files))}

@@ -433,7 +433,7 @@ def _check(self:Checkpoints, k, now, goal):
     file,tree = goal
     diff = _differences(tree['fits'][k], now)
     again = 'The fit was broken off in this process: learn.resume() lets the next fit be the first of the run. ' if self._fit_no else ''
-    if diff: raise CheckpointError(f'{file} is of another run: in fit {k} '+'; '.join(diff)+f'. {again}What works: the settings as they were, or another folder for another run')
+    if diff: raise CheckpointError(f'{file} is of another run: in fit {k} '+'; '.join(diff)+f'. {again}Fix: the settings as they were, or another folder for another run')
     if tree['device']!=_device(self.learn): warn(f'{file.name} was made on {tree["device"]}, and the training goes on on {_device(self.learn)}: with other rounding and other random numbers')
 
 def _end_autocast(learn):
