@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['guess_form', 'read_labels', 'data_flags', 'label_flags', 'split_flags', 'image_flags', 'network_flags', 'run_flags',
            'train_flags', 'decision_flags', 'folder_flags', 'common_flags', 'command', 'read_config', 'newest_run',
-           'mlf_train', 'test_flags', 'mlf_test', 'compare_flags', 'mlf_compare', 'pack_flags', 'mlf_pack',
+           'mlf_train', 'evaluation_flags', 'mlf_test', 'compare_flags', 'mlf_compare', 'pack_flags', 'mlf_pack',
            'sample_flags', 'mlf_sample']
 
 # %% ../../nbs/11_commands/03_console.ipynb #1a0cd18a
@@ -151,7 +151,7 @@ def run_flags(
     pool:str=None, # Report on groups, such as studies, too: max, mean or noisy-or
     per_group:int=None, # Training images of each group in an epoch
     device:str=None, # cpu, cuda, ...; the GPU if there is one
-    workers:int=None, # Processes that read pictures
+    num_workers:int=None, # Processes that read pictures
 ):
     "training"
 
@@ -433,7 +433,7 @@ def _differing(o, was, names):
     return sorted(k for k in names if none(a.get(k))!=none(b.get(k)))
 
 # %% ../../nbs/11_commands/03_console.ipynb #636e7ad2
-_of_report = ('out','config','test_only','traceback','ckpt','pool','bs','device','workers') # what the report of a run as it is takes
+_of_report = ('out','config','test_only','traceback','ckpt','pool','bs','device','num_workers') # what the report of a run as it is takes
 _of_training = ('resume','stages','stage','epochs','freeze_epochs','lr','opt','momentum','wd','frozen','views','best','minutes','augment','per_group')
 
 def _print_reports(reports):
@@ -463,7 +463,7 @@ def _report_of_run(o, folder, other):
     "Report of a run as it is, with its decision"
     if bad:=[k for k in other if k!='data']: raise ValueError(f'--{bad[0]} has no effect on the report of a run as it is. What works: mlf_test {folder} for other labelled images, or --ckpt {folder}/model.safetensors')
     out = Path(o['out']) if o.get('ckpt') and o.get('out') else new_folder(folder/'test')
-    _print_reports(test_run(folder, out=out, data=o['data'] if 'data' in other else None, device=o.get('device'), pool=o.get('pool'), bs=o.get('bs'), workers=o.get('workers')))
+    _print_reports(evaluate_run(folder, out=out, data=o['data'] if 'data' in other else None, device=o.get('device'), pool=o.get('pool'), bs=o.get('bs'), num_workers=o.get('num_workers')))
     print(f'\nEverything is in {out}')
 
 # %% ../../nbs/11_commands/03_console.ipynb #565f995c
@@ -514,7 +514,7 @@ def mlf_train(given, state):
     _train(o, state, folder)
 
 # %% ../../nbs/11_commands/03_console.ipynb #8ca8290a
-def test_flags(
+def evaluation_flags(
     run:str, # Folder of a run that has ended
     data:str=None, # Folder of the images: the run's, if they have moved, or with the flags below that of other labelled images
     labels:str=None, # Label file of other images, as it stands or below the folder
@@ -530,11 +530,11 @@ def test_flags(
     out:str=None, # New folder for report and predictions; the folder test in that of the run if not given
     bs:int=None, # Images in a batch
     device:str=None, # cpu, cuda, ...; the GPU if there is one
-    workers:int=None, # Processes that read pictures
+    num_workers:int=None, # Processes that read pictures
 ):
     "the run and the images"
 
-@command(test_flags, label_flags, common_flags, examples=["mlf_test runs/images", "mlf_test runs/images --data other --labels other.csv --form onehot --path_col file --out tested"])
+@command(evaluation_flags, label_flags, common_flags, examples=["mlf_test runs/images", "mlf_test runs/images --data other --labels other.csv --form onehot --path_col file --out tested"])
 def mlf_test(given, state):
     "Report of a trained run on its test rows, or on other labelled images"
     o = dict(given)
@@ -543,7 +543,7 @@ def mlf_test(given, state):
     if new and not moved: raise ValueError('--data with the folder of the other images is missing')
     table = read_labels(moved, o.get('labels'), o.get('form'), **{k:v for k,v in o.items() if k in _of_reader}) if new else None
     out = Path(o['out']) if o.get('out') else new_folder(folder/'test')
-    _print_reports(test_run(folder, table, o.get('split', 'test'), out, None if new else moved, o.get('device'), o.get('pool'), o.get('bs'), o.get('workers')))
+    _print_reports(evaluate_run(folder, table, o.get('split', 'test'), out, None if new else moved, o.get('device'), o.get('pool'), o.get('bs'), o.get('num_workers')))
     print(f'\nEverything is in {out}')
 
 # %% ../../nbs/11_commands/03_console.ipynb #71d9f31d
@@ -595,7 +595,7 @@ def pack_flags(
     frame:str='middle', # Frame of multi-frame DICOM files: a number from 0, or middle
     slices:int=None, # Stacks: the folders that hold DICOM files are the images, this many slices of each their channels
     bit_depth:int=None, # Bits that hold the data of 16-bit pictures, such as 12
-    workers:int=None, # Processes
+    num_workers:int=None, # Processes
     part:str='0/1', # i/n: the i-th of n parts, counted from 0
 ):
     "the pack"
@@ -609,12 +609,12 @@ def mlf_pack(given, state):
     if not files: raise PackError(f'There are no pictures in {root}')
     i,_,n = part.partition('/')
     if not (i.isdigit() and n.isdigit()): raise ValueError(f'--part {part}: i/n, such as 0/3')
-    _check_numbers(dict(workers=given.get('workers'), slices=slices)); _check_folder(out, own=('pack.json',), begun=('files.csv',))
+    _check_numbers(dict(num_workers=given.get('num_workers'), slices=slices)); _check_folder(out, own=('pack.json',), begun=('files.csv',))
     prep = Preprocess(**{k:_as_setting(k, v) for k,v in given.items() if k in Preprocess().config})
     free = shutil.disk_usage(next(o for o in (out.absolute(), *out.absolute().parents) if o.exists())).free
     print(f'{len(files):,} images {"×".join(map(str, prep.shape))}, {len(files)*np.prod(prep.shape)/2**20:,.0f} MB; {free/2**20:,.0f} MB are free')
     state['go_on'] = '; the same command goes on'
-    pack = pack_images([o.relative_to(root).as_posix() for o in files], out, root, given.get('workers'), (int(i),int(n)), preprocess=prep)
+    pack = pack_images([o.relative_to(root).as_posix() for o in files], out, root, given.get('num_workers'), (int(i),int(n)), preprocess=prep)
     if pack is None: return print(f'Part {part} is done; other parts are missing')
     print(pack)
     if len(pack.quarantine): print(pack.quarantine.head(20).to_string(index=False))

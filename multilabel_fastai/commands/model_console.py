@@ -39,7 +39,7 @@ def predict_flags(
     by:str=None, # What to pool by: folder, or a DICOM keyword such as StudyInstanceUID
     bs:int=64, # Images in a batch
     device:str=None, # cpu, cuda, ...; the GPU if there is one
-    workers:int=None, # Processes that read pictures
+    num_workers:int=None, # Processes that read pictures
 ):
     "the model and the images"
 
@@ -51,7 +51,7 @@ def mlf_predict(given, state):
     if gone:=[f for f in o['files'] if not Path(f).exists()]: raise FileNotFoundError(f'{gone[0]} is not there')
     model = load_saved(o['model'], o.get('device'))
     state['go_on'] = '; the same command goes on'
-    df = predict_table(model, list(map(Path, o['files'])), out, o.get('pool'), o.get('by'), o.get('bs', 64), o.get('workers'))
+    df = predict_table(model, list(map(Path, o['files'])), out, o.get('pool'), o.get('by'), o.get('bs', 64), o.get('num_workers'))
     print(f'{len(df):,} {"groups" if o.get("pool") else "images"}, {df.labels.fillna("").ne("").sum():,} with a label, {df.reason.notna().sum():,} that cannot be read; {out}')
 
 # %% ../../nbs/11_commands/04_model_console.ipynb #88612d39

@@ -84,7 +84,7 @@ def training_dls(
     pool:str=None, # 'max', 'mean' or 'noisy-or': report on groups, such as studies, too
     valid:float=0.2, test:float=0., # Shares of the rows where there is no split
     group_identical:bool=False, # Keep files with the same content on one side of the split?
-    seed:int=42, device:str=None, workers:int=None, check:bool=True, # As `multilabel_dls` takes them
+    seed:int=42, device:str=None, num_workers:int=None, check:bool=True, # As `multilabel_dls` takes them
 )->DataLoaders:
     "Split, expand, pack, and say what there is"
     prep = Preprocess(size, color, resize, window, frame, None if expand else slices, bit_depth, center) # what is misspelt is said before pictures are read
@@ -98,8 +98,8 @@ def training_dls(
     labels = _expanded(labels, expand, slices)
     if pool and not labels.has_group: raise LabelError('The table has no groups to pool by', fix='--group_col with the column of the study')
     set_seed(seed)
-    if pack: pack = labels.pack(pack, num_workers=workers, preprocess=prep); print(pack)
-    dls = multilabel_dls(labels, bs=bs, augment=augment, per_group=per_group, preprocess=prep, pack=pack, seed=seed, device=device, num_workers=workers if not pack else 0, check=check)
+    if pack: pack = labels.pack(pack, num_workers=num_workers, preprocess=prep); print(pack)
+    dls = multilabel_dls(labels, bs=bs, augment=augment, per_group=per_group, preprocess=prep, pack=pack, seed=seed, device=device, num_workers=num_workers if not pack else 0, check=check)
     print(dls.labels); print('\n'.join(dls.labels.audit(hash_files=check and not pack).lines()))
     if len(dls.quarantine): print(f'{len(dls.quarantine)} pictures cannot be read and are left out:\n{dls.quarantine.head(10).to_string(index=False)}')
     return dls
@@ -227,6 +227,7 @@ def read_run(
     res = _json_file(folder/'config.json', f'There is no run in {folder}, as it has no config.json')
     if lost:=[o for o in ('format','settings','root') if o not in res]: raise RunError(f'{folder/"config.json"} lacks {lost}: it is damaged, or of an older version')
     if res['format']>_format: raise RunError(f'{folder/"config.json"} is of a newer version of the library: pip install -U multilabel-fastai')
+    res['settings'] = {dict(workers='num_workers').get(k, k):v for k,v in res['settings'].items()} # as earlier versions wrote it
     try: res['settings'] = run_settings(**res['settings'])
     except ValueError as e: raise RunError(f'{folder/"config.json"}: {e}') from e
     return _with_places(res, folder)
@@ -294,7 +295,7 @@ def _check_pair(activation, loss):
 
 _at_least = lambda n: (lambda v: v>=n, f'from {n} up')
 _ranges = dict(lr=(lambda v: 0<v<math.inf, 'above 0'), momentum=(lambda v: 0<=v<1, 'from 0 to below 1'), seed=(lambda v: 0<=v<2**32, 'from 0 to 4294967295'),
-    **{k:_at_least(0) for k in ('wd','minutes','workers','epochs','freeze_epochs','views')}, **{k:_at_least(1) for k in ('bs','per_group','slices')})
+    **{k:_at_least(0) for k in ('wd','minutes','num_workers','epochs','freeze_epochs','views')}, **{k:_at_least(1) for k in ('bs','per_group','slices')})
 
 def _check_numbers(o):
     "Raise for a number that is out of its range; what is not given is passed over"
@@ -387,7 +388,7 @@ def _begin_folder(out, resume):
     if resume and there and not ((out/'config.json').exists() or (out/'checkpoints').exists()): raise FileExistsError(f'The folder {out} holds files, and no run to go on with: give another one')
     return out
 
-_may_change = ('minutes','device','workers','check','pack','objective','calibration','pool') # in a run that goes on; a pack is compared with its images
+_may_change = ('minutes','device','num_workers','check','pack','objective','calibration','pool') # in a run that goes on; a pack is compared with its images
 
 def _check_same(out, o, source):
     "Raise where a run that goes on would be another one than it was"

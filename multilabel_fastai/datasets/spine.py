@@ -439,7 +439,7 @@ def sample_spine(
     slices:tuple=(16,20), # Fewest and most slices of a study
     matrix:tuple=(160,224), # Least and greatest number of rows and columns
     seed:int=42, # For labels, bodies, fractures, scans and noise
-    n_workers:int=None, # Processes; as many as there are processors if None
+    num_workers:int=None, # Processes; as many as there are processors if None
 )->LabelTable: # A row for each study: patient_overall and C1 to C7; the group is the study
     "Write `train.csv`, `train_bounding_boxes.csv` and `train_images/<study>/<n>.dcm`, and read the labels"
     path,classes,names = Path(path),[f'C{i}' for i in range(1, 8)],('train.csv','train_bounding_boxes.csv')
@@ -453,7 +453,7 @@ def sample_spine(
         rng = np.random.default_rng(seed)
         uids,y = [f'1.2.826.0.1.3680043.{o}' for o in rng.permutation(30000)[:studies]+1],_draw_labels(studies, rng)
         boxes = parallel(_write_study, list(zip(range(studies), uids, y.tolist())), path=path, seed=seed, slices=slices, matrix=matrix,
-            n_workers=ifnone(n_workers, defaults.cpus), progress=_progress(studies, 20))
+            n_workers=ifnone(num_workers, defaults.cpus), progress=_progress(studies, 20))
         table = pd.DataFrame(dict(StudyInstanceUID=uids, patient_overall=y.max(1), **dict(zip(classes, y.T))))
         table.to_csv(path/names[0], index=False)
         pd.DataFrame([r for o in boxes for r in o], columns=['x','y','width','height','StudyInstanceUID','slice_number']).to_csv(path/names[1], index=False)
