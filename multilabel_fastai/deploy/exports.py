@@ -14,8 +14,10 @@ from importlib.metadata import version
 from scipy.sparse.csgraph import connected_components
 from typing import Tuple
 from fastai.vision.all import *
+from ..utils.files import *
+from ..utils.hints import *
+from ..utils.tensors import *
 from ..labels.table import *
-from ..labels.table import _extra
 from ..labels.splits import SPLITS
 from ..labels.logic import *
 from ..images.preprocess import *
@@ -26,9 +28,8 @@ from ..decision.thresholds import *
 from ..decision.decision import *
 from ..networks.backbones import *
 from ..training.learner import *
-from ..training.learner import _ds_idx, _write
+from ..training.learner import _ds_idx
 from ..training.evaluation import *
-from ..training.checkpoints import _module
 from .bundle import *
 from .bundle import _check_pipeline
 
@@ -217,7 +218,7 @@ class _Parts:
             self.stats,self.vocab,self.preprocess,loss = _check_pipeline(dls),list(map(str, dls.vocab)),dls.preprocess,o.loss_func
             self.pictures = [np.asarray(dls.valid_ds[i][0]) for i in range(min(4, len(dls.valid_ds)))]
         self.loss = deepcopy(loss if isinstance(loss, MultiLabelLoss) else wrap_loss(loss)).cpu()
-        self.model = deepcopy(_module(o.model)).cpu().eval()
+        self.model = deepcopy(unwrap_model(o.model)).cpu().eval()
 
     def probs(self, pixels):
         "Probabilities (N,K) of pixels without any of the layers above"
@@ -278,7 +279,7 @@ def _load_program(file):
     return torch.export.load(str(file), extra_files=text).module(),text[_meta]
 
 def _load_onnx(file):
-    s = _extra('onnxruntime', 'export').InferenceSession(str(file), providers=['CPUExecutionProvider'])
+    s = import_extra('onnxruntime', 'export').InferenceSession(str(file), providers=['CPUExecutionProvider'])
     return lambda x: [torch.from_numpy(o) for o in s.run(None, dict(pixels=x.numpy()))],s.get_modelmeta().custom_metadata_map.get(_meta)
 
 _loaders = {'.pt':_load_torchscript, '.pt2':_load_program, '.onnx':_load_onnx}
@@ -315,7 +316,7 @@ def _program(net, x): return torch.export.export(net, (x,), dynamic_shapes=dict(
 def _write_program(net, x, file, text): torch.export.save(_program(net, x), str(file), extra_files={_meta:text})
 
 def _write_onnx(net, x, file, text):
-    for o in ('onnx','onnxscript','onnxruntime'): _extra(o, 'export')
+    for o in ('onnx','onnxscript','onnxruntime'): import_extra(o, 'export')
     act = net.decide.act
     if getattr(act, 'name', '') in ('sigmoid','tanh','identity'): net.decide.act = _Sigmoid(float(act.scale))
     p = torch.onnx.export(_program(net, x), dynamo=True, input_names=['pixels'], output_names=['probabilities','labels'], verbose=False)
@@ -363,7 +364,7 @@ def export_bundle(
         except Exception as e: raise ExportError(f'{file.name}: this network cannot be written as {kind}: {_reason(e)}. Another of {", ".join(_loaders)} may do') from e
         _check_file(tmp, file.name, o, net, pixels, tol)
     file.parent.mkdir(parents=True, exist_ok=True)
-    try: return _write(file, _f)
+    try: return write_atomic(file, _f)
     finally: file.with_name(f'.{file.name}.tmp{file.suffix}').unlink(missing_ok=True)
 
 # %% ../../nbs/10_deploy/02_exports.ipynb #4b047c13

@@ -10,8 +10,8 @@ import numpy as np, pandas as pd, torch
 from fastcore.all import *
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
+from ..utils.hints import *
 from .table import *
-from .table import _close
 
 # %% ../../nbs/01_labels/03_logic.ipynb #f0986b5d
 class LabelLogic:
@@ -31,7 +31,7 @@ class LabelLogic:
         "Index pairs (a,b) of a implies b, (parent, children) of any_of, and (a,b) of a excludes b"
         o2i = {o:i for i,o in enumerate(vocab)}
         def ix(o):
-            if o not in o2i: raise LabelError(f'A rule names the unknown class {o!r}{_close(o, vocab)}', fix=f'choose from {list(vocab)}')
+            if o not in o2i: raise LabelError(f'A rule names the unknown class {o!r}{did_you_mean(o, vocab)}', fix=f'choose from {list(vocab)}')
             return o2i[o]
         others = lambda k,v: [o for o in vocab if o!=k] if v=='*' else v
         any_of = [(ix(k), [ix(o) for o in v]) for k,v in self.any_of.items()]

@@ -11,8 +11,10 @@ import numpy as np, pandas as pd
 from pathlib import Path
 from fastcore.all import *
 from fastprogress.fastprogress import progress_bar
+from ..utils.hints import *
+from ..utils.progress import *
 from .table import *
-from .table import _apply_policy, _check_vocab, _close, _progress
+from .table import _apply_policy, _check_vocab
 
 # %% ../../nbs/01_labels/01_readers.ipynb #9cabca8b
 def data_folder(
@@ -53,7 +55,7 @@ def _read(src, text, other=()):
         elif name.endswith(('.csv','.csv.gz','.tsv','.tsv.gz')): df = _read_csv(src, '\t' if '.tsv' in name else ',', text)
         else: raise LabelError(f'{src} is not a table that can be read', fix='a .csv, .csv.gz, .tsv or .parquet file, or a DataFrame')
     for o in text+other:
-        if o not in df.columns: raise LabelError(f'There is no column {o!r}{_close(o, df.columns)}', fix=f'choose from {list(df.columns)}')
+        if o not in df.columns: raise LabelError(f'There is no column {o!r}{did_you_mean(o, df.columns)}', fix=f'choose from {list(df.columns)}')
     twice = sorted({str(o) for o in df.columns[df.columns.duplicated()]})
     if twice: raise LabelError(f'Columns appear twice: {twice}', fix='one column for each name')
     return df.reset_index(drop=True).assign(**{o:_whole(df[o]).to_numpy() for o in text if pd.api.types.is_float_dtype(df[o])})
@@ -178,7 +180,7 @@ def _vocab_of(sets, vocab, where):
     if not unknown: return vocab
     rows = [dict(**where(i), label=o) for i,s in enumerate(sets) for o in s if o in unknown]
     first = sorted(unknown)[0]
-    raise LabelError(f'{len(unknown):,} labels are not in the vocabulary: {sorted(unknown)[:10]}{_close(first, vocab)}', rows, fix=f'vocab={list(vocab)+sorted(unknown)}, or no vocab at all')
+    raise LabelError(f'{len(unknown):,} labels are not in the vocabulary: {sorted(unknown)[:10]}{did_you_mean(first, vocab)}', rows, fix=f'vocab={list(vocab)+sorted(unknown)}, or no vocab at all')
 
 # %% ../../nbs/01_labels/01_readers.ipynb #395e792a
 def _split_cells(cells, delim, none_label, none_as_class, empty, vocab):
@@ -192,7 +194,7 @@ def _split_cells(cells, delim, none_label, none_as_class, empty, vocab):
         clash = [o for o,s in zip(cells,sets) if none_label in s and len(s)>1]
         if clash: raise LabelError(f'{none_label!r} stands beside other labels', dict(label=clash), fix='correct these rows: it means that there is no other label')
         names = set().union(*sets) if sets else set()
-        if none_label not in names and _close(none_label, names): raise LabelError(f'No row has the label {none_label!r}{_close(none_label, names)}', fix=f'none_label as it is written; the labels are {sorted(names)[:20]}')
+        if none_label not in names and did_you_mean(none_label, names): raise LabelError(f'No row has the label {none_label!r}{did_you_mean(none_label, names)}', fix=f'none_label as it is written; the labels are {sorted(names)[:20]}')
         if not none_as_class: sets = [[] if s==[none_label] else s for s in sets]
     return [None if not o.strip() and empty=='missing' else s for o,s in zip(cells,sets)]
 
@@ -260,7 +262,7 @@ def from_txt(cls:LabelTable,
             fix=f"an empty {txt} file beside an image that has no class; on_missing='drop' where these files shall be left out")
     keys = sorted(k for k in images if k in texts)
     paths = [images[k].relative_to(root).as_posix() for k in keys]
-    sets = [_read_names(texts[k], delim) for k in (progress_bar(keys, leave=False) if _progress(len(keys), 5000) else keys)]
+    sets = [_read_names(texts[k], delim) for k in (progress_bar(keys, leave=False) if show_progress(len(keys), 5000) else keys)]
     vocab = _vocab_of(sets, vocab, lambda i: dict(file=texts[keys[i]].relative_to(root).as_posix()))
     return cls(paths, _encode(sets, vocab), vocab, [group(o) for o in paths] if callable(group) else group, root=root)
 

@@ -9,13 +9,9 @@ __all__ = ['Activation', 'SigmoidActivation', 'TanhActivation', 'SoftmaxActivati
 # %% ../../nbs/05_losses/00_activations.ipynb #999710db
 from importlib.util import find_spec
 from fastai.vision.all import *
+from ..utils.tensors import *
 
 # %% ../../nbs/05_losses/00_activations.ipynb #0cdb92a0
-def _plain(o):
-    "A plain float32 tensor"
-    if not isinstance(o, Tensor): return torch.as_tensor(o, dtype=torch.float32)
-    return (o if type(o) is Tensor else o.as_subclass(Tensor)).float()
-
 class Activation(nn.Module):
     "Base of the activations: `forward` gives what the loss is written in, `logs` its logarithms, `read` probabilities; scores and results (N,C) float32"
     name,kind,scale = '','labels',1. # kind: 'labels', 'distribution', 'sparse' (a distribution with exact zeros) or 'none'

@@ -11,9 +11,9 @@ import inspect
 from contextlib import contextmanager
 from typing import Optional, Tuple
 from fastai.vision.all import *
+from ..utils.tensors import *
 from ..labels.table import *
 from .activations import *
-from .activations import _plain
 from ..images.datablock import *
 
 # %% ../../nbs/05_losses/01_contract.ipynb #ac5f7531
@@ -66,7 +66,7 @@ class MultiLabelLoss(nn.Module):
         if label_smoothing and not self.takes_soft: raise ValueError(f'{name} knows only positive and negative labels, and label smoothing makes soft ones')
         if weight is not None and not self.takes_weight: raise ValueError(f'{name} compares labels with each other: there is no share of one class that a weight could change. Weigh images with sample_weight')
         self.reduction,self.label_smoothing,self.y_int,self.coupled = reduction,float(label_smoothing),not self.takes_soft,self.act.kind in ('distribution','sparse')
-        for k,v in dict(weight=weight, thresh=thresh, odds=None).items(): self.register_buffer(k, None if v is None else _plain(v))
+        for k,v in dict(weight=weight, thresh=thresh, odds=None).items(): self.register_buffer(k, None if v is None else plain_tensor(v))
         _check_weight('weight', self.weight, 0)
 
     def elementwise(self, log_p, log_q, y):
@@ -137,11 +137,11 @@ def _forget(self:MultiLabelLoss):
 def forward(self:MultiLabelLoss, input, target, sample_weight:Optional[Tensor]=None):
     "Loss of raw scores (N,C) against targets (N,C), with weights (N,) of the images; raises `ValueError` for shapes, and on the CPU for targets, without a meaning"
     if not torch.jit.is_scripting():
-        if sample_weight is not None: sample_weight = _plain(sample_weight)
+        if sample_weight is not None: sample_weight = plain_tensor(sample_weight)
         self._check(input, target, sample_weight)
         self._follow(input)
         if self.decision is not None and input.requires_grad: self._forget()
-        input,target = _plain(input),_plain(target)
+        input,target = plain_tensor(input),plain_tensor(target)
     x,y,known,off = self._prepare(input, target)
     loss,counts = self.compute(x, y, known)
     counts = counts.float()
@@ -155,7 +155,7 @@ def forward(self:MultiLabelLoss, input, target, sample_weight:Optional[Tensor]=N
 @patch
 def activation(self:MultiLabelLoss, input):
     "Probabilities (N,C) of raw scores, with the prior of the data, and calibrated where there is a `decision`"
-    x = _plain(input)
+    x = plain_tensor(input)
     if self.odds is not None: x = x-self.odds.to(x.device).log()/self.act.scale
     p = self.act.read(x)
     return p if self.decision is None else self.decision.calibrate(p)
@@ -207,7 +207,7 @@ class MultiLabelBCE(MultiLabelLoss):
         **kwargs
     ):
         super().__init__(**kwargs)
-        self.register_buffer('pos_weight', None if pos_weight is None else _plain(pos_weight))
+        self.register_buffer('pos_weight', None if pos_weight is None else plain_tensor(pos_weight))
         _check_weight('pos_weight', self.pos_weight, 1e-6)
         if prior_correction and not self.coupled: self.odds = self.pos_weight
 
@@ -238,7 +238,7 @@ class WrappedLoss(MultiLabelLoss):
         self.module,self.takes = deepcopy(module),takes
         if hasattr(self.module, 'reduction'): self.module.reduction = 'none'
         pos_weight = getattr(getattr(module, 'func', module), 'pos_weight', None)
-        if pos_weight is not None and takes=='scores' and not self.coupled: self.odds = _plain(pos_weight)
+        if pos_weight is not None and takes=='scores' and not self.coupled: self.odds = plain_tensor(pos_weight)
 
     def compute(self, x, y, known):
         loss = self.module(self.act(x) if self.takes=='probabilities' else x, y)

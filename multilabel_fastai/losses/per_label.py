@@ -9,8 +9,8 @@ __all__ = ['MultiLabelFocal', 'MultiLabelASL', 'MultiLabelPoly', 'MultiLabelHill
 
 # %% ../../nbs/05_losses/02_per_label.ipynb #ff480cf6
 from fastai.vision.all import *
+from ..utils.tensors import *
 from ..labels.table import *
-from .activations import _plain
 from .contract import *
 
 # %% ../../nbs/05_losses/02_per_label.ipynb #9446a1de
@@ -122,7 +122,7 @@ class MultiLabelClassBalanced(MultiLabelLoss):
         if not 0<=beta<1 or gamma<0: raise ValueError(f'beta={beta}, gamma={gamma}: beta from 0 to below 1, gamma from 0 up')
         n,total = _check_counts(pos, known)
         w = np.array([(1-beta)/(1-beta**o) for o in (n,np.maximum(total-n, 1))])
-        w = _plain((2*w/w.sum(0)).astype(np.float32)); self.gamma = float(gamma)
+        w = plain_tensor((2*w/w.sum(0)).astype(np.float32)); self.gamma = float(gamma)
         self.register_buffer('w_pos', w[0]); self.register_buffer('w_neg', w[1])
         if prior_correction and not gamma and not self.coupled: self.odds = w[0]/w[1]
 
@@ -151,8 +151,8 @@ class MultiLabelDistributionBalanced(MultiLabelLoss):
         super().__init__(**kwargs)
         n,total = _check_counts(pos, known)
         self.gamma,self.lam,self.alpha,self.beta,self.mu = map(float, (gamma,lam,alpha,beta,mu))
-        self.register_buffer('inverse', _plain((1/n).astype(np.float32)))
-        self.register_buffer('shift', _plain((kappa/lam*np.log(n/np.maximum(total-n, 1))).astype(np.float32)))
+        self.register_buffer('inverse', plain_tensor((1/n).astype(np.float32)))
+        self.register_buffer('shift', plain_tensor((kappa/lam*np.log(n/np.maximum(total-n, 1))).astype(np.float32)))
 
     def compute(self, x, y, known):
         r = self.inverse/(y*self.inverse*known).sum(1, keepdim=True).clamp(min=1e-30) # an image without positives has the greatest weight

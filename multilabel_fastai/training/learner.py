@@ -8,6 +8,7 @@ __all__ = ['QuarantineWarning', 'KeepBatchNorm', 'TrainingHistory', 'multilabel_
 # %% ../../nbs/08_training/02_learner.ipynb #817066de
 import os
 from fastai.vision.all import *
+from ..utils.files import *
 from ..labels.table import *
 from ..labels.splits import *
 from ..images.series import *
@@ -77,14 +78,9 @@ class TrainingHistory(Callback):
         if not self.trained: return # validation alone also comes by here
         row,stage = dict(zip(self.recorder.metric_names, self.recorder.log)) | dict(epoch=len(self.rows)),vars(self.learn).get('stage')
         self.rows.append(row | (dict(stage=stage['index']+1) if stage else {})) # of `fit_stages`
-        if self.file: _write(Path(self.file), lambda o: self.table().to_csv(o, index=False))
+        if self.file: write_atomic(Path(self.file), lambda o: self.table().to_csv(o, index=False))
     def table(self): return pd.DataFrame(self.rows)
 
-def _write(path, f):
-    "Let `f(tmp)` write a file beside `path` and move it there: a run that is killed leaves no half of a file"
-    tmp = path.with_name(f'.{path.name}.tmp{path.suffix}')
-    f(tmp); os.replace(tmp, path)
-    return path
 
 # %% ../../nbs/08_training/02_learner.ipynb #7f8974c9
 def _training_rows(dls):
