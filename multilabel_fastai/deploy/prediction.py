@@ -8,25 +8,25 @@ __all__ = ['image_files', 'PredictionError', 'read_predictions', 'predict_table'
 # %% ../../nbs/10_deploy/04_prediction.ipynb #11dd1208
 import hashlib, json, os, shutil
 from collections import Counter, deque
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from fastai.vision.all import *
 from pydicom.datadict import tag_for_keyword
+from ..utils.files import *
+from ..utils.progress import *
+from ..utils.tensors import *
+from ..utils.workers import *
 from ..labels.table import *
-from ..labels.table import _bar, _progress
 from ..images.dicom import *
 from ..images.series import *
 from ..images.preprocess import *
 from ..images.packs import *
-from ..images.packs import _end_with_parent, _remove_dead, _whole
 from ..losses.contract import *
 from ..decision.decision import *
 from ..networks.backbones import *
 from ..training.learner import *
 from ..training.evaluation import *
 from ..training.evaluation import _key, _own_thresholds
-from ..training.checkpoints import _module
 from .bundle import *
 from .bundle import _check_pipeline, _image_facts
 
@@ -143,38 +143,23 @@ def _tag(f, tag):
 def _joined(a, b): return np.concatenate([a[0], b[0]]),a[1]+b[1],a[2]+b[2],_sum_facts(a[3], b[3])
 def _sum_facts(a, b): return ImageFacts(a.n+b.n, a.sums+b.sums, Counter(a.formats)+Counter(b.formats), Counter(a.modalities)+Counter(b.modalities))
 
+def _read_halves(job, run_alone):
+    "What `_read_files` gives for files whose process died, read in ever smaller parts"
+    files,prep,tag = job
+    try: return run_alone(files, prep, tag)
+    except BrokenProcessPool: k = len(files)//2
+    if k: return _joined(*(_read_halves((o, prep, tag), run_alone) for o in (files[:k],files[k:])))
+    return np.empty((0,*prep.shape), np.uint8),[READER_DIED],[None],ImageFacts()
+
 class _Readers:
     "Batches of files read by processes ahead of their use, in their order"
-    def __init__(self, n, prep, tag=None): self.n,self.args,self.pool = n,(prep,tag),None
-    def submit(self, files):
-        if self.pool is None: self.pool = ProcessPoolExecutor(self.n, initializer=_end_with_parent)
-        try: return self.pool.submit(_read_files, files, *self.args)
-        except BrokenProcessPool: self.pool = None; return self.submit(files)
-    def result(self, files, future):
-        try: return future.result()
-        except BrokenProcessPool: return self.again(files)
-    def again(self, files):
-        with ProcessPoolExecutor(1, initializer=_end_with_parent) as pool:
-            try: return pool.submit(_read_files, files, *self.args).result()
-            except BrokenProcessPool: k = len(files)//2
-        return _joined(self.again(files[:k]), self.again(files[k:])) if k else (np.empty((0,*self.args[0].shape), np.uint8),[READER_DIED],[None],ImageFacts())
-    def end(self):
-        if self.pool is None: return
-        workers = list((self.pool._processes or {}).values())
-        self.pool.shutdown(wait=False, cancel_futures=True)
-        for o in workers: o.terminate()
+    def __init__(self, n, prep, tag=None): self.n,self.args = n,(prep,tag)
     def run(self, jobs):
         "What `_read_files` says of each of `jobs`, which are (names, files); a single one is read in this process"
-        jobs,todo = iter(jobs),deque()
+        jobs = ((files,*self.args) for _,files in jobs)
         begin = list(itertools.islice(jobs, 2))
-        jobs = (fs for _,fs in itertools.chain(begin, jobs))
-        if not self.n or len(begin)<2: yield from (_read_files(o, *self.args) for o in jobs); return
-        try:
-            for o in jobs:
-                todo.append((o, self.submit(o)))
-                if len(todo)>2*self.n+1: yield self.result(*todo.popleft())
-            while todo: yield self.result(*todo.popleft())
-        finally: self.end()
+        pool = WorkerPool(_read_files, _read_halves, self.n if len(begin)>1 else 0)
+        for _,res in pool.run(itertools.chain(begin, jobs), ordered=True): yield res
 
 # %% ../../nbs/10_deploy/04_prediction.ipynb #cee80e6e
 class _PackReader:
@@ -203,14 +188,14 @@ def _learner_bundle(learn, device=None):
     try: loss.decision = None; own = _own_thresholds(loss, len(vocab)).tolist()
     finally: loss.decision = old
     facts = _image_facts(learn.dls, 200) if at and all(isinstance(o, (str,Path)) and Path(o).exists() for o in at) else ImageFacts()
-    return Bundle(dict(vocab=vocab, mean=mean, std=std, loss=dict(thresholds=own), images=facts.to_dict()), _module(learn.model), learn.dls.preprocess, loss, device=device or learn.dls.device)
+    return Bundle(dict(vocab=vocab, mean=mean, std=std, loss=dict(thresholds=own), images=facts.to_dict()), unwrap_model(learn.model), learn.dls.preprocess, loss, device=device or learn.dls.device)
 
 @contextmanager
 def _asked(model, device=None):
     "The bundle of a folder, a bundle as it is, or a learner in the form of one; given back as it was"
     if isinstance(model, (str,Path)): yield load_bundle(model, device); return
     if not isinstance(model, (Bundle,Learner)): raise TypeError(f'The model is a {type(model).__name__}: give a Bundle, the folder of one, or a Learner')
-    m = _module(model.model)
+    m = unwrap_model(model.model)
     training,place = m.training,next(m.parameters()).device
     try: yield model.to(device or model.device) if isinstance(model, Bundle) else _learner_bundle(model, device)
     finally: (model if isinstance(model, Bundle) else m).to(place); m.train(training)
@@ -369,11 +354,11 @@ class _Parts:
     def __init__(self, out, about, rows):
         self.out,self.folder,self.columns = out,out.with_name(f'{out.name}.part'),about['columns']
         self.folder.mkdir(parents=True, exist_ok=True)
-        _remove_dead(self.folder)
+        remove_leftovers(self.folder)
         file,mine = self.folder/'about.json',json.loads(json.dumps(about|dict(rows=rows)))
         if not file.exists():
             if any(self.folder.iterdir()): raise PredictionError(f'{self.folder} is in the way: it is no beginning of predictions. What works: another out, or the folder removed')
-            _whole(file, lambda o: o.write_text(json.dumps(mine, indent=1)))
+            write_atomic(file, lambda o: o.write_text(json.dumps(mine, indent=1)))
         try: was = json.loads(file.read_text())
         except ValueError as e: raise PredictionError(f'{file} is damaged: {e}. What works: another out, or the folder removed') from e
         if diff:=[k for k in about if was.get(k)!=mine[k]]: raise PredictionError(f'{self.folder} holds the beginning of other predictions: ' + '; '.join(f'{k} {was.get(k)}, and now {mine[k]}' for k in diff[:3]) + '. What works: another out, or the folder removed')
@@ -383,8 +368,8 @@ class _Parts:
     def read(self, i): return _typed(_from_csv(self.file(i), self.columns))
     def count(self, i): return _Count.from_dict(json.loads(self.file(i).with_suffix('.json').read_text()))
     def write(self, df, count):
-        _whole(self.file(self.n).with_suffix('.json'), lambda o: o.write_text(json.dumps(count.to_dict())))
-        _whole(self.file(self.n), lambda o: df.to_csv(o, header=False, **_csv)) # what says that the part is there
+        write_atomic(self.file(self.n).with_suffix('.json'), lambda o: o.write_text(json.dumps(count.to_dict())))
+        write_atomic(self.file(self.n), lambda o: df.to_csv(o, header=False, **_csv)) # what says that the part is there
         self.n += 1
 
     def todo(self, items):
@@ -426,8 +411,8 @@ def join(self:_Parts, table=None):
             else:
                 for i in range(self.n):
                     with open(self.file(i), 'rb') as part: shutil.copyfileobj(part, f)
-    if self.out.suffix=='.parquet': _whole(self.out, lambda o: _parquet(o, map(self.read, range(self.n)) if table is None else [table], self.columns if table is None else list(table.columns), None))
-    else: _whole(self.out, _to_csv)
+    if self.out.suffix=='.parquet': write_atomic(self.out, lambda o: _parquet(o, map(self.read, range(self.n)) if table is None else [table], self.columns if table is None else list(table.columns), None))
+    else: write_atomic(self.out, _to_csv)
     shutil.rmtree(self.folder, ignore_errors=True)
     return self.out
 
@@ -484,7 +469,7 @@ def _predict(b, src, reader, out, pool, d, bs, part_rows, read):
     columns = ['path', *(['group'] if src.grouped else []), *b.vocab, *([] if pool else ['labels']), 'reason']
     parts = _Parts(out, _about(b, pool, src.by, columns, os.path.abspath(src.source.root or '.') if src.table else None), part_rows) if out else None
     total,pooled,kept = _Count(),_Pool(pool, b.vocab) if pool else None,[]
-    bar = _bar(n) if _progress(200, 200) and (n:=src.count() or 0)>=200 else None
+    bar = comment_bar(n) if show_progress(200, 200) and (n:=src.count() or 0)>=200 else None
     if bar and parts: bar.update(min(n, parts.n*parts.rows))
     tick = (lambda k: bar.update(min(n, bar.last_v+k))) if bar else noop
     for df,facts in _tables(b, parts.todo(src) if parts else chunked(src, part_rows), reader, bs, src.grouped, bool(pool), d is None, tick):
@@ -526,5 +511,5 @@ def rsna_submission(
     res[columns[1]] = res[columns[1]].fillna(missing if missing is not None else 0.)
     if file is not None:
         if Path(file).exists(): raise FileExistsError(f'{file} is there already, and nothing is written over')
-        _whole(Path(file), lambda o: res.to_csv(o, index=False))
+        write_atomic(Path(file), lambda o: res.to_csv(o, index=False))
     return res

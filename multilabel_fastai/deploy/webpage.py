@@ -12,7 +12,7 @@ from contextlib import suppress
 from types import SimpleNamespace
 from urllib.parse import quote
 from fastai.vision.all import *
-from ..labels.table import _extra
+from ..utils.hints import *
 from ..images.dicom import *
 from ..images.series import *
 from ..images.preprocess import *
@@ -286,7 +286,7 @@ def bundle_page(
     max_pixels:int=2**26, # Numbers (pixels times channels) that a picture may declare
 ):
     "The page as `gr.Blocks`; `serve_bundle` launches it as it should be"
-    gr = _extra('gradio', 'serve')
+    gr = import_extra('gradio', 'serve')
     if order not in ('probability','vocab'): raise ValueError(f"order is {order!r}: choose 'probability' or 'vocab'")
     if not isinstance(bundle, Bundle): bundle = load_bundle(bundle)
     p,folder = bundle.preprocess,gr.utils.get_upload_folder()
@@ -415,14 +415,14 @@ def serve_bundle(
     **kwargs
 )->BundleServer:
     "Serve the page of a bundle"
-    gr = _extra('gradio', 'serve')
+    gr = import_extra('gradio', 'serve')
     if not _only_here(host) and not auth: warnings.warn(f'Everyone who reaches {host} can use this page: auth=(user, password) asks who it is')
     _Uploads.apart(gr)
     folder,page = _Uploads.open(),None
     try:
         page = bundle_page(bundle, **kwargs)
         launch = dict(server_name=f'[{host}]' if ':' in host and host[0]!='[' else host, server_port=port, auth=auth, share=False, inbrowser=False, inline=False, quiet=True, prevent_thread_lock=True, show_error=False, max_file_size=int(max_mb*2**20), enable_monitoring=False, ssr_mode=False, pwa=False, mcp_server=False, root_path=root_path,
-                      state_session_capacity=100, run_history=False, footer_links=[], show_api=False, allowed_paths=None, blocked_paths=None, app_kwargs=dict(openapi_url=None, middleware=[_extra('starlette.middleware', 'serve').Middleware(_guard)]), **_look_args(gr, page.launch))
+                      state_session_capacity=100, run_history=False, footer_links=[], show_api=False, allowed_paths=None, blocked_paths=None, app_kwargs=dict(openapi_url=None, middleware=[import_extra('starlette.middleware', 'serve').Middleware(_guard)]), **_look_args(gr, page.launch))
         if ssl: launch |= dict(ssl_certfile=str(ssl[0]), ssl_keyfile=str(ssl[1]), ssl_verify=False)
         url = page.launch(**_own_args(page.launch, **launch))[1]
     except BaseException as e:

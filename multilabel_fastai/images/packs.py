@@ -6,13 +6,14 @@
 __all__ = ['READER_DIED', 'PackError', 'PackedImages', 'pack_images', 'ToFloat', 'NormalizeInPlace', 'SampledDL', 'PackedDL']
 
 # %% ../../nbs/04_images/06_packs.ipynb #89ba2f33
-import hashlib, json, os, platform, shutil, threading, time, weakref
-from concurrent.futures import ProcessPoolExecutor, FIRST_COMPLETED, wait
+import hashlib, json, os, shutil, weakref
 from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
 from fastai.vision.all import *
+from ..utils.files import *
+from ..utils.progress import *
+from ..utils.workers import *
 from ..labels.table import *
-from ..labels.table import _bar, _progress
 from .dicom import *
 from .preprocess import *
 from .preprocess import READ_ERRORS
@@ -20,23 +21,6 @@ from .preprocess import READ_ERRORS
 # %% ../../nbs/04_images/06_packs.ipynb #e4ed3a75
 class PackError(ValueError):
     "A pack that cannot be made, opened or used; the message says what would work"
-
-def _tmp_name(stem): return f'.{stem}.{platform.node().replace(".", "-")}.{os.getpid()}'
-
-def _remove_dead(folder):
-    "Remove what a killed process of this machine left behind"
-    for o in folder.glob('.*.*.*.*'):
-        _,_,host,pid,_ = (o.name.split('.')+['']*5)[:5]
-        if host!=platform.node().replace('.', '-') or not pid.isdigit() or int(pid)==os.getpid() or os.name!='posix': continue
-        try: os.kill(int(pid), 0)
-        except ProcessLookupError: o.unlink(missing_ok=True)
-        except PermissionError: pass # somebody else's, and alive
-
-def _whole(path, write):
-    "Let `write(tmp)` make a file beside `path`, and move it there"
-    tmp = path.with_name(_tmp_name(path.stem)+path.suffix)
-    write(tmp); os.replace(tmp, path)
-
 def _content(fn):
     "Size in bytes, time and hash of a file, or of all files below a folder"
     files = sorted(o for o in fn.rglob('*') if o.is_file()) if fn.is_dir() else [fn]
@@ -147,8 +131,8 @@ def _make_plan(paths, folder, about, shard_mb):
     start = 0 if not len(plan) else plan.shard.max()+1
     if new:
         plan = pd.concat([plan, pd.DataFrame(dict(path=new, shard=start+np.arange(len(new))//size))], ignore_index=True)
-        _whole(folder/'files.csv', lambda o: plan.to_csv(o, **_csv))
-    if not done.exists(): _whole(done, lambda o: o.write_text(json.dumps(about, indent=1)))
+        write_atomic(folder/'files.csv', lambda o: plan.to_csv(o, **_csv))
+    if not done.exists(): write_atomic(done, lambda o: o.write_text(json.dumps(about, indent=1)))
     return plan
 
 # %% ../../nbs/04_images/06_packs.ipynb #36bbf4f0
@@ -159,62 +143,24 @@ def _check_space(folder, plan, shape):
     if need>free: raise PackError(f'{n:,} images need {need/2**20:,.0f} MB on the disk of {folder}, and {free/2**20:,.0f} MB are free: choose a smaller size, or another disk')
     return f'{need/2**20:,.0f} of {free/2**20:,.0f} MB free'
 
-# %% ../../nbs/04_images/06_packs.ipynb #6f97889f
-def _end_with_parent():
-    "A worker process ends when the one that started it has been killed, which `ProcessPoolExecutor` does not see to"
-    parent = os.getppid()
-    def _watch():
-        while os.getppid()==parent: time.sleep(0.5)
-        os._exit(1)
-    threading.Thread(target=_watch, daemon=True).start()
-
 # %% ../../nbs/04_images/06_packs.ipynb #7dd0c1da
 READER_DIED = 'the process that read it died'
 
-class _Chunks:
-    "Chunks of rows done by worker processes; a chunk whose process dies is done again file by file"
-    def __init__(self, num_workers): self.n,self.pool = num_workers,None
-    def submit(self, *args):
-        if self.pool is None: self.pool = ProcessPoolExecutor(self.n, initializer=_end_with_parent)
-        return self.pool.submit(_fill, *args)
-    def again(self, shard, row, files, preprocess):
-        res = []
-        for i,f in enumerate(files):
-            with ProcessPoolExecutor(1, initializer=_end_with_parent) as pool:
-                try: res += pool.submit(_fill, shard, row+i, [f], preprocess).result()
-                except BrokenProcessPool: res.append((0, 0, '', READER_DIED))
-        return res
-    def end(self):
-        "End the processes, whose results are in or no longer wanted; without a wait, which lasts for ever where a job could not be pickled"
-        if self.pool is None: return
-        workers = list((self.pool._processes or {}).values())
-        self.pool.shutdown(wait=False, cancel_futures=True)
-        for o in workers: o.terminate()
-    def run(self, jobs):
-        "Yield (job, results) for each of `jobs`, arguments of `_fill`"
-        if not self.n: yield from ((o, _fill(*o)) for o in jobs); return
-        jobs,todo = iter(jobs),{}
-        try:
-            while True:
-                for o in itertools.islice(jobs, max(0, 4*self.n-len(todo))): todo[self.submit(*o)] = o
-                if not todo: return
-                dead = []
-                for f in wait(todo, return_when=FIRST_COMPLETED).done:
-                    o = todo.pop(f)
-                    try: yield o, f.result()
-                    except BrokenProcessPool: dead.append(o)
-                if dead: # the pool is gone, and with it all that waited
-                    dead += [todo.pop(f) for f in list(todo)]; self.pool = None
-                    for o in dead: yield o, self.again(*o)
-        finally:
-            self.end()
+def _fill_one_by_one(job, run_alone):
+    "Results of `_fill` for a chunk whose process died, file by file"
+    shard,first_row,files,preprocess = job
+    res = []
+    for i,f in enumerate(files, first_row):
+        try: res += run_alone(shard, i, [f], preprocess)
+        except BrokenProcessPool: res.append((0, 0, '', READER_DIED))
+    return res
 
 # %% ../../nbs/04_images/06_packs.ipynb #a06b16df
 def _jobs(folder, plan, shards, files, preprocess, size=32):
     "Arguments of `_fill` for the rows of each shard, whose array file is made first"
     for s in shards:
         rows = np.flatnonzero(plan.shard==s)
-        tmp = folder/(_tmp_name(f'{s:05}')+'.npy')
+        tmp = folder/(temp_name(f'{s:05}')+'.npy')
         np.lib.format.open_memmap(tmp, 'w+', np.uint8, (len(rows),*preprocess.shape)).flush()
         if hasattr(os, 'posix_fallocate'): # a full disk is an error here, and the end of the process when a page is written
             with open(tmp, 'r+b') as f: os.posix_fallocate(f.fileno(), 0, tmp.stat().st_size)
@@ -239,14 +185,15 @@ def pack_images(
     folder.mkdir(parents=True, exist_ok=True)
     about = dict(format=_format, fingerprint=prep.fingerprint, preprocess=prep.config, shape=list(prep.shape), versions={o:version(o) for o in ('pillow','pydicom','imagecodecs')})
     plan = _make_plan(paths, folder, about, shard_mb)
-    _remove_dead(folder)
+    remove_leftovers(folder)
     space = _check_space(folder, plan, prep.shape)
     mine = [o for o in _missing(folder, plan) if o%part[1]==part[0]]
     total,bar,done = int(plan.shard.isin(mine).sum()),None,{}
     lost = [o for o in plan.path[plan.shard.isin(mine)] if not (root/o).exists()]
     if lost: raise PackError(f'{len(lost):,} files are not there, such as {root/lost[0]}: give the root that the paths are below')
-    if _progress(total, 200): bar = _bar(total, space)
-    for (tmp,i,fs,_),res in _Chunks(ifnone(num_workers, defaults.cpus)).run(_jobs(folder, plan, mine, [root/o for o in plan.path], prep)):
+    if show_progress(total, 200): bar = comment_bar(total, space)
+    pool = WorkerPool(_fill, _fill_one_by_one, ifnone(num_workers, defaults.cpus))
+    for (tmp,i,fs,_),res in pool.run(_jobs(folder, plan, mine, [root/o for o in plan.path], prep)):
         done.setdefault(tmp, {})[i] = res
         if bar: bar.update(min(total, bar.last_v+len(fs)))
         if sum(map(len, done[tmp].values()))==len(np.load(tmp, mmap_mode='r')): _finish(folder, tmp, done.pop(tmp))
@@ -259,7 +206,7 @@ def _finish(folder, tmp, res):
     s = tmp.name.split('.')[1]
     os.replace(tmp, folder/f'{s}.npy')
     rows = pd.DataFrame([o for i in sorted(res) for o in res[i]], columns=['bytes','mtime_ns','hash','reason'])
-    _whole(folder/f'{s}.csv', lambda o: rows.to_csv(o, **_csv))
+    write_atomic(folder/f'{s}.csv', lambda o: rows.to_csv(o, **_csv))
 
 @patch
 @delegates(pack_images, but=('root',))

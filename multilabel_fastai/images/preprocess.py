@@ -10,8 +10,8 @@ __all__ = ['READ_ERRORS', 'open_image', 'TensorGray', 'PILGray', 'TensorChannels
 import atexit, hashlib, json, os, re, struct, tempfile
 from numbers import Integral
 from fastai.vision.all import *
+from ..utils.progress import *
 from ..labels.table import *
-from ..labels.table import _progress
 from .dicom import *
 from .series import *
 
@@ -245,7 +245,7 @@ def check_images(self:LabelTable,
 )->pd.DataFrame:
     "Pictures that cannot be read, as a table of path and reason; empty where all can"
     prep = Preprocess(color=color, **kwargs) if isinstance(color, str) else color
-    why = parallel(_check_image, self.files, preprocess=prep, n_workers=ifnone(num_workers, defaults.cpus), threadpool=True, progress=_progress(len(self)))
+    why = parallel(_check_image, self.files, preprocess=prep, n_workers=ifnone(num_workers, defaults.cpus), threadpool=True, progress=show_progress(len(self)))
     res = pd.DataFrame(dict(path=self._df.path, reason=list(why)), dtype=object)
     return res[res.reason.notna()].reset_index(drop=True)
 

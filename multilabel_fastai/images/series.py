@@ -9,8 +9,8 @@ __all__ = ['TAGS', 'POOLS', 'read_header', 'dicom_table', 'series_files', 'pool_
 from fastai.vision.all import *
 from pydicom import dcmread
 from pydicom.datadict import tag_for_keyword
+from ..utils.progress import *
 from ..labels.table import *
-from ..labels.table import _progress
 from .dicom import *
 from .dicom import check_inflated_size, error_line
 
@@ -59,7 +59,7 @@ def dicom_table(
         if not Path(paths).is_dir(): raise ValueError(f'{paths} is not a folder: give a folder, or a list of files')
         paths = [o for o in Path(paths).rglob('*') if o.is_file()]
     paths,n = [str(o) for o in paths],ifnone(num_workers, defaults.cpus)
-    rows = parallel(read_header, paths, tags=tags, n_workers=n if len(paths)>500 else 0, chunksize=64, progress=_progress(len(paths)))
+    rows = parallel(read_header, paths, tags=tags, n_workers=n if len(paths)>500 else 0, chunksize=64, progress=show_progress(len(paths)))
     df = pd.DataFrame(list(rows), columns=list(dict.fromkeys(['path',*tags,*_order,'TransferSyntaxUID','position','reason']))).assign(path=paths)
     by = ['bad','StudyInstanceUID','SeriesInstanceUID','position','number','path']
     df = df.assign(bad=df.reason.notna(), number=pd.to_numeric(df.InstanceNumber, errors='coerce')).sort_values(by, ignore_index=True)

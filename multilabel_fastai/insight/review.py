@@ -11,14 +11,14 @@ from datetime import datetime, timezone
 from itertools import combinations
 from fastai.vision.all import *
 from sklearn.metrics import cohen_kappa_score
+from ..utils.files import *
+from ..utils.hints import *
 from ..labels.table import *
-from ..labels.table import _close
 from ..images.dicom import *
 from ..labels.logic import *
 from ..images.preprocess import *
 from ..decision.decision import *
 from ..training.learner import *
-from ..training.learner import _write
 from ..training.evaluation import _own_thresholds
 from .heatmaps import *
 
@@ -175,12 +175,12 @@ def row(self:LabelReview, path)->int:
         return int(path)
     p = os.fspath(path)
     p = p if p in self._row else Path(p).as_posix()
-    if p not in self._row: raise LabelError(f'{path} is not in the table{_close(path, self.paths[:10_000])}', fix='a path as it stands in labels.df.path')
+    if p not in self._row: raise LabelError(f'{path} is not in the table{did_you_mean(path, self.paths[:10_000])}', fix='a path as it stands in labels.df.path')
     return self._row[p]
 
 @patch
 def _col(self:LabelReview, label):
-    if label not in self.vocab: raise LabelError(f'Unknown class {label!r}{_close(label, self.vocab)}', fix=f'choose from {self.vocab}')
+    if label not in self.vocab: raise LabelError(f'Unknown class {label!r}{did_you_mean(label, self.vocab)}', fix=f'choose from {self.vocab}')
     return self.vocab.index(label)
 
 # %% ../../nbs/09_insight/06_review.ipynb #df8c995c
@@ -305,7 +305,7 @@ def disagreement(self:LabelReview, path)->list:
 @patch
 def to_csv(self:LabelReview, file:str|Path)->Path:
     "Write the corrected table, which `LabelTable.from_onehot` reads back; the file is whole or not there at any time"
-    return _write(Path(file), self.labels.to_csv)
+    return write_atomic(Path(file), self.labels.to_csv)
 
 # %% ../../nbs/09_insight/06_review.ipynb #fa634c71
 _shows = ('all','positive','negative','unknown','error','false positive','false negative','breaks a rule','changed','confirmed','unsure')
@@ -354,7 +354,7 @@ def select(self:LabelReview,
 )->list: # Paths
     "Paths of the images asked for, in order"
     for o,name,all_ in ((show,'show',_shows),(order,'order',_orders)):
-        if o not in all_: raise LabelError(f'{name} is {o!r}{_close(o, all_)}', fix=f'one of {all_}')
+        if o not in all_: raise LabelError(f'{name} is {o!r}{did_you_mean(o, all_)}', fix=f'one of {all_}')
     k = slice(None) if label is None else [self._col(label)]
     mask = self._shown(k, show)
     if unseen: mask = mask&(self._state==0)

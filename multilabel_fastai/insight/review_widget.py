@@ -8,8 +8,8 @@ __all__ = ['LabelReviewWidget']
 # %% ../../nbs/09_insight/07_review_widget.ipynb #ea725d64
 import html, io, traceback
 from fastai.vision.all import *
+from ..utils.hints import *
 from ..labels.table import *
-from ..labels.table import _extra
 from .review import *
 from .review import _orders, _shows, _text, _toggle
 
@@ -32,7 +32,7 @@ def _name_html(name, wrong, changed, v):
 class LabelReviewWidget:
     "A `LabelReview` in the notebook; from `review.show()`"
     def __init__(self, review, label=None, show='all', order='table', unseen=False, size=448):
-        self.review,self.w,self._busy,self._at = review,_extra('ipywidgets', 'interpret'),False,None
+        self.review,self.w,self._busy,self._at = review,import_extra('ipywidgets', 'interpret'),False,None
         review.select(label, show, order, unseen) # raises for what is not there
         self._filters(label, show, order, unseen, size); self._buttons(); self._label_rows()
         w,L = self.w,self.w.Layout

@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from fastai.vision.all import *
 from safetensors.torch import save_model
+from ..utils.files import *
 from ..labels.table import *
 from ..labels.splits import *
 from ..labels.logic import *
@@ -22,7 +23,6 @@ from ..decision.decision import *
 from ..decision.report import *
 from ..networks.backbones import *
 from .learner import *
-from .learner import _write
 
 # %% ../../nbs/08_training/03_evaluation.ipynb #8446335c
 @contextmanager
@@ -165,7 +165,7 @@ def _save_plot(path, f):
         ax = L(f())[0]
         fig = (ax if isinstance(ax, plt.Axes) else np.ravel(ax)[0]).figure
         fig.savefig(tmp, dpi=120, bbox_inches='tight'); plt.close(fig)
-    return _write(path, _draw)
+    return write_atomic(path, _draw)
 
 def _prediction_table(report):
     "Probabilities, labels given and targets of the rows of a report"
@@ -180,16 +180,16 @@ def save_run(self:Learner,
 )->dict: # Split, or split and 'groups', to report
     "Write config, labels, history, decision, predictions as reported, reports, pictures, weights and quarantine; returns the report of each split but training"
     folder = Path(folder); folder.mkdir(parents=True, exist_ok=True)
-    csv = lambda df,name,**kw: _write(folder/f'{name}.csv', lambda o: df.to_csv(o, **kw))
+    csv = lambda df,name,**kw: write_atomic(folder/f'{name}.csv', lambda o: df.to_csv(o, **kw))
     labels = getattr(self.dls, 'labels', None)
     about = dict(vocab=list(self.dls.vocab), arch=(lambda o: getattr(o, '__name__', o))(getattr(self, 'arch', None)), loss=type(self.loss_func).__name__, activation=getattr(getattr(self.loss_func, 'act', None), 'name', None), split=labels.split_hash if labels else None, preprocess=str(getattr(self.dls, 'preprocess', None)),
                  versions={o:version(o) for o in ('torch','torchvision','fastai','timm','numpy','pandas')})
-    _write(folder/'config.json', lambda o: o.write_text(json.dumps((config or {})|about, indent=1, default=str)))
-    _write(folder/'model.safetensors', lambda o: save_model(self.model, str(o)))
+    write_atomic(folder/'config.json', lambda o: o.write_text(json.dumps((config or {})|about, indent=1, default=str)))
+    write_atomic(folder/'model.safetensors', lambda o: save_model(self.model, str(o)))
     if labels: csv(labels._df, 'labels', index=False); _save_plot(folder/'counts.png', labels.plot_counts); _save_plot(folder/'cooccurrence.png', labels.plot_cooccurrence)
     if hasattr(self.dls, '_quarantine'): csv(self.dls.quarantine, 'quarantine', index=False)
     if len(self.history): csv(self.history, 'history', index=False); _save_plot(folder/'history.png', partial(plot_history, self.history))
-    for k,d in self.decisions.items(): _write(folder/('decision.json' if k is None else 'decision_groups.json'), d.save)
+    for k,d in self.decisions.items(): write_atomic(folder/('decision.json' if k is None else 'decision_groups.json'), d.save)
     reports = {}
     for o in SPLITS[1:len(self.dls.loaders)]:
         for name,how in ({o:None} | ({f'{o}_groups':pool} if pool else {})).items():
