@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from fastcore.docments import docments
 from fastai.vision.all import *
+from ..utils.hints import *
 from ..labels.table import *
-from ..labels.table import _close
 from ..labels.readers import *
 from ..images.preprocess import *
 from ..images.dicom import *
@@ -72,7 +72,7 @@ def read_labels(
     src = root if labels is None else Path(labels) if Path(labels).exists() else root/labels
     if not src.exists(): raise LabelError(f'There is no label file {labels}', fix=f'--labels with a path, as it stands or below {root}')
     form = form or guess_form(src)
-    if form not in _forms|_public: raise LabelError(f'There is no form {form!r}{_close(form, _forms|_public)}', fix=f'--form with one of {[*_forms,*_public]}')
+    if form not in _forms|_public: raise LabelError(f'There is no form {form!r}{did_you_mean(form, _forms|_public)}', fix=f'--form with one of {[*_forms,*_public]}')
     if form in _public and labels is not None: raise LabelError(f'{form!r} knows its label file', fix=f'--data and --form {form}, without --labels')
     reader,needs,takes = _forms[form] if form in _forms else (_public[form][0], (), _public[form][1])
     given = {k:v for k,v in kwargs.items() if v is not None}
@@ -255,7 +255,7 @@ def _given(name, doc, flags, defaults, examples, words):
     if rest:
         known = [f'--{o}' for o in flags]
         bad = rest[0].partition('=')[0]
-        raise ValueError(f'There is no flag {bad}{_close(bad, known)}: see {name} --help' if bad.startswith('-') else f'{bad!r} belongs to no flag: see {name} --help')
+        raise ValueError(f'There is no flag {bad}{did_you_mean(bad, known)}: see {name} --help' if bad.startswith('-') else f'{bad!r} belongs to no flag: see {name} --help')
     res = vars(args)
     if res.get('test')=='only': res['test_only'] = True; del res['test']
     return {k:_typed(flags[k], [x for o in v for x in _typed(flags[k], o)] if flags[k].type is list and not flags[k].needed else v) for k,v in res.items()}
@@ -334,7 +334,7 @@ def read_config(
 def _as_flags(res, flags, file):
     "Flags of a file, checked as those of the command line are"
     res = {k.replace('-', '_'):v for k,v in res.items()}
-    if other:=[k for k in res if k not in flags or k in ('config','traceback')]: raise ValueError(f'{file}: there is no setting {other[0]!r}{_close(other[0], flags)}')
+    if other:=[k for k in res if k not in flags or k in ('config','traceback')]: raise ValueError(f'{file}: there is no setting {other[0]!r}{did_you_mean(other[0], flags)}')
     try: return {k:_typed(flags[k], v) for k,v in res.items()}
     except ValueError as e: raise ValueError(f'{file}: {e}') from e
 

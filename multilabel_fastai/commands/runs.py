@@ -12,8 +12,11 @@ from importlib.metadata import version
 from safetensors import SafetensorError
 from safetensors.torch import save_model as save_weights
 from fastai.vision.all import *
+from ..utils.files import *
+from ..utils.hints import *
+from ..utils.progress import *
+from ..utils.tensors import *
 from ..labels.table import *
-from ..labels.table import _close
 from ..labels.splits import *
 from ..images.series import *
 from ..images.preprocess import *
@@ -31,14 +34,12 @@ from ..networks.backbones import OWN_ARCHS
 from ..networks.slices import *
 from ..training.epoch_metrics import *
 from ..training.learner import *
-from ..training.learner import _write
 from ..training.evaluation import *
 from ..training.evaluation import _save_plot
 from ..training.frozen import *
 from ..training.stages import *
 from ..training.stages import stage_loss
 from ..training.checkpoints import *
-from ..training.checkpoints import _module
 from ..training.compare import *
 from ..training.speed import *
 from ..training.speed import _precisions
@@ -125,7 +126,7 @@ class ProgressLines(Callback):
         self.last,rate = now,self.done/max(now-self.since, 1e-9)
         left = (self.n_iter-self.iter-1)*(self.learn.dl.bs or 1)/rate
         what = f'epoch {self.epoch}, ' if hasattr(self.learn, 'epoch') and not hasattr(self.learn, 'gather_preds') else ''
-        _say(f'  {what}{"training" if self.training else "validation"}: {self.iter+1:,} of {self.n_iter:,} batches, {rate:,.0f} images/s, {duration(left)} left')
+        _say(f'  {what}{"training" if self.training else "validation"}: {self.iter+1:,} of {self.n_iter:,} batches, {rate:,.0f} images/s, {format_duration(left)} left')
 
 def _say(text): print(text, flush=True)
 
@@ -190,7 +191,7 @@ def run_settings(
 )->dict:
     "Every setting of `run_training` with its value; raises `ValueError` for one that it does not have"
     known = {k:o.default for k,o in inspect.signature(run_training).parameters.items() if o.default is not inspect.Parameter.empty and k not in ('source','resume')}
-    if other:=[k for k in given if k not in known]: raise ValueError(f'There is no setting {other[0]!r}{_close(other[0], known)}')
+    if other:=[k for k in given if k not in known]: raise ValueError(f'There is no setting {other[0]!r}{did_you_mean(other[0], known)}')
     return known|{k:_as_setting(k, v) for k,v in given.items()}
 
 # %% ../../nbs/11_commands/01_runs.ipynb #96712c8a
@@ -273,14 +274,14 @@ def _read_weights(file):
 
 def _set_weights(model, file):
     "Give a network the weights in `file`; raises where they are another network's"
-    sd,own = _read_weights(file),_module(model).state_dict()
+    sd,own = _read_weights(file),unwrap_model(model).state_dict()
     if (n:=len(sd))<len(own) and [v.shape for v in sd.values()]==[v.shape for v in own.values()][-n:]:
         raise ValueError(f'{file} holds the weights of the head alone, as a checkpoint of a run with a frozen body does. What works: the model.safetensors of that run when it has ended, or to resume it')
     lost,more,other = [o for o in own if o not in sd],[o for o in sd if o not in own],[o for o in own if o in sd and sd[o].shape!=own[o].shape]
     if lost or more or other:
         why = [f'{len(o)} of its tensors {w}, such as {o[0]}' for o,w in ((lost,'are not there'),(more,'are not of this network'),(other,'have another shape')) if o]
         raise ValueError(f'{file} does not hold the weights of this network: {"; ".join(why)}. What works: the same architecture, head, classes and colour as in the run that it is from')
-    _module(model).load_state_dict(sd)
+    unwrap_model(model).load_state_dict(sd)
 
 # %% ../../nbs/11_commands/01_runs.ipynb #4d2f2456
 def _check_decision(objective, calibration, n_classes=math.inf):
@@ -376,7 +377,7 @@ def _remove_checkpoints(keep):
 # %% ../../nbs/11_commands/01_runs.ipynb #a57adb2e
 def _write_config(out, config):
     Path(out).mkdir(parents=True, exist_ok=True)
-    return _write(Path(out)/'config.json', lambda f: f.write_text(json.dumps(config, indent=1, default=str)))
+    return write_atomic(Path(out)/'config.json', lambda f: f.write_text(json.dumps(config, indent=1, default=str)))
 
 def _begin_folder(out, resume):
     "The folder of a run that begins or goes on"
@@ -401,7 +402,7 @@ def _check_same(out, o, source):
 
 def _finish(learn, out, o, config, losses):
     "Decision, reports and pictures of a trained learner"
-    _write(out/'model.safetensors', lambda f: save_weights(_module(learn.model), str(f))) # before anything can go wrong
+    write_atomic(out/'model.safetensors', lambda f: save_weights(unwrap_model(learn.model), str(f))) # before anything can go wrong
     if o['objective'] and 'valid' in learn.dls.labels.splits:
         for k in dict.fromkeys((None, o['pool'])): learn.tune_decision(pool=k, objective=o['objective'], calibration=o['calibration'] or None)
     if losses is not None and len(losses.rows): _save_plot(out/'batch_losses.png', partial(plot_batch_losses, losses.table()))

@@ -9,6 +9,7 @@ __all__ = ['load_run', 'evaluate_run', 'bundle_run', 'run_comparison']
 import sys
 from contextlib import nullcontext
 from fastai.vision.all import *
+from ..utils.files import *
 from ..labels.table import *
 from ..labels.splits import *
 from ..images.dicom import *
@@ -16,7 +17,7 @@ from ..images.preprocess import *
 from ..images.datablock import *
 from ..decision.report import *
 from ..training.learner import *
-from ..training.learner import _normalized, _write
+from ..training.learner import _normalized
 from ..training.evaluation import *
 from ..training.evaluation import _prediction_table, _save_plot
 from ..training.compare import *
@@ -114,7 +115,7 @@ def _seen(trained, labels):
 def _save_reports(out, reports):
     out = Path(out); out.mkdir(parents=True, exist_ok=True)
     for name,r in reports.items():
-        for what,f in dict(predictions=lambda f: _prediction_table(r).to_csv(f, index=False), report=r.df.to_csv, overall=r.overall.to_csv).items(): _write(out/f'{what}_{name}.csv', f)
+        for what,f in dict(predictions=lambda f: _prediction_table(r).to_csv(f, index=False), report=r.df.to_csv, overall=r.overall.to_csv).items(): write_atomic(out/f'{what}_{name}.csv', f)
         _save_plot(out/f'report_{name}.png', partial(plot_report, r))
 
 def evaluate_run(

@@ -12,8 +12,8 @@ from fastai.vision.all import *
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from scipy.ndimage import gaussian_filter, uniform_filter1d
+from ..utils.progress import *
 from ..labels.table import *
-from ..labels.table import _progress
 from ..labels.readers import *
 from ..images.dicom import *
 from ..images.series import *
@@ -453,7 +453,7 @@ def sample_spine(
         rng = np.random.default_rng(seed)
         uids,y = [f'1.2.826.0.1.3680043.{o}' for o in rng.permutation(30000)[:studies]+1],_draw_labels(studies, rng)
         boxes = parallel(_write_study, list(zip(range(studies), uids, y.tolist())), path=path, seed=seed, slices=slices, matrix=matrix,
-            n_workers=ifnone(num_workers, defaults.cpus), progress=_progress(studies, 20))
+            n_workers=ifnone(num_workers, defaults.cpus), progress=show_progress(studies, 20))
         table = pd.DataFrame(dict(StudyInstanceUID=uids, patient_overall=y.max(1), **dict(zip(classes, y.T))))
         table.to_csv(path/names[0], index=False)
         pd.DataFrame([r for o in boxes for r in o], columns=['x','y','width','height','StudyInstanceUID','slice_number']).to_csv(path/names[1], index=False)

@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_model
 from torch.nn.modules.module import register_module_parameter_registration_hook
 import timm, torchvision
+from ..utils.tensors import *
 from ..labels.table import *
-from ..labels.table import _close
 from ..labels.splits import *
 from ..images.series import *
 from ..images.dicom import *
@@ -33,7 +33,6 @@ from ..training.learner import *
 from ..training.learner import _own_dls
 from ..training.evaluation import *
 from ..training.evaluation import _key, _own_thresholds
-from ..training.checkpoints import _module
 
 # %% ../../nbs/10_deploy/01_bundle.ipynb #ca4ab515
 class BundleError(ValueError):
@@ -334,7 +333,7 @@ def from_learner(cls:Bundle,
     sample:int=200, # Training images of which brightness, contrast and format are noted
 )->Bundle:
     "The learner's model as a bundle in memory; raises `BundleError` for what could not be made again"
-    c,m,prep = json.loads(json.dumps(_config(learn, sample))),_module(learn.model),learn.dls.preprocess
+    c,m,prep = json.loads(json.dumps(_config(learn, sample))),unwrap_model(learn.model),learn.dls.preprocess
     model = _network(c['network'], len(c['vocab']), prep.channels)
     try: model.load_state_dict({k:v.detach().cpu() for k,v in m.state_dict().items()})
     except RuntimeError as e: raise BundleError(f'The network is not the one that its description makes: {str(e).splitlines()[-1].strip()}. It was changed after multilabel_learner; learn.export() keeps it as a pickle') from e

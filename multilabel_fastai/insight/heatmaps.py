@@ -11,8 +11,8 @@ import textwrap
 from contextlib import contextmanager
 from fastai.vision.all import *
 from scipy.stats import binomtest, rankdata
+from ..utils.hints import *
 from ..labels.table import *
-from ..labels.table import _extra
 from ..images.datablock import *
 from ..losses.contract import *
 from ..networks.backbones import *
@@ -162,7 +162,7 @@ def occlusion_maps(
 HEATMAP_METHODS = ('gradcam','hirescam','occlusion','attention')
 
 def _captum_maps(model, x, classes, method, layer, relu):
-    attr,res = _extra('captum.attr', 'interpret'),[]
+    attr,res = import_extra('captum.attr', 'interpret'),[]
     with _opened(model, x, layer) as (net,args,at):
         cam = (attr.LayerGradCam if method=='gradcam' else attr.LayerGradientXActivation)(net, at)
         for c in classes:

@@ -10,8 +10,8 @@ import functools, textwrap
 from contextlib import nullcontext
 from fastai.vision.all import *
 from matplotlib.colors import to_rgb
+from ..utils.hints import *
 from ..labels.table import *
-from ..labels.table import _close
 from ..images.dicom import *
 from ..images.preprocess import *
 from ..images.datablock import *
@@ -202,13 +202,13 @@ def from_table(cls:MultiLabelInterpretation,
 @patch
 def _index(self:MultiLabelInterpretation, label):
     "Number of a class"
-    if str(label) not in self.vocab: raise ValueError(f'There is no class {label!r}{_close(label, self.vocab)}: choose from {self.vocab}')
+    if str(label) not in self.vocab: raise ValueError(f'There is no class {label!r}{did_you_mean(label, self.vocab)}: choose from {self.vocab}')
     return self.vocab.index(str(label))
 
 @patch
 def _column(self:MultiLabelInterpretation, name):
     "A further column"
-    if name not in self.meta: raise LabelError(f'There is no column {name!r}{_close(name, self.meta.columns)}', fix=f'one of {list(self.meta.columns)}, meta_cols=[...] when the labels are read, or add_columns' if len(self.meta.columns) else 'labels=, a LabelTable with such columns, or add_columns')
+    if name not in self.meta: raise LabelError(f'There is no column {name!r}{did_you_mean(name, self.meta.columns)}', fix=f'one of {list(self.meta.columns)}, meta_cols=[...] when the labels are read, or add_columns' if len(self.meta.columns) else 'labels=, a LabelTable with such columns, or add_columns')
     return self.meta[name]
 
 @patch
@@ -523,7 +523,7 @@ def plot_by(self:MultiLabelInterpretation,
     seed:int=42, # Of the replicates
 ):
     "A metric of each class by the values of a column, its interval, what it rests on at the right, and the value over all rows as a line; returns the axes"
-    if metric not in _needs: raise ValueError(f'metric is {metric!r}{_close(metric, _needs)}: choose from {list(_needs)}')
+    if metric not in _needs: raise ValueError(f'metric is {metric!r}{did_you_mean(metric, _needs)}: choose from {list(_needs)}')
     t,cs = self.by(column, bins, n_boot, level, seed),self._chosen(classes)
     t['negatives'] = t.known-t.positives
     rows = t.rows.groupby(level=0, sort=False).first()

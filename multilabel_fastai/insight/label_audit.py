@@ -9,8 +9,9 @@ __all__ = ['out_of_fold', 'feature_fit', 'label_issues', 'label_quality', 'label
 # %% ../../nbs/09_insight/05_label_audit.ipynb #e94f3263
 from contextlib import nullcontext
 from fastai.vision.all import *
+from ..utils.hints import *
+from ..utils.progress import *
 from ..labels.table import *
-from ..labels.table import _close, _extra, _progress
 from ..labels.splits import *
 from ..images.dicom import *
 from ..images.preprocess import *
@@ -26,7 +27,7 @@ def _aligned(probs, labels, what='predictions'):
     "Probabilities (N,C) of the classes of `labels`, in the order of its rows"
     vocab,paths = list(labels.vocab),labels._df.path
     gone = [o for o in ('path',*vocab) if o not in probs]
-    if gone: raise LabelError(f'The {what} have no column {gone[0]!r}{_close(gone[0], probs.columns)}', fix=f"a column 'path' and one for each of {vocab}, as out_of_fold makes them")
+    if gone: raise LabelError(f'The {what} have no column {gone[0]!r}{did_you_mean(gone[0], probs.columns)}', fix=f"a column 'path' and one for each of {vocab}, as out_of_fold makes them")
     at = pd.Series(range(len(probs)), index=[Path(o).as_posix() for o in probs.path])
     twice = at.index.duplicated()
     if twice.any(): raise LabelError(f'{twice.sum():,} paths have more than one row in the {what}', dict(path=at.index[twice]), fix='one row for each picture')
@@ -109,7 +110,7 @@ def _binary(y, p): return y.astype(int), np.stack([1-p, p], 1) # as cleanlab tak
 
 def _likely(y, p, filter_by):
     "Which labels (N,) of one class cleanlab takes for errors; `y` is 0 or 1, `p` a probability"
-    find = _extra('cleanlab.filter', 'interpret').find_label_issues
+    find = import_extra('cleanlab.filter', 'interpret').find_label_issues
     return find(*_binary(y, p), filter_by=filter_by, n_jobs=1) if len(np.unique(y))>1 else np.zeros(len(y), dtype=bool)
 
 def _judged(labels, probs, filter_by):
@@ -168,7 +169,7 @@ def label_issue_summary(
 )->pd.DataFrame: # known and positive labels, likely errors of each kind, and estimated rates, for each class
     "Likely label errors of each class, in both directions, and estimated rates of noise"
     y,p,known,likely = _judged(labels, probs, filter_by)
-    joint_of = _extra('cleanlab.count', 'interpret').estimate_joint
+    joint_of = import_extra('cleanlab.count', 'interpret').estimate_joint
     res = pd.DataFrame(dict(known=known.sum(0), positive=(known & (y==1)).sum(0), missing=(likely & (y==0)).sum(0), extra=(likely & (y==1)).sum(0)), index=pd.Index(labels.vocab, name='class'))
     joint = np.full((len(res),2,2), np.nan)                                         # given, true
     for c,k in enumerate(known.T):
@@ -196,7 +197,7 @@ def _files_of(labels, paths):
     "Files of `paths`, which must be in the table"
     of = dict(zip(labels._df.path, labels.files))
     gone = [o for o in paths if o not in of]
-    if gone: raise LabelError(f'{gone[0]!r} is not in the table{_close(gone[0], of) if len(of)<5000 else ""}', fix='the table that the list was made of')
+    if gone: raise LabelError(f'{gone[0]!r} is not in the table{did_you_mean(gone[0], of) if len(of)<5000 else ""}', fix='the table that the list was made of')
     return [of[o] for o in paths]
 
 # %% ../../nbs/09_insight/05_label_audit.ipynb #575b4707
@@ -286,7 +287,7 @@ def near_duplicates(
     "Pairs of pictures that are nearly the same, the most similar first"
     config = (preprocess or Preprocess()).config|dict(size=_n, color='gray', resize='squish')
     read = partial(_thumb, preprocess=Preprocess(**config), pack=pack)
-    x = parallel(read, labels.files if pack is None else labels._df.path.tolist(), n_workers=ifnone(num_workers, defaults.cpus), threadpool=True, progress=_progress(len(labels)))
+    x = parallel(read, labels.files if pack is None else labels._df.path.tolist(), n_workers=ifnone(num_workers, defaults.cpus), threadpool=True, progress=show_progress(len(labels)))
     bad = [p for p,o in zip(labels._df.path, x) if o is None]
     if bad: warn(f'{len(bad):,} of {len(x):,} pictures could not be read and were left out, such as {bad[0]}: see labels.check_images()')
     z = _whitened(_coefs([o if o is not None else np.zeros((_n,_n)) for o in x]))

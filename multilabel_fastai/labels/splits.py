@@ -10,8 +10,10 @@ import hashlib, os
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from pathlib import Path
 from fastcore.all import *
+from ..utils.hints import *
+from ..utils.progress import *
 from .table import *
-from .table import _check_column, _close, _progress
+from .table import _check_column
 
 # %% ../../nbs/01_labels/02_splits.ipynb #42d6f0e6
 def _deal(cnt, units, fractions, rng):
@@ -153,7 +155,7 @@ def split_by_lists(self:LabelTable,
     rows |= {o:i for i,o in enumerate(self._df.path)}
     where = pd.DataFrame([dict(name=o, split=k, row=rows.get(o, -1)) for k,v in lists.items() for o in v], columns=['name','split','row'])
     gone = where[where.row<0]
-    if len(gone): raise LabelError(f'{len(gone):,} of {len(where):,} names are not in the table{_close(gone.name.iloc[0], rows) if len(rows)<5000 else ""}', gone[['name','split']],
+    if len(gone): raise LabelError(f'{len(gone):,} of {len(where):,} names are not in the table{did_you_mean(gone.name.iloc[0], rows) if len(rows)<5000 else ""}', gone[['name','split']],
         fix='the names as the table has them in its path column, or their last part where no two files share it; or drop these names from the list where files are missing')
     twice = where[where.duplicated('row', keep=False)]
     if len(twice): raise LabelError(f'{twice.row.nunique():,} rows are in a list twice', twice.sort_values('row'), fix='one split for each file')
@@ -208,7 +210,7 @@ def identical_files(self:LabelTable,
     "Rows whose files have the same content as another row's: path, content hash, and split and group where they are known"
     files,size = pd.Series(self.files),self.file_sizes()
     same = np.flatnonzero((size>=0) & size.duplicated(keep=False))
-    sha = parallel(_sha, files[same].tolist(), n_workers=ifnone(num_workers, defaults.cpus), threadpool=True, progress=_progress(len(same))) if len(same) else []
+    sha = parallel(_sha, files[same].tolist(), n_workers=ifnone(num_workers, defaults.cpus), threadpool=True, progress=show_progress(len(same))) if len(same) else []
     res = self._df.iloc[same][[o for o in ('path','split','group') if o in self._df]].assign(content=[o[:12] for o in sha])
     return res[res.content.duplicated(keep=False)].sort_values(['content','path'])
 

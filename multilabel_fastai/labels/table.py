@@ -11,6 +11,8 @@ import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from pathlib import Path
 from fastcore.all import *
 from fastprogress.fastprogress import progress_bar
+from ..utils.hints import *
+from ..utils.progress import *
 
 # %% ../../nbs/01_labels/00_table.ipynb #9ec486a3
 class LabelError(ValueError):
@@ -29,26 +31,6 @@ class LabelError(ValueError):
         if fix: msg.append(f'Fix: {fix}')
         super().__init__('\n'.join(msg))
 
-def _progress(n, least=2000):
-    "Whether a bar for `n` items is worth showing: not for a moment's work, and not into a log file"
-    return n>=least and (IN_NOTEBOOK or sys.stdout.isatty())
-
-def _bar(n, comment=''):
-    "A progress bar over `n` items with a comment, in a notebook or a terminal"
-    bar = progress_bar(range(n))
-    bar.comment = comment # which the bar of a terminal does not take as an argument
-    bar.update(0)
-    return bar
-
-def _close(name, names):
-    "A hint at the nearest of `names`"
-    near = difflib.get_close_matches(str(name), list(map(str, names)), n=1, cutoff=0.6)
-    return f' (did you mean {near[0]!r}?)' if near else ''
-
-def _extra(name, extra):
-    "A module of a package that is installed with one of the extras"
-    try: return importlib.import_module(name)
-    except ImportError as e: raise ImportError(f'This needs {name.partition(".")[0]}, which cannot be imported ({e}): pip install "multilabel_fastai[{extra}]"') from e
 
 # %% ../../nbs/01_labels/00_table.ipynb #ca621c88
 SPLITS = ('train', 'valid', 'test')
@@ -235,7 +217,7 @@ def with_classes(self:LabelTable,
 )->LabelTable:
     "The same rows with the classes in `vocab` alone"
     unknown = [o for o in vocab if o not in self.vocab]
-    if unknown: raise LabelError(f'Unknown class {unknown[0]!r}{_close(unknown[0], self.vocab)}', fix=f'choose from {list(self.vocab)}')
+    if unknown: raise LabelError(f'Unknown class {unknown[0]!r}{did_you_mean(unknown[0], self.vocab)}', fix=f'choose from {list(self.vocab)}')
     rest = [o for o in self._df.columns if o!='path' and o not in self.vocab]
     logic = self.logic.restrict(vocab) if self.logic is not None else None
     return self._new(self._df[['path', *vocab, *rest]], _check_vocab(vocab), logic=logic)
@@ -254,7 +236,7 @@ _policies = dict(ignore=np.nan, ones=1., zeros=0., smooth=(0.55,0.85))
 def _policy_values(policy, n, rng, what):
     "`n` values for labels that `policy` decides"
     if isinstance(policy, str):
-        if policy not in _policies: raise LabelError(f'Unknown policy {policy!r} for {what} labels{_close(policy, _policies)}', fix=f'one of {list(_policies)}, a number in [0,1], or a pair of them')
+        if policy not in _policies: raise LabelError(f'Unknown policy {policy!r} for {what} labels{did_you_mean(policy, _policies)}', fix=f'one of {list(_policies)}, a number in [0,1], or a pair of them')
         policy = _policies[policy]
     lo,hi = policy if isinstance(policy, (tuple,list)) else (policy,policy)
     if not np.isnan(lo) and not 0<=lo<=hi<=1: raise LabelError(f'Policy {policy} for {what} labels is outside [0,1]', fix='a number in [0,1], or a pair (low, high)')
@@ -264,7 +246,7 @@ def _apply_policy(y, mask, vocab, policy, seed, what):
     "Fill `y` (N,C) in place where `mask` (N,C) holds"
     by_class = policy if isinstance(policy, dict) else {'*':policy}
     unknown = [o for o in by_class if o!='*' and o not in vocab]
-    if unknown: raise LabelError(f'The policy for {what} labels names an unknown class {unknown[0]!r}{_close(unknown[0], vocab)}', fix=f'choose from {list(vocab)}')
+    if unknown: raise LabelError(f'The policy for {what} labels names an unknown class {unknown[0]!r}{did_you_mean(unknown[0], vocab)}', fix=f'choose from {list(vocab)}')
     for i,o in enumerate(vocab):
         p = by_class.get(o, by_class.get('*', 'ignore'))
         y[mask[:,i],i] = _policy_values(p, mask[:,i].sum(), np.random.default_rng([seed,i]), what)

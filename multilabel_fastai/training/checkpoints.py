@@ -11,10 +11,10 @@ from importlib.metadata import version
 from fastai.vision.all import *
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from ..images.packs import _remove_dead, _whole
+from ..utils.files import *
+from ..utils.tensors import *
 from ..decision.decision import data_fingerprint
 from .learner import *
-from .learner import _write
 
 # %% ../../nbs/08_training/08_checkpoints.ipynb #4c41bd4a
 class CheckpointError(ValueError):
@@ -76,7 +76,7 @@ def write_checkpoint(
     "Write `tree` to `file`, which is whole or not there at any time"
     file,tensors = Path(file),{}
     text = json.dumps(_to_json(tree, '', tensors))
-    _whole(file, lambda o: _save_file(tensors, o, dict(checkpoint=text, format=str(_checkpoint_format))))
+    write_atomic(file, lambda o: _save_file(tensors, o, dict(checkpoint=text, format=str(_checkpoint_format))))
     if os.name!='posix': return
     folder = os.open(file.parent, os.O_RDONLY) # the rename itself
     try: os.fsync(folder)
@@ -182,14 +182,9 @@ def _course(f):
     "Where a schedule goes, for each group of layers"
     v = np.array([np.atleast_1d(f(o)) for o in np.linspace(0, 1, 21)]) # (21,groups)
     return dict(highest=v.max(0).tolist(), lowest=v.min(0).tolist(), at=v[::5].tolist())
-
-def _module(o):
-    "The network itself where it is compiled or spread over devices"
-    return getattr(get_model(o), '_orig_mod', get_model(o))
-
 def _fit_facts(learn):
     "What decides about the result of the fit that begins, as JSON"
-    m = _module(learn.model)
+    m = unwrap_model(learn.model)
     params,scheds = dict(m.named_parameters()),[o for o in learn.cbs if isinstance(o, ParamScheduler)]
     hypers = {k:[h.get(k) for h in learn.opt.hypers] for k in learn.opt.hypers[0]}
     res = {'network':{k:list(v.shape) for k,v in m.state_dict().items()}, 'layers':_layer_facts(m), 'layers in training':[k for k,v in params.items() if v.requires_grad], **_data_facts(learn.dls), **_loader_facts(learn.dls),
@@ -247,7 +242,7 @@ def _set_callback_state(cb, s):
     if isinstance(cb, Recorder): _set_recorder_state(cb, s)
     elif isinstance(cb, TrainingHistory):
         cb.rows[:] = s['rows'] # a learner on features has the same list
-        if cb.file and cb.rows: _write(Path(cb.file), lambda o: cb.table().to_csv(o, index=False))
+        if cb.file and cb.rows: write_atomic(Path(cb.file), lambda o: cb.table().to_csv(o, index=False))
     elif isinstance(cb, ParamScheduler): cb.hps = {k:v.tolist() for k,v in s['hps'].items()}
     elif hasattr(type(cb), 'load_state_dict'): cb.load_state_dict(s)
     else:
@@ -310,7 +305,7 @@ def _set_gradients(m, s):
 # %% ../../nbs/08_training/08_checkpoints.ipynb #1aa788ef
 def _learner_state(learn):
     "Everything about a learner that a batch changes"
-    m,loss,scaler = _module(learn.model),learn.loss_func,vars(learn).get('scaler')
+    m,loss,scaler = unwrap_model(learn.model),learn.loss_func,vars(learn).get('scaler')
     return dict(model=dict(m.state_dict()), gradients=_gradients(m), loss=dict(loss.state_dict()) if isinstance(loss, nn.Module) else {}, optimizer=learn.opt.state_dict(),
                 scaler=scaler.state_dict() if scaler is not None and scaler.is_enabled() else None, callbacks=[[type(o).__name__,s] for o in learn.cbs if (s:=_callback_state(o)) is not None],
                 loaders=_loader_states(learn.dls), random=_random_states(), smooth_loss=vars(learn).get('smooth_loss'), final_record=list(vars(learn).get('final_record', [])))
@@ -321,7 +316,7 @@ def _to_params(opt, sd):
     return sd | dict(hypers=L(sd['hypers']), state=[to_device(s, p.device) for s,(p,*_) in zip(sd['state'], opt.all_params())])
 
 def _set_learner_state(learn, s):
-    _module(learn.model).load_state_dict(s['model']); _set_gradients(_module(learn.model), s['gradients'])
+    unwrap_model(learn.model).load_state_dict(s['model']); _set_gradients(unwrap_model(learn.model), s['gradients'])
     if isinstance(learn.loss_func, nn.Module): learn.loss_func.load_state_dict(s['loss'])
     learn.opt.load_state_dict(_to_params(learn.opt, s['optimizer']))
     if s['scaler'] is not None and vars(learn).get('scaler') is not None: learn.scaler.load_state_dict(s['scaler'])
@@ -468,7 +463,7 @@ def before_fit(self:Checkpoints):
 def _look(self:Checkpoints):
     "See what is in the folder"
     self.folder.mkdir(parents=True, exist_ok=True)
-    _remove_dead(self.folder)
+    remove_leftovers(self.folder)
     self._goal,self._looked = self._newest(),True
     if self._goal is not None: self._fits,self._best = self._goal[1]['fits'],self._goal[1]['best']
 
@@ -662,7 +657,7 @@ def load_best(self:Checkpoints):
     if self._best is None and (new:=self._newest()): self._best = new[1]['best']
     if self._best is None: raise CheckpointError(f'No epoch in {self.folder} has a value of {self.monitor!r} yet')
     if self._best['monitor']!=self.monitor: raise CheckpointError(f'The best epoch in {self.folder} is that by {self._best["monitor"]!r}, and that by {self.monitor!r} is asked for: the others are not there any more')
-    _module(self.learn.model).load_state_dict(read_checkpoint(self.folder/self._best['file'])['state']['model'])
+    unwrap_model(self.learn.model).load_state_dict(read_checkpoint(self.folder/self._best['file'])['state']['model'])
     return self.learn
 
 # %% ../../nbs/08_training/08_checkpoints.ipynb #483fe2da
@@ -682,7 +677,7 @@ def resume(self:Learner,
 
 def _as_at_first(learn, fit):
     "Optimizer and frozen layers as they were when the run's first fit began; all else comes from the checkpoint"
-    for k,p in _module(learn.model).named_parameters(): p.requires_grad_(k in fit['layers in training'])
+    for k,p in unwrap_model(learn.model).named_parameters(): p.requires_grad_(k in fit['layers in training'])
     learn.create_opt()
     for k,v in fit['at the start'].items():
         if all(type(o) in (int,float) for o in v): learn.opt.set_hyper(k, v)

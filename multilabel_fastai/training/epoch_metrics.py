@@ -9,7 +9,7 @@ __all__ = ['METRICS', 'PooledMetric', 'multilabel_metrics']
 import math
 from inspect import signature
 from fastai.vision.all import *
-from ..losses.activations import _plain
+from ..utils.tensors import *
 from ..losses.contract import _takes
 from ..metrics.classwise import *
 from ..metrics.example_based import *
@@ -19,7 +19,7 @@ from ..metrics.proper_scores import *
 def _probabilities(loss, scores, check=True):
     "Probabilities (N,C) of the scores of a batch, by the loss's own activation; raises where it gives none. `check` looks at the values"
     act,name = getattr(loss, 'activation', None),getattr(loss, '__name__', type(loss).__name__)
-    p = _plain(ifnone(act, noop)(_plain(scores.detach())))
+    p = plain_tensor(ifnone(act, noop)(plain_tensor(scores.detach())))
     if not (act is None and _takes.get(name)=='scores' or check and ((p<0)|(p>1)).any()): return p
     why = f'{name} has no activation that makes probabilities of scores' if act is None else f'The activation of {name} gives no probabilities'
     raise ValueError(f"{why}, and metrics need them; this batch has values from {p.min():.3g} to {p.max():.3g}. Choose the loss by name, as in multilabel_learner(dls, arch, loss='bce'), or wrap it: wrap_loss({name}(), takes='scores')")
@@ -27,7 +27,7 @@ def _probabilities(loss, scores, check=True):
 def _thresholds(loss, n_classes):
     "Probability from which the loss gives each label (C,)"
     t = loss.thresholds(n_classes) if hasattr(loss, 'thresholds') else ifnone(getattr(loss, 'thresh', None), 0.5)
-    return np.broadcast_to(_plain(t).cpu().numpy(), (n_classes,))
+    return np.broadcast_to(plain_tensor(t).cpu().numpy(), (n_classes,))
 
 class _Pool:
     "Probabilities and targets of an epoch's batches on the CPU, which the metrics of a learner share"
@@ -39,7 +39,7 @@ class _Pool:
         y = learn.y[0] if isinstance(learn.y, (tuple,list)) else learn.y # the second one weighs the images
         self.last,p = learn.pred,_probabilities(learn.loss_func, learn.pred, check=not self.batches)
         if not self.batches: self.start(learn, p.shape[1])
-        self.batches.append([learn.to_detach(o, cpu=False) for o in (p,_plain(y))]) # fetched at the end of the epoch: a GPU would wait
+        self.batches.append([learn.to_detach(o, cpu=False) for o in (p,plain_tensor(y))]) # fetched at the end of the epoch: a GPU would wait
     def start(self, learn, n_classes):
         self.thresh,self.vocab,fit = _thresholds(learn.loss_func, n_classes),_vocab(learn, n_classes),getattr(getattr(learn, 'recorder', None), 'values', None)
         if fit is not self.fit: self.fit,self.said = fit,set()

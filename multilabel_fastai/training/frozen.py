@@ -9,8 +9,8 @@ __all__ = ['FrozenFeatures', 'FeatureDL', 'backbone_features', 'frozen_learner']
 import hashlib
 from fastai.vision.all import *
 from fastprogress.fastprogress import progress_bar
+from ..utils.progress import *
 from ..labels.table import *
-from ..labels.table import _progress
 from ..labels.splits import *
 from ..images.packs import *
 from .guards import *
@@ -167,7 +167,7 @@ def backbone_features(
     dls = [_all_rows(dl, not (i==0 and views)) for i,dl in enumerate(learn.dls.loaders)]
     V = [max(1, views)]+[1]*(len(dls)-1)
     n,bar,done = sum(v*len(o) for v,o in zip(V, dls)),None,itertools.count(1)
-    if hasattr(learn, 'progress') and _progress(sum(v*o.n for v,o in zip(V, dls)), 200): bar = progress_bar(range(n), leave=False); bar.update(0)
+    if hasattr(learn, 'progress') and show_progress(sum(v*o.n for v,o in zip(V, dls)), 200): bar = progress_bar(range(n), leave=False); bar.update(0)
     res = [_run(frozen, o, v, lambda: bar and bar.update(next(done)), channels_last) for v,o in zip(V, dls)]
     return FrozenFeatures(*zip(*res), [list(o.dataset.items) for o in dls], views, _made_with(learn, frozen), channels_last)
 

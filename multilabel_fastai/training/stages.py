@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from types import SimpleNamespace
 from fastai.vision.all import *
+from ..utils.files import *
 from ..labels.table import *
 from ..images.datablock import AUGMENTATIONS, augment_transforms
 from ..losses.activations import *
@@ -19,7 +20,7 @@ from ..losses.per_label import *
 from ..losses.ranking import *
 from ..networks.backbones import resolve_arch
 from .learner import *
-from .learner import _check_soft, _training_rows, _write
+from .learner import _check_soft, _training_rows
 
 # %% ../../nbs/08_training/05_stages.ipynb #640337aa
 _schedules = dict(one_cycle='fit_one_cycle', constant='fit', flat_cos='fit_flat_cos')
@@ -361,7 +362,7 @@ class BatchLosses(Callback):
         self.part += [(epoch, stage['index']+1 if stage else None, split, i, loss, n) for (split,i,_,n),loss in zip(self.batches, losses)]
         self.batches = []
 
-    def _write(self): _write(Path(self.file), lambda o: self.table().to_csv(o, index=False))
+    def _write(self): write_atomic(Path(self.file), lambda o: self.table().to_csv(o, index=False))
     def table(self): return pd.DataFrame(self.rows, columns=['epoch','stage','split','batch','loss','images'])
     def state_dict(self): self._fetch(); return dict(rows=self.rows, part=self.part) # for checkpoints
     def load_state_dict(self, state): self.rows,self.part,self.batches = [[tuple(o) for o in state[k]] for k in ('rows','part')]+[[]]
