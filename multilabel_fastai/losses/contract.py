@@ -48,7 +48,6 @@ class MultiLabelLoss(nn.Module):
     takes_weight = True # Has a weight of each class?
     compares = 'nothing' # 'nothing': each label on its own; else 'labels' of an image, 'images' of a batch, or 'both'
     least = 1 # Classes that there must be
-    by_rows = True # Known to `Learner.loss_not_reduced`
     source = '' # Paper and equation
     decision = None # Calibration and thresholds that were fitted on other rows, see `Learner.tune_decision`
     def __init__(self,
@@ -68,6 +67,11 @@ class MultiLabelLoss(nn.Module):
         self.reduction,self.label_smoothing,self.y_int,self.coupled = reduction,float(label_smoothing),not self.takes_soft,self.act.kind in ('distribution','sparse')
         for k,v in dict(weight=weight, thresh=thresh, odds=None).items(): self.register_buffer(k, None if v is None else plain_tensor(v))
         _check_weight('weight', self.weight, 0)
+
+    def __setattr__(self, name, value):
+        "Set an attribute; a loss that is told later not to reduce, as fastai does for a while, reduces to rows"
+        if name=='reduction' and value=='none' and getattr(self, name, value)!=value: value = 'rows'
+        super().__setattr__(name, value)
 
     def elementwise(self, log_p, log_q, y):
         "Loss of each label (N,C) from log p, log(1-p) and targets without NaN, all (N,C) float32"
@@ -311,14 +315,6 @@ def _replacing(o, attr, val):
     old = getattr(o, attr)
     try: setattr(o, attr, val); yield
     finally: setattr(o, attr, old)
-
-_loss_not_reduced = Learner.loss_not_reduced if not hasattr(Learner, '_loss_not_reduced') else Learner._loss_not_reduced
-@patch
-def loss_not_reduced(self:Learner):
-    "A context in which the loss function returns one loss for each image"
-    if getattr(self.loss_func, 'by_rows', False): return _replacing(self.loss_func, 'reduction', 'rows')
-    return self._loss_not_reduced()
-Learner._loss_not_reduced = _loss_not_reduced
 
 # %% ../../nbs/05_losses/01_contract.ipynb #431550b4
 def _shape(loss, y, x):

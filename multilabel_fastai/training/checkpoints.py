@@ -6,7 +6,7 @@
 __all__ = ['CheckpointError', 'write_checkpoint', 'read_checkpoint', 'Checkpoints']
 
 # %% ../../nbs/08_training/08_checkpoints.ipynb #19dab562
-import functools, hashlib, inspect, json, os, re, time
+import hashlib, inspect, json, os, re, time
 from importlib.metadata import version
 from fastai.vision.all import *
 from safetensors import SafetensorError, safe_open
@@ -176,7 +176,8 @@ def _layer_facts(m):
 
 # %% ../../nbs/08_training/08_checkpoints.ipynb #8a46dc57
 _reporting = ('TrainEvalCallback','Recorder','CastToTensor','ProgressCallback','ShowGraphCallback','CSVLogger','TensorBoardCallback','WandbCallback','QuarantineWarning','TrainingHistory',
-    'BatchLosses','ProgressLines','Guards','StopAtNaN','TerminateOnNaNCallback','ParamScheduler','Checkpoints','_AfterAll') # what does not change a weight, or is described by itself
+    'BatchLosses','ProgressLines','Guards','StopAtNaN','TerminateOnNaNCallback','ParamScheduler','Checkpoints','_AfterAll',
+    'DeviceRecorder','DeviceProgress','SkipUndefined') # what does not change a weight, or is described by itself
 
 def _course(f):
     "Where a schedule goes, for each group of layers"
@@ -378,7 +379,13 @@ class Checkpoints(Callback):
     def _begin_run(self):
         self._fit_no,self._fits,self._best,self._goal,self._looked = 0,[],None,None,False
         self._on,self._open,self._depth,self._quiet,self._passed,self._numbers = False,False,0,[],False,[]
-    def __setattr__(self, name, value): object.__setattr__(self, name, value) # fastai's warns of a name that the learner has too, such as stage
+    def __setattr__(self, name, value):
+        if name=='learn' and value is not self.learn: self._change_learner(value)
+        object.__setattr__(self, name, value) # fastai's warns of a name that the learner has too, such as stage
+    def _change_learner(self, new):
+        "Bring `_AfterAll` along to a learner, and leave the one before as it was, however its fit has ended"
+        if self.learn is not None: self._loud(); self.learn.remove_cb(self._after)
+        if new is not None: new.add_cb(self._after); _mark_seen(new)
     def __repr__(self): return f'Checkpoints: {len(self.files)} in {self.folder}'
     @property
     def _busy(self): return self.learn is not None and self._on and not self._depth # not in a validation that a callback has begun
@@ -389,24 +396,20 @@ class _AfterAll(Callback):
     "The part of `Checkpoints` that comes after all other callbacks"
     order,run_valid = 10**6,False
     def __init__(self, first): self.first = first
+    def after_create(self): _mark_seen(self.learn)
     def before_train(self): self.first._batches_begin()
     def after_batch(self): self.first._batch_done()
     def after_epoch(self): self.first._epoch_done()
     def after_fit(self): self.first._fit_done()
 
 # %% ../../nbs/08_training/08_checkpoints.ipynb #95a57cf7
-def _told(fit):
-    "`Learner.fit` that lets `Checkpoints` tell a fit from a validation, which has the same events"
-    @functools.wraps(fit)
-    def _inner(self, *args, **kwargs):
-        self._fit_begins = True
-        try: return fit(self, *args, **kwargs)
-        finally:
-            self._fit_begins = False
-            if tidy := vars(self).pop('_fit_ends', None): tidy(self)
-    _inner.tells = True
-    return _inner
-if not hasattr(Learner.fit, 'tells'): Learner.fit = _told(Learner.fit)
+class _Seen(int): "A number of epochs that has been seen: `Learner.fit` sets it anew, and a validation, which has the same events, does not"
+
+def _mark_seen(learn):
+    "Mark the number of epochs of `learn`; return whether it was new"
+    n = vars(learn).get('n_epoch')
+    if n is not None: learn.n_epoch = _Seen(n)
+    return not isinstance(n, _Seen)
 
 # %% ../../nbs/08_training/08_checkpoints.ipynb #33ddf504
 @patch
@@ -442,14 +445,11 @@ def _device(learn): return torch.device(getattr(learn.dls, 'device', None) or de
 # %% ../../nbs/08_training/08_checkpoints.ipynb #8ffd06dd
 @patch
 def before_fit(self:Checkpoints):
-    real = vars(self.learn).get('_fit_begins', False) and not hasattr(self.learn, 'lr_finder')
+    real = _mark_seen(self.learn) and not hasattr(self.learn, 'lr_finder')
+    self._loud() # of a fit that was broken off
     if not real: self._depth += self._on; return
-    self.learn._fit_begins = False
-    self.learn._fit_ends = self._tidy
-    self._loud()
     if num_distrib()>1: raise CheckpointError('Checkpoints knows one process, and these are several')
     if hasattr(self.learn, 'non_native_mixed_precision'): raise CheckpointError('The weights of NonNativeMixedPrecision are not in the network: choose to_fp16() or to_bf16()')
-    if self._after not in self.learn.cbs: self.learn.add_cb(self._after)
     if self._open: _end_autocast(self.learn)
     if self._open or not self._looked: self._look()
     self._on,self._open,self._depth,self._passed,self._skip,self._at,self._log,self._pending,self._saved = True,True,0,False,0,(0,0),[],False,time.monotonic()
@@ -498,11 +498,6 @@ def _loud(self:Checkpoints):
     for o,run in self._quiet: o.run = run
     self._quiet = []
 
-@patch
-def _tidy(self:Checkpoints, learn):
-    "Leave the learner as it was, however the fit has ended"
-    self._loud()
-    if self not in learn.cbs: learn.remove_cb(self._after)
 
 # %% ../../nbs/08_training/08_checkpoints.ipynb #1054adce
 @patch
@@ -589,7 +584,6 @@ def _fit_done(self:Checkpoints):
     if not self._busy: return
     if not self._passed: self._save(self.n_epoch, done=True)
     self._on,self._open,self._quiet,self._fit_no = False,False,[],self._fit_no+1
-    self.learn.remove_cb(self._after)
 
 # %% ../../nbs/08_training/08_checkpoints.ipynb #750d21bc
 @patch
