@@ -123,7 +123,7 @@ def split_flags(
 def image_flags(
     size:str=None, # Pixels: height and width in one, or as 150,200
     color:str=None, # rgb or gray
-    augment:str=None, # medical, natural, mirror, or '' for none
+    augment:str=None, # medical, natural, mirror or none
     center:float=None, # Share of height and width that is kept, around the middle, before resizing
     resize:str=None, # squish, pad or crop
     window:str=None, # DICOM window: file, full, a name such as bone, or width,level; with + between several for a channel each
@@ -344,7 +344,7 @@ def _stages_of(v):
 
 # %% ../../nbs/11_commands/03_console.ipynb #826124c6
 _samples = dict(
-    digits=dict(make=sample_digits, arch='small_cnn', size=64, color='gray', epochs=6, lr=1e-2, augment=''),
+    digits=dict(make=sample_digits, arch='small_cnn', size=64, color='gray', epochs=6, lr=1e-2, augment='none'),
     spine=dict(make=sample_spine, arch='small_cnn', size=96, color='gray', window='bone', expand='boxed', pack='pack', pool='noisy-or', valid=0.25, epochs=7, lr=4e-3, augment='mirror'))
 _defaults = dict(augment='medical')
 

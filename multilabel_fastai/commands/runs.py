@@ -229,6 +229,7 @@ def read_run(
     if lost:=[o for o in ('format','settings','root') if o not in res]: raise RunError(f'{folder/"config.json"} lacks {lost}: it is damaged, or of an older version')
     if res['format']>_format: raise RunError(f'{folder/"config.json"} is of a newer version of the library: pip install -U multilabel-fastai')
     res['settings'] = {dict(workers='num_workers').get(k, k):v for k,v in res['settings'].items()} # as earlier versions wrote it
+    if res['settings'].get('augment')=='': res['settings']['augment'] = 'none'
     try: res['settings'] = run_settings(**res['settings'])
     except ValueError as e: raise RunError(f'{folder/"config.json"}: {e}') from e
     return _with_places(res, folder)

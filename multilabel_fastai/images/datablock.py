@@ -98,9 +98,9 @@ class _Weight:
 AUGMENTATIONS = dict(medical=dict(do_flip=False, max_warp=0.), natural=dict(), mirror=dict(max_rotate=0, max_zoom=1., max_lighting=0, max_warp=0))
 
 def augment_transforms(augment):
-    if not augment: return []
+    if augment is None or isinstance(augment, str) and augment=='none': return []
     if isinstance(augment, str):
-        if augment not in AUGMENTATIONS: raise ValueError(f'augment is {augment!r}: choose from {list(AUGMENTATIONS)}, None, or a list of transforms')
+        if augment not in AUGMENTATIONS: raise ValueError(f'augment is {augment!r}: choose from {[*AUGMENTATIONS, "none"]}, or a list of transforms')
         return aug_transforms(**AUGMENTATIONS[augment])
     return list(augment)
 
@@ -108,7 +108,7 @@ def augment_transforms(augment):
 @delegates(Preprocess)
 def multilabel_block(
     labels:LabelTable, # Table that the block reads targets and splits from
-    augment:str|list=None, # 'medical', 'natural', 'mirror', None, or a list of batch transforms
+    augment:str|list=None, # 'medical', 'natural', 'mirror', 'none' or None, or a list of batch transforms
     stats:tuple=None, # (mean, std) of each channel to normalise with, or `imagenet_stats`; the learner takes its network's own if None
     quarantine:Quarantine=None, # Where unreadable files are written down
     pack:PackedImages=None, # Pack that holds the images

@@ -250,7 +250,7 @@ def _batch_tfms(dl, augment):
     if augment is None or not hasattr(dl, 'after_batch'): return None
     own = _augmentation(dl)
     if sized:=[type(o).__name__ for o in own if getattr(o, 'size', None) is not None]: raise ValueError(f'{sized[0]} of the loaders also sets the size of the images, which would change without it: set the size in multilabel_dls(size=...)')
-    return Pipeline([*[o for o in dl.after_batch.fs if o not in own], *augment_transforms(None if augment=='none' else augment)], split_idx=dl.after_batch.split_idx)
+    return Pipeline([*[o for o in dl.after_batch.fs if o not in own], *augment_transforms(augment)], split_idx=dl.after_batch.split_idx)
 
 # %% ../../nbs/08_training/05_stages.ipynb #b82f556a
 def _augment_text(dls, augment):
