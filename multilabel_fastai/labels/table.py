@@ -206,7 +206,7 @@ def row_of(self:LabelTable,
         rows[other] = index.get_indexer([o.removeprefix(root) for o in names[other]])
     gone = np.flatnonzero(rows<0)
     if len(gone) and missing=='raise':
-        raise LabelError(f'{len(gone):,} paths are not in the table{_close(names[gone[0]], index) if len(index)<5000 else ""}', dict(path=names[gone]),
+        raise LabelError(f'{len(gone):,} paths are not in the table{did_you_mean(names[gone[0]], index) if len(index)<5000 else ""}', dict(path=names[gone]),
             fix="paths as they stand in labels.paths, or files below labels.root; missing='keep' gives -1 for the others")
     return rows
 
