@@ -42,7 +42,6 @@ from ..training.stages import stage_loss
 from ..training.checkpoints import *
 from ..training.compare import *
 from ..training.speed import *
-from ..training.speed import _precisions
 from ..datasets.spine import *
 
 # %% ../../nbs/11_commands/01_runs.ipynb #7b0a5c17
@@ -324,7 +323,7 @@ def _check_settings(o, n_classes):
     if o['stages'] and o['frozen']: raise ValueError('frozen trains the head alone, and stages say what is trained: give one or the other')
     if o['frozen'] and _is_scratch(o): raise ValueError('frozen needs a body with trained weights: give an arch that has them, weights, or ckpt')
     if o['views'] and not o['frozen']: raise ValueError('views are those of the frozen body: give frozen too')
-    if o['precision'] not in _precisions: raise ValueError(f'precision is {o["precision"]!r}: choose from {list(_precisions)}')
+    if o['precision'] not in PRECISIONS: raise ValueError(f'precision is {o["precision"]!r}: choose from {list(PRECISIONS)}')
     if not o['stages'] and o['epochs']<1 and not (o['ckpt'] and o['epochs']==0): raise ValueError(f'epochs is {o["epochs"]}: from 1 up, or 0 with ckpt for a report without training')
     for k in ('ckpt','weights'):
         if o[k] and not Path(o[k]).is_file(): raise FileNotFoundError(f'There is no file {o[k]}: {k} is one with weights')

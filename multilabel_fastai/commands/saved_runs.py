@@ -17,7 +17,6 @@ from ..images.preprocess import *
 from ..images.datablock import *
 from ..decision.report import *
 from ..training.learner import *
-from ..training.learner import _normalized
 from ..training.evaluation import *
 from ..training.evaluation import _prediction_table, _save_plot
 from ..training.compare import *
@@ -97,7 +96,7 @@ def _with_images(learn, labels, o, bs=None, num_workers=None):
     if lost:=[c for c in learn.dls.vocab if c not in labels.vocab]: raise LabelError(f'The labels lack {len(lost)} classes of the run, such as {lost[0]!r}: they have {list(labels.vocab)[:12]}', fix=f'a table with the classes {list(learn.dls.vocab)}; NaN where one is not known')
     labels = _expanded(labels.with_classes(list(learn.dls.vocab)), o['expand'], o['slices'])
     new = _plain_dls(labels.with_split(['train']*len(labels)), learn.dls.preprocess, bs or o['bs'], num_workers, learn.dls.device)
-    if hasattr(learn.dls, '_stats'): new = _normalized(new, learn.dls._stats)
+    if hasattr(learn.dls, '_stats'): new = normalized_dls(new, learn.dls._stats)
     dl,old = new.train.new(shuffle=False, drop_last=False),learn.dls.loaders
     learn.dls = DataLoaders(old[0], old[min(1, len(old)-1)], dl, path=learn.dls.path, device=learn.dls.device)
     learn.dls.labels,learn.dls._quarantine,learn.dls.preprocess = labels.with_split(['test']*len(labels)),new._quarantine,new.preprocess

@@ -30,7 +30,6 @@ from ..networks.backbones import resolve_arch, OWN_ARCHS
 from ..networks.slices import *
 from ..images.packs import *
 from ..training.learner import *
-from ..training.learner import _own_dls
 from ..training.evaluation import *
 from ..training.evaluation import _key, _own_thresholds
 
@@ -547,7 +546,7 @@ def learner(self:Bundle,
     head = {k:tuple(v) if isinstance(v, list) else v for k,v in (c['head']['args'] or {}).items()}|({'name':c['head']['name']} if c['head']['name'] else {})
     learn = multilabel_learner(dls, _arch_of(c), loss or deepcopy(self.loss), pretrained=False, head=head or None, **kwargs)
     norm = NormalizeInPlace.from_stats(self.config['mean'], self.config['std'], cuda=False)
-    learn.dls = _own_dls(learn.dls, norm).to(learn.dls.device)
+    learn.dls = with_norm(learn.dls, norm).to(learn.dls.device)
     learn.model.load_state_dict(self.model.state_dict())
     if loss is None:
         for k,v in self.decisions.items(): learn.use_decision(v, *(k if isinstance(k, tuple) else (k,)))

@@ -18,7 +18,7 @@ from ..utils.files import *
 from ..utils.hints import *
 from ..utils.tensors import *
 from ..labels.table import *
-from ..labels.splits import SPLITS
+from ..labels.splits import *
 from ..labels.logic import *
 from ..images.preprocess import *
 from ..images.datablock import *
@@ -28,7 +28,6 @@ from ..decision.thresholds import *
 from ..decision.decision import *
 from ..networks.backbones import *
 from ..training.learner import *
-from ..training.learner import _ds_idx
 from ..training.evaluation import *
 from .bundle import *
 from .bundle import _check_pipeline
@@ -399,7 +398,7 @@ def compare_export(
     if model.vocab!=parts.vocab: raise ValueError(f'{Path(file).name} is about {model.vocab}, and this is about {parts.vocab}')
     if isinstance(split, str) and dls is None: raise ValueError(f'A bundle has no split {split!r}: give files, or a LabelTable')
     if isinstance(split, str):
-        with o.no_bar() if hasattr(o, 'progress') else nullcontext(): want,ds = o.predictions(split)[parts.vocab].to_numpy(),o.dls[_ds_idx(split)].dataset
+        with o.no_bar() if hasattr(o, 'progress') else nullcontext(): want,ds = o.predictions(split)[parts.vocab].to_numpy(),o.dls[split_index(split)].dataset
         rows,get = np.flatnonzero(~np.isnan(want).any(1)),lambda i: np.asarray(ds[i][0])
     else:
         files = split.files if isinstance(split, LabelTable) else L(split)

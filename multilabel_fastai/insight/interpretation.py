@@ -12,6 +12,7 @@ from fastai.vision.all import *
 from matplotlib.colors import to_rgb
 from ..utils.hints import *
 from ..labels.table import *
+from ..labels.splits import *
 from ..images.dicom import *
 from ..images.preprocess import *
 from ..images.datablock import *
@@ -25,7 +26,6 @@ from ..decision.decision import *
 from ..decision.report import resolve_labels
 from ..decision.curves import class_axes, plot_roc as _plot_roc, plot_precision_recall as _plot_precision_recall
 from ..training.learner import *
-from ..training.learner import _ds_idx
 from ..training.evaluation import *
 from ..training.evaluation import _as_decided, _own_thresholds, _plain_scores
 
@@ -106,7 +106,7 @@ def _own_losses(learn, split):
     "The learner's own loss of each label of a split (N,C)"
     f = learn.loss_func
     if not isinstance(f, MultiLabelLoss) or f.compares!='nothing': raise ValueError(f"{type(f).__name__} has no loss of its own for each label: choose loss='bce', the binary cross entropy of each")
-    i = _ds_idx(split)
+    i = split_index(split)
     dl = learn.dls.test_dl(learn.dls[i].dataset.items, with_labels=True) if i==0 else learn.dls[i]
     with learn.no_bar() if hasattr(learn, 'progress') else learn.no_mbar(): x,y = learn.get_preds(dl=dl, act=noop)
     x,y = x.float(),y[0] if isinstance(y, (tuple,list)) else y
@@ -140,7 +140,7 @@ def from_learner(cls:MultiLabelInterpretation,
 )->MultiLabelInterpretation:
     "Predictions, decisions and losses of a split"
     if loss not in ('bce','own') or loss=='own' and pool: raise ValueError(f"loss is {loss!r}: choose 'bce', or 'own' for pictures")
-    vocab,labels,i = list(map(str, learn.dls.vocab)),getattr(learn.dls, 'labels', None),_ds_idx(split)
+    vocab,labels,i = list(map(str, learn.dls.vocab)),getattr(learn.dls, 'labels', None),split_index(split)
     pooled = pool and isinstance(_in_force(learn, pool, by)[0], Decision)
     with _replacing(learn, 'metrics', []), _plain_scores(learn) if pooled else nullcontext(): # metrics nobody sees here; a decision about groups calibrates what was pooled
         df,own = learn.predictions(split, pool, by),_own_losses(learn, split) if loss=='own' else None

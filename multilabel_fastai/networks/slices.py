@@ -7,7 +7,7 @@ __all__ = ['SliceBackbone', 'SliceAttention', 'SliceNetwork', 'slice_attention',
 
 # %% ../../nbs/06_networks/02_slices.ipynb #6e83e9b2
 from fastai.vision.all import *
-from ..labels.splits import SPLITS
+from ..labels.splits import *
 from .backbones import *
 
 # %% ../../nbs/06_networks/02_slices.ipynb #bfaedc10
@@ -111,8 +111,7 @@ def attention_weights(
 )->pd.DataFrame: # path of the study, slice, and a weight for each class, or `weight` where classes share one
     "The weight of each slice in the predictions of a split; NaN where there is no slice"
     m = _slice_parts(learn).eval()
-    if split not in SPLITS: raise ValueError(f'split is {split!r}: choose from {SPLITS}')
-    i = SPLITS.index(split)
+    i = split_index(split)
     if i>=len(learn.dls.loaders): raise ValueError(f'The DataLoaders have no {split!r} split')
     ds = learn.dls[i].dataset
     items = list(getattr(ds, 'items', range(len(ds))))

@@ -20,7 +20,7 @@ from ..losses.per_label import *
 from ..losses.ranking import *
 from ..networks.backbones import resolve_arch
 from .learner import *
-from .learner import _check_soft, _training_rows
+
 
 # %% ../../nbs/08_training/05_stages.ipynb #640337aa
 _schedules = dict(one_cycle='fit_one_cycle', constant='fit', flat_cos='fit_flat_cos')
@@ -211,8 +211,8 @@ def _own_loss(learn):
 
 def stage_loss(learn, stage):
     if stage.loss is None: return _own_loss(learn)
-    loss = get_loss(stage.loss, stage.activation, _training_rows(learn.dls)) if isinstance(stage.loss, str) else stage.loss
-    _check_soft(loss, learn.dls)
+    loss = get_loss(stage.loss, stage.activation, training_rows(learn.dls)) if isinstance(stage.loss, str) else stage.loss
+    check_soft_labels(loss, learn.dls)
     return loss.to(getattr(learn.dls, 'device', None) or default_device())
 
 def _chosen(learn, layers, train):
