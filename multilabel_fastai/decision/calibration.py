@@ -20,6 +20,7 @@ from .thresholds import *
 # %% ../../nbs/03_decision/01_calibration.ipynb #810b291b
 def _unwrap(probs):
     "Probabilities in float64, and a function that makes a result look as they do"
+    if isinstance(probs, Predictions): return as_float64(probs.probs),probs.with_probs
     if isinstance(probs, Tensor):
         a,dtype = probs.detach().cpu().as_subclass(Tensor).double().numpy(),probs.dtype if probs.is_floating_point() else torch.float32
         like = lambda o: torch.as_tensor(o).to(dtype).to(probs.device)
@@ -144,9 +145,10 @@ def _calibrate(o, p):
 
 @patch
 def __call__(self:Calibration,
-    probs, # Probabilities (N,C), or (C,) of one image: array, tensor or DataFrame
+    probs, # Probabilities (N,C), or (C,) of one image: array, tensor, DataFrame or `Predictions`
 ): # Of the type of `probs`
     "Calibrated probabilities"
+    if isinstance(probs, Predictions): return probs.with_probs(self(pd.DataFrame(probs.probs, columns=probs.vocab)))
     if isinstance(probs, pd.DataFrame) and self.vocab is not None and list(probs.columns)!=self.vocab:
         if len(probs.columns)!=len(self.vocab) or set(probs.columns)!=set(self.vocab): raise ValueError(f'The columns are {list(probs.columns)} and the calibration is of {self.vocab}: pass those, such as probs[calibration.vocab]')
         return self(probs[self.vocab])[list(probs.columns)]
@@ -252,8 +254,9 @@ def _warn(kind, notes):
     if notes: warnings.warn(f'Not calibrated as asked ({kind}): '+'; '.join(f'{k}: {v}' for k,v in notes.items()), stacklevel=3)
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #796c7b53
+@takes_predictions
 def fit_calibration(
-    probs, # Probabilities (N,C) of rows that the model was not trained on: array, tensor or DataFrame
+    probs, # Probabilities (N,C), or `Predictions` of rows that the model was not trained on: array, tensor or DataFrame
     targs, # Targets (N,C) from 0 to 1, NaN for unknown
     kind:str='platt', # A key of `CALIBRATIONS`
     vocab:list=None, # C class names; the columns of a DataFrame if None
@@ -271,8 +274,9 @@ def fit_calibration(
     return res
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #a7051a6b
+@takes_predictions
 def crossfit_calibration(
-    probs, # Probabilities (N,C) of rows that the model was not trained on: array, tensor or DataFrame
+    probs, # Probabilities (N,C), or `Predictions` of rows that the model was not trained on: array, tensor or DataFrame
     targs, # Targets (N,C) from 0 to 1, NaN for unknown
     groups=None, # Patient or study of each row (N,); None where each row stands on its own
     kind:str='platt', # A key of `CALIBRATIONS`

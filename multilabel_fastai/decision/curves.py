@@ -55,8 +55,9 @@ def _sensitivity(tp, fp, fpr):
     i = np.searchsorted(fp, x, side='right')-1; j = np.minimum(i+1, len(fp)-1)
     return (tp[i]+(tp[j]-tp[i])*(x-fp[i])/np.maximum(fp[j]-fp[i], 1))/tp[-1]
 
+@takes_predictions
 def roc_replicates(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     weights, # How often each row is in each replicate (n,N), from `bootstrap_weights`
     fpr, # False-positive rates (G,)
@@ -71,8 +72,9 @@ def _precision(tp, fp, recall):
     i = np.searchsorted(tp, np.maximum(np.ceil(_part(recall, tp[-1])), 1))
     return tp[i]/(tp[i]+fp[i])
 
+@takes_predictions
 def pr_replicates(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     weights, # How often each row is in each replicate (n,N), from `bootstrap_weights`
     recall, # Recalls (G,)
@@ -89,8 +91,9 @@ def _band(f, probs, targs, weights, at, x, y, level, vocab):
     names = range(len(v)) if names is None else names
     return pd.DataFrame({'class': [o for o in names for _ in at], x: np.tile(at, len(v)), y: v.ravel(), 'low': low.ravel(), 'high': high.ravel()})
 
+@takes_predictions
 def roc_band(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     weights=None, # How often each row is in each replicate (n,N), from `bootstrap_weights`; no interval if None
     fpr=None, # False-positive rates (G,); 101 that lie closer near 0 if None
@@ -101,8 +104,9 @@ def roc_band(
     return _band(roc_replicates, probs, targs, weights, np.linspace(0, 1, 101)**2 if fpr is None else fpr, 'false-positive rate', 'sensitivity', level, vocab)
 
 # %% ../../nbs/03_decision/05_curves.ipynb #7aa4706c
+@takes_predictions
 def pr_band(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     weights=None, # How often each row is in each replicate (n,N), from `bootstrap_weights`; no interval if None
     recall=None, # Recalls (G,); 101 from 0 to 1 if None
@@ -113,8 +117,9 @@ def pr_band(
     return _band(pr_replicates, probs, targs, weights, np.linspace(0, 1, 101) if recall is None else recall, 'recall', 'precision', level, vocab)
 
 # %% ../../nbs/03_decision/05_curves.ipynb #5034351f
+@takes_predictions
 def threshold_counts(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     weights, # How often each row is in each replicate (n,N), from `bootstrap_weights`
     thresholds, # For all classes (T,), or of each (C,T); `np.inf` gives no label
@@ -215,8 +220,9 @@ def _shade(ax, x, low, high, n, level):
     if np.isfinite(low).any(): ax.fill_between(x, low, high, color=_light, alpha=0.25, lw=0, label=f'{level:.0%} of {n:,} replicates')
 
 # %% ../../nbs/03_decision/05_curves.ipynb #dc622415
+@takes_predictions
 def plot_roc(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     vocab:list=None, # C class names; the columns of a DataFrame, or numbers, if None
     thresholds=None, # Chosen thresholds (C,), `np.inf` where a class is never given
@@ -243,8 +249,9 @@ def plot_roc(
     return _legend(axs)
 
 # %% ../../nbs/03_decision/05_curves.ipynb #9808ba3e
+@takes_predictions
 def plot_precision_recall(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     vocab:list=None, # C class names; the columns of a DataFrame, or numbers, if None
     thresholds=None, # Chosen thresholds (C,), `np.inf` where a class is never given
@@ -296,8 +303,9 @@ def _tuned(p, y, keep, objective, w, level):
     return best_thresholds(p, y, objective)[keep],_ends(lambda p,y,w: np.minimum(threshold_replicates(p, y, w, objective), 1), p, y, w, level)[:,keep]
 
 # %% ../../nbs/03_decision/05_curves.ipynb #b6966968
+@takes_predictions
 def plot_thresholds(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     vocab:list=None, # C class names; the columns of a DataFrame, or numbers, if None
     thresholds=None, # Chosen thresholds (C,), `np.inf` where a class is never given
@@ -377,8 +385,9 @@ def _cost_line(ax, p, y, t, own, w, level, trivial):
             fontsize=6.5, color=_red, bbox=dict(fc='white', ec='none', alpha=0.7, pad=1))
 
 # %% ../../nbs/03_decision/05_curves.ipynb #07e1adbf
+@takes_predictions
 def plot_cost_curves(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     vocab:list=None, # C class names; the columns of a DataFrame, or numbers, if None
     thresholds=None, # Chosen thresholds (C,), `np.inf` where a class is never given
@@ -409,6 +418,7 @@ def plot_cost_curves(
     return _legend(axs)
 
 # %% ../../nbs/03_decision/05_curves.ipynb #f66f8b50
+@takes_predictions
 def net_benefit(
     probs, # Calibrated probabilities (N,C)
     targs, # Targets (N,C): 1, 0, NaN for unknown
@@ -437,6 +447,7 @@ def _useful(at, gain, low):
     return f'better from {at[lo]:.2g} to {at[hi]:.2g}'
 
 # %% ../../nbs/03_decision/05_curves.ipynb #1136c953
+@takes_predictions
 def plot_net_benefit(
     probs, # Calibrated probabilities (N,C)
     targs, # Targets (N,C): 1, 0, NaN for unknown

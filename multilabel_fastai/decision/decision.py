@@ -59,9 +59,12 @@ def check_vocab(self:Decision, vocab):
 
 @patch
 def calibrate(self:Decision,
-    probs, # Probabilities (N,C) or (C,): array, tensor, or DataFrame
+    probs, # Probabilities (N,C) or (C,): array, tensor, DataFrame or `Predictions`
 ):
     "Calibrated probabilities, in the form of `probs`"
+    if isinstance(probs, Predictions):
+        self.check_vocab(probs.vocab)
+        return probs.with_probs(self.calibrate(probs.probs))
     if isinstance(probs, pd.DataFrame): self.check_vocab(probs.columns)
     _values(probs, len(self.vocab))
     one = np.ndim(probs)==1
@@ -92,11 +95,12 @@ def _steps(self:Decision, p):
 
 @patch
 def decide(self:Decision,
-    probs, # Probabilities (N,C) or (C,): array, tensor, or DataFrame
+    probs, # Probabilities (N,C) or (C,): array, tensor, DataFrame or `Predictions`
     calibrated:bool=False, # Are they calibrated already?
 ):
     "Labels, bool in the form of `probs`; a label whose probability is NaN is not given"
     p = probs if calibrated else self.calibrate(probs)
+    if isinstance(p, Predictions): p = p.probs
     if isinstance(p, pd.DataFrame): self.check_vocab(p.columns)
     res = self._steps(_values(p, len(self.vocab)))[-1].reshape(np.shape(p))
     if isinstance(p, torch.Tensor): return torch.from_numpy(res).to(p.device)
@@ -148,8 +152,9 @@ def _fit(p, y, vocab, objective, calibration, one, shrink, at_least, at_most, lo
     return Decision(vocab, best_thresholds(p if cal is None else cal(p), y, objective, one, shrink), cal, at_least, at_most, logic)
 
 # %% ../../nbs/03_decision/02_decision.ipynb #4b5d901d
+@takes_predictions
 def fit_decision(
-    probs, # Probabilities (N,C) of rows that the network was not trained on
+    probs, # Probabilities (N,C), or `Predictions` of rows that the network was not trained on
     targs, # Targets (N,C): 1, 0, NaN for unknown
     vocab:list, # C class names
     groups=None, # Patient or study of each row (N,); None where each row stands on its own
@@ -224,8 +229,9 @@ def __repr__(self:Decision): return f'{self._about()}\n{self.table.round(3).to_s
 def _repr_html_(self:Decision): return f'<p>{self._about()}</p>{self.table.round(3).to_html()}'
 
 # %% ../../nbs/03_decision/02_decision.ipynb #4e57be99
+@takes_predictions
 def crossfit_decision(
-    probs, # Probabilities (N,C) of rows that the network was not trained on
+    probs, # Probabilities (N,C), or `Predictions` of rows that the network was not trained on
     targs, # Targets (N,C): 1, 0, NaN for unknown
     vocab:list, # C class names
     groups=None, # Patient or study of each row (N,); None where each row stands on its own

@@ -78,8 +78,9 @@ def resolve_labels(thresh, thresholds, p, vocab):
     return p,d,t
 
 # %% ../../nbs/03_decision/04_report.ipynb #b3038c29
+@takes_predictions
 def class_report(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     vocab:list, # C class names
     thresh=0.5, # A label is given from here on (>=): one number, (C,), a `Decision` for probabilities that are not calibrated yet, or the labels given (N,C) bool

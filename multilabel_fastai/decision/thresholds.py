@@ -88,8 +88,9 @@ def _class_curve(f, p, y, measure, name):
     thresholds,counts = operating_points(p, y)
     return ThresholdCurve(thresholds, f(*counts), measure, name)
 
+@takes_predictions
 def threshold_curve(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     measure='f1', # Key of `COUNT_MEASURES`, an objective such as 'f2' or 'cost(fn=10)', or a function of tp, fp, fn, tn
     average:str='macro', # 'macro', 'micro' or 'samples' for one threshold of all classes; None for each class
@@ -115,8 +116,9 @@ def _plot_curve(curve, ax=None, label=None, color=None):
     clean_axes(ax, 'both').set_xlim(0, 1)
     return ax
 
+@takes_predictions
 def plot_threshold_sweep(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     measures:list=('accuracy','f1'), # As `threshold_curve` takes them
     average:str=None, # 'macro', 'micro' or 'samples'; micro for accuracy and macro for the others if None
@@ -232,8 +234,9 @@ def _thresholds_of(objective, p, y):
     if not joint: return _each(get_objective(objective), p, y)
     return (_micro if joint[1]=='micro' else _samples)(p, y, float(joint[2]))
 
+@takes_predictions
 def best_thresholds(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     objective='f1', # See the table above
     one:bool=False, # One threshold for all classes, by the mean of their objectives, or for a floor over all labels?
@@ -367,8 +370,9 @@ def _class_replicates(f, p, y, w):
         res[at] = _weighted_best(f, s[last], tp, fp)
     return res
 
+@takes_predictions
 def threshold_replicates(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     weights, # How often each row is in each replicate (n,N), from `bootstrap_weights`
     objective='f1', # As in `best_thresholds`
@@ -405,8 +409,9 @@ def crossfit_folds(
     return fold[code]
 
 # %% ../../nbs/03_decision/00_thresholds.ipynb #8e23677f
+@takes_predictions
 def crossfit_decisions(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     groups=None, # Patient or study of each row (N,); None where each row stands on its own
     n_folds:int=5, # Reduced to the number of groups

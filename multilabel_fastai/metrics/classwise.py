@@ -48,8 +48,9 @@ def _row_auroc(p, y):
     r = rankdata(np.where(np.isnan(y), -1, p), axis=1)*(y==1) # unknown ones are ranked last
     return ratio(r.sum(1)-pos*(y.shape[1]-pos-neg)-pos*(pos+1)/2, pos*neg)
 
+@takes_predictions
 def auroc_multi(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     average:str='macro', # None for (C,), 'macro', 'micro', 'weighted' or 'samples'
     max_fpr:float=None, # Partial area: up to this false-positive rate, from above 0 to 1
@@ -67,8 +68,9 @@ def _row_average_precision(p, y):
     precision = ratio(at_least(y==1), at_least(~np.isnan(y)))
     return ratio(np.where(y==1, precision, 0).sum(1), (y==1).sum(1))
 
+@takes_predictions
 def average_precision_multi(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     average:str='macro', # None for (C,), 'macro' (mAP), 'micro', 'weighted' or 'samples'
 ):
@@ -98,8 +100,9 @@ def _at_least(probs, targs, floor, average, name):
         return rate[kept>=floor].max()
     return _ranking(lambda p,y: _per_class(_f, p.T, y.T), probs, targs, average)
 
+@takes_predictions
 def sensitivity_at_specificity(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     specificity:float=0.9, # At least this
     average:str='macro', # None for (C,), 'macro', 'micro' or 'weighted'
@@ -107,8 +110,9 @@ def sensitivity_at_specificity(
     "Highest sensitivity at a specificity of at least `specificity`; NaN for a class that lacks a positive or a negative"
     return _at_least(probs, targs, specificity, average, 'specificity')
 
+@takes_predictions
 def specificity_at_sensitivity(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     sensitivity:float=0.9, # At least this
     average:str='macro', # None for (C,), 'macro', 'micro' or 'weighted'
@@ -180,9 +184,10 @@ def count_metric(
     return _mean(v)
 
 # %% ../../nbs/02_metrics/01_classwise.ipynb #38a08d08
+@takes_predictions
 def metric_at_threshold(
     measure, # Key of `COUNT_MEASURES`, 'f2' or another beta, or a function of tp, fp, fn, tn
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     thresh:float|list=0.5, # A label is given from here on (>=); one for all or (C,)
     average:str='macro', # None for (C,), 'macro', 'micro', 'weighted' or 'samples'
@@ -191,8 +196,9 @@ def metric_at_threshold(
     p,y = check_arrays(probs, targs)
     return count_metric(measure, p>=check_thresholds(thresh, p.shape[1]), y, average)
 
+@takes_predictions
 def f1_multi(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     thresh:float|list=0.5, # A label is given from here on (>=); one for all or (C,)
     average:str='macro', # None for (C,), 'macro', 'micro', 'weighted' or 'samples'
@@ -200,6 +206,7 @@ def f1_multi(
     "F1 = 2TP/(2TP+FP+FN) over the known labels; NaN where that is 0/0. Samples-F1 counts an image with nothing to find and nothing found as 1"
     return metric_at_threshold('f1', probs, targs, thresh, average)
 
+@takes_predictions
 def fbeta_multi(probs, targs,
     beta:float=2., # Recall counts this many times as much as precision
     thresh=0.5, average='macro',
@@ -207,25 +214,30 @@ def fbeta_multi(probs, targs,
     "F-beta, in which recall counts `beta` times as much as precision; arguments and undefined values as in `f1_multi`"
     return metric_at_threshold(fbeta_of(beta), probs, targs, thresh, average)
 
+@takes_predictions
 def precision_multi(probs, targs, thresh=0.5, average='macro'):
     "Share of the given labels that are right (positive predictive value); arguments as in `f1_multi`, NaN where none is given"
     return metric_at_threshold('precision', probs, targs, thresh, average)
 
+@takes_predictions
 def recall_multi(probs, targs, thresh=0.5, average='macro'):
     "Share of the positives that are found (sensitivity); arguments as in `f1_multi`, NaN where there is none"
     return metric_at_threshold('recall', probs, targs, thresh, average)
 
+@takes_predictions
 def specificity_multi(probs, targs, thresh=0.5, average='macro'):
     "Share of the negatives that are not called; arguments as in `f1_multi`, NaN where there is none"
     return metric_at_threshold('specificity', probs, targs, thresh, average)
 
+@takes_predictions
 def matthews_multi(probs, targs, thresh=0.5, average='macro'):
     "Matthews correlation of given and true labels; arguments as in `f1_multi`, NaN where either is all one way"
     return metric_at_threshold('matthews', probs, targs, thresh, average)
 
 # %% ../../nbs/02_metrics/01_classwise.ipynb #7aa529e9
+@takes_predictions
 def label_accuracy(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     thresh:float|list=0.5, # A label is given from here on (>=); one for all or (C,)
     average:str='micro', # None for (C,), 'macro', 'micro', 'weighted' or 'samples'
@@ -233,8 +245,9 @@ def label_accuracy(
     "Share of the known labels that are decided rightly"
     return metric_at_threshold('accuracy', probs, targs, thresh, average)
 
+@takes_predictions
 def all_negative_accuracy(
-    probs, # Probabilities (N,C), which play no part
+    probs, # Probabilities (N,C), or `Predictions`, which play no part
     targs, # Targets (N,C): 1, 0, NaN for unknown
     average:str='micro', # None for (C,), 'macro', 'micro', 'weighted' or 'samples'
 ):
@@ -242,6 +255,7 @@ def all_negative_accuracy(
     return label_accuracy(probs, targs, np.inf, average)
 
 # %% ../../nbs/02_metrics/01_classwise.ipynb #fddf819c
+@takes_predictions
 def undefined_classes(
     targs, # Targets (N,C): 1, 0, NaN for unknown
     vocab:list, # C class names

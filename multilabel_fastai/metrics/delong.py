@@ -47,8 +47,9 @@ def _wald(value, se, level, lo):
     half = norm.isf((1-level)/2)*se
     return np.clip(value-half, lo, 1),np.clip(value+half, lo, 1)
 
+@takes_predictions
 def delong_interval(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     groups=None, # Patient or study of each row (N,); None where each row stands on its own
     level:float=0.95, # How often the interval is to hold the AUROC
@@ -64,9 +65,10 @@ def delong_interval(
     return _class_table({'AUROC':value, 'low':lo, 'high':hi, 'SE':se, 'positives':m.astype(int), 'negatives':n.astype(int)}, vocab)
 
 # %% ../../nbs/02_metrics/04_delong.ipynb #7bd15f13
+@takes_predictions
 def delong_difference(
-    probs_a, # Probabilities of model A (N,C)
-    probs_b, # Probabilities of model B (N,C), of the same rows
+    probs_a, # Probabilities of model A (N,C), or `Predictions`
+    probs_b, # Probabilities of model B (N,C), or `Predictions`, of the same rows
     targs, # Targets (N,C): 1, 0, NaN for unknown
     groups=None, # Patient or study of each row (N,); None where each row stands on its own
     level:float=0.95, # How often the interval is to hold the difference

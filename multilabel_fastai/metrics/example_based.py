@@ -27,8 +27,9 @@ def _over_images(values, defined, per_image):
     return values if per_image else _mean(values)
 
 # %% ../../nbs/02_metrics/02_example_based.ipynb #07d1f0bc
+@takes_predictions
 def subset_accuracy(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     thresh:float|list=0.5, # A label is given from here on (>=); one for all or (C,)
     per_image:bool=False, # Values (N,) instead of their mean; NaN for an image without a known label
@@ -38,8 +39,9 @@ def subset_accuracy(
     return _over_images(~wrong.any(1), known.any(1), per_image)
 
 # %% ../../nbs/02_metrics/02_example_based.ipynb #62170557
+@takes_predictions
 def hamming_loss_multi(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     thresh:float|list=0.5, # A label is given from here on (>=); one for all or (C,)
     per_image:bool=False, # Values (N,) instead of their mean; NaN for an image without a known label
@@ -55,8 +57,9 @@ def _ranking(probs, targs):
     y,known = hard_targets(y),~np.isnan(y)
     return np.where(known, p, -np.inf),y==1,y==0
 
+@takes_predictions
 def one_error(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     per_image:bool=False, # Values (N,) instead of their mean; NaN for an image without a positive
 ):
@@ -70,8 +73,9 @@ def _at_least(s, where): # (N,C)
     "How many of the labels at `where` are scored at least as high as each of them"
     return rankdata(np.where(where, -s, np.inf), axis=1, method='max')
 
+@takes_predictions
 def coverage_error_multi(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     per_image:bool=False, # Values (N,) instead of their mean; NaN for an image without a positive
 ):
@@ -80,8 +84,9 @@ def coverage_error_multi(
     return _over_images(np.where(pos, _at_least(s, pos|neg), 0).max(1, initial=0), pos.any(1), per_image)
 
 # %% ../../nbs/02_metrics/02_example_based.ipynb #cb213a69
+@takes_predictions
 def ranking_loss(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     per_image:bool=False, # Values (N,) instead of their mean; NaN for an image that lacks a positive or a negative
 ):
@@ -92,8 +97,9 @@ def ranking_loss(
     return _over_images(wrong/np.maximum(pairs, 1), pairs>0, per_image)
 
 # %% ../../nbs/02_metrics/02_example_based.ipynb #e2162168
+@takes_predictions
 def label_ranking_average_precision(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     per_image:bool=False, # Values (N,) instead of their mean; NaN for an image without a positive
 ):

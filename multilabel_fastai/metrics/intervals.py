@@ -78,8 +78,9 @@ def _auroc(pos, neg):
     pairs = pos.sum(0, dtype=np.float64)*neg[-1]
     return ratio(pairs-np.einsum('km,km->m', pos, neg[:-1], dtype=np.float64), pairs)
 
+@takes_predictions
 def auroc_replicates(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     weights, # How often each row is in each replicate (n,N), from `bootstrap_weights`
 )->np.ndarray: # (n,C)
@@ -92,8 +93,9 @@ def _average_precision(pos, neg):
     precision = np.divide(tp, np.maximum(tp+neg[:-1], 1), dtype=np.float64)
     return ratio(np.einsum('km,km->m', pos, precision), tp[-1])
 
+@takes_predictions
 def average_precision_replicates(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     weights, # How often each row is in each replicate (n,N), from `bootstrap_weights`
 )->np.ndarray: # (n,C)
@@ -158,9 +160,10 @@ def mean_replicates(
     return ratio(num, den) if v.ndim==2 else ratio(num, den)[:,0]
 
 # %% ../../nbs/02_metrics/03_intervals.ipynb #98dc1719
+@takes_predictions
 def replicates(
     func, # Takes probabilities (N,C) and targets (N,C); returns a number, or an array of one shape
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     weights, # How often each row is in each replicate (n,N), from `bootstrap_weights`
 )->np.ndarray: # (n,...)

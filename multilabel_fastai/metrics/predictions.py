@@ -4,10 +4,14 @@
 
 # %% auto #0
 __all__ = ['AVERAGES', 'as_float64', 'check_arrays', 'hard_targets', 'check_decisions', 'check_thresholds', 'check_average',
-           'class_names', 'group_codes', 'ratio', 'defined_mean']
+           'class_names', 'Predictions', 'takes_predictions', 'group_codes', 'ratio', 'defined_mean']
 
-# %% ../../nbs/02_metrics/00_predictions.ipynb #836bfe5f
+# %% ../../nbs/02_metrics/00_predictions.ipynb #0eb538b8
+import inspect
 import numpy as np, pandas as pd
+from dataclasses import dataclass, replace
+from fastcore.basics import patch
+from functools import wraps
 from numbers import Integral
 
 # %% ../../nbs/02_metrics/00_predictions.ipynb #98ead5c4
@@ -37,15 +41,17 @@ def check_arrays(
     _check_columns(probs, targs)
     p,y = as_float64(probs),as_float64(targs)
     if p.ndim!=2 or p.shape!=y.shape:
-        raise ValueError(f'Probabilities have shape {p.shape} and targets {y.shape}: both must be (N,C), one column for each class')
+        raise ValueError(f'Probabilities have shape {p.shape} and targets {y.shape}: '
+                         'both must be (N,C), one column for each class')
     if lost := np.isnan(p[~np.isnan(y)]).sum():
-        raise ValueError(f'{lost:,} predictions are NaN where the label is known: the model has diverged, or these rows were never predicted')
+        raise ValueError(f'{lost:,} predictions are NaN where the label is known: '
+                         'the model has diverged, or these rows were never predicted')
     if not _within_unit(p):
         raise ValueError(f'Predictions from {np.nanmin(p):.3g} to {np.nanmax(p):.3g} are not probabilities: '
                          'apply loss.activation (torch.sigmoid) to raw scores')
     if not _within_unit(y):
-        raise ValueError(f'Targets from {np.nanmin(y):.3g} to {np.nanmax(y):.3g}: they must be 1, 0, NaN for unknown, or a share '
-                         'between; -1 for uncertain becomes NaN with np.where(y<0, np.nan, y)')
+        raise ValueError(f'Targets from {np.nanmin(y):.3g} to {np.nanmax(y):.3g}: they must be 1, 0, NaN for unknown, '
+                         'or a share between; -1 for uncertain becomes NaN with np.where(y<0, np.nan, y)')
     return p,y
 
 # %% ../../nbs/02_metrics/00_predictions.ipynb #0c68e082
@@ -91,7 +97,7 @@ def check_average(
     if average in allowed: return
     raise ValueError(f'average is {average!r}: choose {", ".join(map(repr, allowed[:-1]))} or {allowed[-1]!r}')
 
-# %% ../../nbs/02_metrics/00_predictions.ipynb #07ea75b6
+# %% ../../nbs/02_metrics/00_predictions.ipynb #7b82ec25
 def class_names(
     probs, # Probabilities (N,C)
     vocab:list=None, # C class names
@@ -107,11 +113,162 @@ def class_names(
                          'order them alike, such as probs[vocab]')
     return vocab
 
+# %% ../../nbs/02_metrics/00_predictions.ipynb #cbb72450
+def _plain_array(o):
+    "Numbers as an array of the type of float that they have, others as float64"
+    if hasattr(o, 'detach'):
+        o = o.detach().cpu()
+        o = o.numpy() if o.is_floating_point() and 'bfloat16' not in str(o.dtype) else o.float().numpy()
+    a = np.asarray(o)
+    return a if a.dtype.kind=='f' else as_float64(o)
+
+@dataclass(eq=False, repr=False)
+class Predictions:
+    "Hold the probabilities of a set of images with targets, class names, paths, groups and further columns"
+    probs:np.ndarray # Probabilities (N,C), array, tensor, or DataFrame with class names; NaN in rows without a prediction
+    targets:np.ndarray=None # Targets (N,C): 1, 0, NaN for unknown; None if they are not known
+    vocab:list=None # C class names; the columns of a DataFrame, or '0', '1' ... if None
+    paths:list=None # Path of each image (N,), or name of each row; '0', '1' ... if None
+    groups:np.ndarray=None # Patient or study of each row (N,); None if each row stands on its own
+    columns:pd.DataFrame=None # Further columns (N,*)
+    key:str='path' # Name of the column of `paths` in a table
+
+    def __post_init__(self):
+        _check_columns(self.probs, self.targets)
+        vocab,self.probs = class_names(self.probs, self.vocab),_plain_array(self.probs)
+        if self.targets is not None: self.targets = _plain_array(self.targets)
+        self._check_shapes()
+        n,n_classes = self.probs.shape
+        self.vocab = [str(i) for i in range(n_classes)] if vocab is None else vocab
+        self.paths = [str(o) for o in (range(n) if self.paths is None else self.paths)]
+        if self.groups is not None: self.groups = pd.Series(list(self.groups), dtype=object).to_numpy()
+        if self.columns is not None: self.columns = self.columns.reset_index(drop=True)
+
+    def _check_shapes(self):
+        shape,of_targets = self.probs.shape,None if self.targets is None else self.targets.shape
+        if len(shape)!=2 or of_targets not in (None,shape):
+            raise ValueError(f'Probabilities have shape {shape} and targets {of_targets}: both must be (N,C)')
+        for values,what in ((self.paths,'paths'), (self.groups,'groups'), (self.columns,'rows of further columns')):
+            if values is not None and len(values)!=shape[0]:
+                raise ValueError(f'{len(values):,} {what} for {shape[0]:,} rows of predictions: there must be one for each')
+
+    @property
+    def known_targets(self):
+        "Targets (N,C); raise ValueError if there are none"
+        if self.targets is None: raise ValueError('These predictions have no targets: there is nothing to compare them with')
+        return self.targets
+
+    @property
+    def predicted(self):
+        "Which rows have a prediction (N,)"
+        return ~np.isnan(self.probs).any(1)
+
+    def __len__(self): return len(self.probs)
+
+    def __repr__(self):
+        groups = '' if self.groups is None else f' of {len(pd.unique(self.groups)):,} groups'
+        lost = len(self)-self.predicted.sum()
+        targets = 'no targets' if self.targets is None else 'with targets'
+        lost = f'; {lost:,} rows without a prediction' if lost else ''
+        return f'Predictions: {len(self):,} rows{groups}, {len(self.vocab)} classes, {targets}{lost}'
+
+    def __getitem__(self, rows):
+        "Return some rows: a mask (N,), their numbers, or a slice"
+        i = np.atleast_1d(np.arange(len(self))[rows])
+        fields = {k:getattr(self, k) for k in ('targets','groups','columns')}
+        fields = {k:o.iloc[i] if k=='columns' else o[i] for k,o in fields.items() if o is not None}
+        return replace(self, probs=self.probs[i], paths=[self.paths[o] for o in i], **fields)
+
+    def with_probs(self,
+        probs, # Other probabilities (N,C) of the same rows, such as calibrated ones
+    ):
+        "Return the same rows with other probabilities"
+        return replace(self, probs=probs)
+
+    def with_groups(self,
+        groups, # Group of each row (N,), a dict from path to group, a `LabelTable` with the paths, or None
+    ):
+        "Return the same rows with groups; raise ValueError if a path is not known"
+        if hasattr(groups, 'has_group'): groups = dict(zip(groups.df.path, groups.df.group)) if groups.has_group else None
+        if isinstance(groups, dict):
+            if lost := [o for o in self.paths if o not in groups]:
+                raise ValueError(f'{len(lost):,} of {len(self):,} rows have no group, such as {lost[0]}: '
+                                 'pass the groups of all paths')
+            groups = [groups[o] for o in self.paths]
+        return replace(self, groups=groups)
+
+# %% ../../nbs/02_metrics/00_predictions.ipynb #82f6dcc9
+def _class_columns(df, vocab):
+    "Names of the classes and of their targets in a table, the latter an empty list if there are none"
+    if vocab is None: vocab = [o for o in df.columns if f'{o}_target' in df.columns]
+    lost = [o for o in vocab if o not in df.columns] if len(vocab) else ['<class>_target']
+    if lost: raise ValueError(f'The table has no column {lost} among {list(df.columns)[:12]}')
+    targets = [o for v in vocab if (o := f'{v}_target') in df.columns]
+    if targets and len(targets)<len(vocab): raise ValueError(f'Of the classes {list(vocab)[:12]}, only {targets[:12]} are there')
+    return list(vocab),targets
+
+@patch(cls_method=True)
+def from_frame(cls:Predictions,
+    df:pd.DataFrame, # A column for each class, and maybe `<class>_target`, path, group and further ones, in any order
+    vocab:list=None, # C class names; those that have a target in the table if None
+)->Predictions:
+    "Return the predictions of a table, found by the names of its columns; raise ValueError if a class is not there"
+    vocab,targets = _class_columns(df, vocab)
+    key = 'group' if 'path' not in df.columns and 'group' in df.columns else 'path'
+    rest = df.drop(columns=[*vocab,*targets]).drop(columns=['path','group'], errors='ignore')
+    return cls(df[vocab], df[targets] if targets else None, vocab, df.get(key), None if key=='group' else df.get('group'),
+               rest if len(rest.columns) else None, key)
+
+@patch
+def to_frame(self:Predictions)->pd.DataFrame: # (N,*)
+    "Return a table: path, group if there are groups, further columns, each class, and its target as `<class>_target`"
+    parts = [pd.DataFrame({self.key:self.paths}), self.columns, pd.DataFrame(self.probs, columns=self.vocab)]
+    if self.groups is not None: parts.insert(1, pd.DataFrame({'group':self.groups}))
+    if self.targets is not None: parts.append(pd.DataFrame(self.targets, columns=[f'{o}_target' for o in self.vocab]))
+    return pd.concat(parts, axis=1)
+
+# %% ../../nbs/02_metrics/00_predictions.ipynb #1bfed59f
+_from_record = dict(vocab='vocab', groups='groups', rows='paths', paths='paths') # parameter -> field of `Predictions`
+
+def _check_same_rows(a, b):
+    "Raise ValueError if two records are not of the same classes and images, TypeError if only one is a record"
+    if not (isinstance(a, Predictions) and isinstance(b, Predictions)):
+        raise TypeError('One model is given as Predictions and the other as an array: pass both in the same form')
+    if a.vocab!=b.vocab:
+        raise ValueError(f'The classes are {a.vocab} and {b.vocab}: compare models of the same classes')
+    if a.paths!=b.paths:
+        raise ValueError('The paths differ: compare models on the same images in the same order')
+    if not np.array_equal(a.targets, b.targets, equal_nan=True):
+        raise ValueError('The targets differ: compare models on the same images')
+
+def takes_predictions(
+    f, # Function of `probs`, or of `probs_a` and `probs_b`, followed by `targs`; or of `targs` alone
+):
+    "Let a function take `Predictions` in place of probabilities and targets"
+    names = [k for k,o in inspect.signature(f).parameters.items() if o.kind==o.POSITIONAL_OR_KEYWORD]
+    probs = [o for o in names if o.startswith('probs')]
+    places = [o for o in names if o!='targs' or not probs] # of the arguments if there are no targets among them
+
+    @wraps(f)
+    def _f(*args, **kwargs):
+        if not any(isinstance(o, Predictions) for o in (*args, *kwargs.values())): return f(*args, **kwargs)
+        passed = dict(zip(places, args))
+        if len(args)>len(places) or 'targs' in kwargs and probs or set(kwargs)&set(passed):
+            raise TypeError(f'{f.__name__} got too many arguments: Predictions stand for probabilities and targets')
+        passed |= kwargs
+        first,*others = [passed[o] for o in probs or ['targs']]
+        for o in others: _check_same_rows(first, o)
+        filled = {k:getattr(first, v) for k,v in _from_record.items() if k in names}
+        arrays = {o:passed[o].probs for o in probs} | ({'targs':first.known_targets} if 'targs' in names else {})
+        return f(**filled|passed|arrays)
+    return _f
+
 # %% ../../nbs/02_metrics/00_predictions.ipynb #b6679407
 def group_codes(
-    groups, # Patient or study of each row (N,), or the number of rows if each stands on its own
+    groups, # Patient or study of each row (N,), or the number of rows if each stands on its own; or `Predictions`
 )->np.ndarray: # (N,) int
     "Return the number of the group of each row, counted from 0; raise ValueError if a row has none"
+    if isinstance(groups, Predictions): groups = len(groups) if groups.groups is None else groups.groups
     if isinstance(groups, Integral): code = np.arange(groups)
     else:
         if not isinstance(groups, (pd.Series,np.ndarray)): groups = pd.Series(list(groups), dtype=object)

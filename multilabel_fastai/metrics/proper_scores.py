@@ -23,8 +23,9 @@ def _label_mean(loss, average):
     res = ratio(np.nansum(loss, 0), (~np.isnan(loss)).sum(0)) # (C,)
     return res if average is None else float(defined_mean(res))
 
+@takes_predictions
 def brier_score(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C) from 0 to 1, NaN for unknown
     average:str='macro', # 'macro' over the classes with a known label, 'micro' over all labels, None for (C,)
 ):
@@ -39,8 +40,9 @@ def _rounding_unit(probs):
     dtype = np.asarray(probs).dtype
     return float(np.finfo(dtype).eps) if dtype.kind=='f' else 2**-52
 
+@takes_predictions
 def log_probs(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C) from 0 to 1, NaN for unknown
     eps:float=None, # Probabilities count as at least this far from 0 and 1; the rounding unit of their type if None
 )->tuple: # Three float64 arrays (N,C)
@@ -52,8 +54,9 @@ def log_probs(
     return np.log(p),np.log1p(-p),y
 
 # %% ../../nbs/02_metrics/05_proper_scores.ipynb #95d04050
+@takes_predictions
 def log_loss_multi(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C) from 0 to 1, NaN for unknown
     average:str='macro', # 'macro' over the classes with a known label, 'micro' over all labels, None for (C,)
     eps:float=None, # Probabilities count as at least this far from 0 and 1; the rounding unit of their type if None
@@ -63,8 +66,9 @@ def log_loss_multi(
     return _label_mean(-y*log_p-(1-y)*log_q, average)
 
 # %% ../../nbs/02_metrics/05_proper_scores.ipynb #a376b3c8
+@takes_predictions
 def rsna_2022_score(
-    probs, # Probabilities (N,C), one row for each study
+    probs, # Probabilities (N,C), or `Predictions`, one row for each study
     targs, # Targets (N,C): 1, 0, NaN for unknown
     vocab:list=None, # C class names; the columns where `probs` is a DataFrame
     row_normalised:bool=True, # Divide each study by the sum of its weights
@@ -83,8 +87,9 @@ def rsna_2022_score(
     return float(defined_mean(ratio(np.nansum(loss, 1), np.nansum(w, 1))))
 
 # %% ../../nbs/02_metrics/05_proper_scores.ipynb #40ce71bb
+@takes_predictions
 def calibration_error_replicates(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C) from 0 to 1, NaN for unknown
     weights, # How often each row is in each replicate (n,N), from `bootstrap_weights`
     n_bins:int=15, # Of equal width, from 0 to 1
@@ -105,8 +110,9 @@ def calibration_error_replicates(
     return res if average is None else defined_mean(res)
 
 # %% ../../nbs/02_metrics/05_proper_scores.ipynb #bb15f4c5
+@takes_predictions
 def calibration_error(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C) from 0 to 1, NaN for unknown
     n_bins:int=15, # Of equal width, from 0 to 1
     average:str='macro', # 'macro' over the classes with a known label, 'micro' over all labels, None for (C,)
@@ -143,8 +149,9 @@ def _reliability(p, y, n_bins, strategy, level):
     return pd.DataFrame({'from': edges[:-1][k], 'to': edges[1:][k], 'count': n.astype(int), 'mean probability': sum_p[k]/n, 'frequency': freq, 'low': low, 'high': high})
 
 # %% ../../nbs/02_metrics/05_proper_scores.ipynb #07ffdef9
+@takes_predictions
 def reliability_table(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C) from 0 to 1, NaN for unknown
     vocab:list=None, # C class names; the columns of a DataFrame, or numbers, if None
     n_bins:int=10, # For each class
@@ -187,8 +194,9 @@ def _panels(n, ncols, size):
     for i in range(n): yield grid[i//ncols,i%ncols].subgridspec(2, 1, height_ratios=(3.2,1), hspace=0.03).subplots(sharex=True)
 
 # %% ../../nbs/02_metrics/05_proper_scores.ipynb #df1e275b
+@takes_predictions
 def plot_reliability(
-    probs, # Probabilities (N,C)
+    probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C) from 0 to 1, NaN for unknown
     vocab:list=None, # C class names; the columns of a DataFrame, or numbers, if None
     after=None, # Other probabilities (N,C) of the same labels, drawn beside, such as calibrated ones
