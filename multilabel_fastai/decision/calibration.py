@@ -7,6 +7,7 @@ __all__ = ['CALIBRATIONS', 'prior_correction', 'estimate_prevalence', 'Calibrati
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #95dc9418
 import warnings, numpy as np, pandas as pd, torch
+from copy import deepcopy
 from fastcore.basics import patch
 from scipy.optimize import brentq
 from scipy.special import expit
@@ -18,20 +19,32 @@ from ..metrics.proper_scores import *
 from .thresholds import *
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #810b291b
-def _unwrap(probs):
-    "Probabilities in float64, and a function that makes a result look as they do"
-    if isinstance(probs, Predictions): return as_float64(probs.probs),probs.with_probs
+def _array_of(probs):
+    "Float64 array of a tensor, DataFrame or array"
+    if isinstance(probs, Tensor): return probs.detach().cpu().as_subclass(Tensor).double().numpy()
+    if isinstance(probs, pd.DataFrame): return probs.to_numpy(dtype=np.float64, na_value=np.nan)
+    if isinstance(probs, Predictions): return as_float64(probs.probs)
+    return np.asarray(probs, dtype=np.float64)
+
+def _like(o, probs):
+    "The array `o` as the type that `probs` has"
+    if isinstance(probs, Predictions): return probs.with_probs(o)
     if isinstance(probs, Tensor):
-        a,dtype = probs.detach().cpu().as_subclass(Tensor).double().numpy(),probs.dtype if probs.is_floating_point() else torch.float32
-        like = lambda o: torch.as_tensor(o).to(dtype).to(probs.device)
-    else:
-        is_df,dtype = isinstance(probs, pd.DataFrame),np.asarray(probs).dtype
-        dtype = dtype if dtype.kind=='f' else np.dtype(np.float64)
-        a = probs.to_numpy(dtype=np.float64, na_value=np.nan) if is_df else np.asarray(probs, dtype=np.float64)
-        like = lambda o: pd.DataFrame(o.astype(dtype), index=probs.index, columns=probs.columns) if is_df else o.astype(dtype)
-    if a.ndim not in (1,2): raise ValueError(f'Probabilities have shape {a.shape}: they must be (N,C), or (C,) of one image')
-    if ((a<0)|(a>1)).any(): raise ValueError(f'Values from {np.nanmin(a):.3g} to {np.nanmax(a):.3g} are not probabilities: apply loss.activation (torch.sigmoid) to raw scores')
-    return a,like
+        dtype = probs.dtype if probs.is_floating_point() else torch.float32
+        return torch.as_tensor(o).to(dtype).to(probs.device)
+    dtype = np.asarray(probs).dtype
+    o = o.astype(dtype if dtype.kind=='f' else np.float64)
+    return pd.DataFrame(o, index=probs.index, columns=probs.columns) if isinstance(probs, pd.DataFrame) else o
+
+def _unwrap(probs):
+    "Probabilities in float64; raises for what cannot be some"
+    p = _array_of(probs)
+    if p.ndim not in (1,2):
+        raise ValueError(f'Probabilities have shape {p.shape}: they must be (N,C), or (C,) of one image')
+    if ((p<0)|(p>1)).any():
+        raise ValueError(f'Values from {np.nanmin(p):.3g} to {np.nanmax(p):.3g} are not probabilities: '
+                         'apply loss.activation (torch.sigmoid) to raw scores')
+    return p
 
 def _log_odds(p):
     "log(p/(1-p)), where p is at least 2**-53 and at most 1-2**-24, the largest float32 below 1"
@@ -39,12 +52,16 @@ def _log_odds(p):
     return np.log(p/(1-p))
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #8771ae84
-def _per_class_numbers(o, C, name, low=0, high=1, closed=False):
+def _per_class_numbers(o, n_classes, name, low=0, high=1, closed=False):
     "One number, or one for each class, as (C,); raises outside `low` and `high`, and at them unless `closed`"
     v = np.asarray(o, dtype=np.float64)
-    if v.ndim>1 or (v.ndim==1 and len(v)!=C): raise ValueError(f'{name} has shape {v.shape}, and there are {C} classes: one number, or (C,)')
-    if not (((v>low)|closed&(v==low))&((v<high)|closed&(v==high))).all(): raise ValueError(f'{name} is {v.tolist()}: it must lie between {low:g} and {high:g}'+', or be one of them'*closed)
-    return np.broadcast_to(v, (C,))
+    if v.ndim>1 or (v.ndim==1 and len(v)!=n_classes):
+        raise ValueError(f'{name} has shape {v.shape}, and there are {n_classes} classes: one number, or (C,)')
+    inside = ((v>=low)&(v<=high) if closed else (v>low)&(v<high)).all()
+    if not inside:
+        ends = ', or be one of them'*closed
+        raise ValueError(f'{name} is {v.tolist()}: it must lie between {low:g} and {high:g}{ends}')
+    return np.broadcast_to(v, (n_classes,))
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #de251135
 def prior_correction(
@@ -53,65 +70,92 @@ def prior_correction(
     deployed=None, # Prevalence where the model is used: one, or (C,)
     pos_weight=None, # Weight of positives in the loss that is to be taken out: one, or (C,)
 ): # Of the type of `probs`
-    "Probabilities of a model for another prevalence than it was trained with, and without its `pos_weight`"
-    p,like = _unwrap(probs)
-    C = p.shape[-1]
-    if (trained is None)!=(deployed is None): raise ValueError('The prevalence in training and the one where the model is used go together: give trained and deployed')
-    if trained is None and pos_weight is None: raise ValueError('There is nothing to correct: give trained and deployed, or pos_weight')
-    a,b = np.ones(C),np.ones(C) # factors of p and of 1-p
+    "Return probabilities for another prevalence than that of training, and without the loss's `pos_weight`"
+    if (trained is None)!=(deployed is None):
+        raise ValueError('The prevalence in training and the one in use go together: give trained and deployed')
+    if trained is None and pos_weight is None:
+        raise ValueError('There is nothing to correct: give trained and deployed, or pos_weight')
+    p = _unwrap(probs)
+    n_classes = p.shape[-1]
+    a,b = np.ones(n_classes),np.ones(n_classes) # factors of p and of 1-p
     if trained is not None:
-        old,new = _per_class_numbers(trained, C, 'trained'),_per_class_numbers(deployed, C, 'deployed', closed=True)
+        old = _per_class_numbers(trained, n_classes, 'trained')
+        new = _per_class_numbers(deployed, n_classes, 'deployed', closed=True)
         a,b = new/old,(1-new)/(1-old)
-    if pos_weight is not None: b = b*_per_class_numbers(pos_weight, C, 'pos_weight', high=np.inf)
-    res = a*p+b*(1-p)
-    return like(np.divide(a*p, res, out=p.copy(), where=res>0))
+    if pos_weight is not None: b = b*_per_class_numbers(pos_weight, n_classes, 'pos_weight', high=np.inf)
+    total = a*p+b*(1-p)
+    return _like(np.divide(a*p, total, out=p.copy(), where=total>0), probs)
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #984ad0ae
+def _rising_zero(f, n):
+    "Where each of the falling functions (n,) of a number in [0,1] is 0; 0 or 1 where it is nowhere"
+    low,high = np.zeros(n),np.ones(n)
+    at_0,at_1 = f(low),f(high)
+    for _ in range(54):
+        mid = (low+high)/2
+        up = f(mid)>0
+        low,high = np.where(up, mid, low),np.where(up, high, mid)
+    return np.where(at_0<=0, 0, np.where(at_1>=0, 1, (low+high)/2))
+
 def estimate_prevalence(
-    probs, # Probabilities (N,C) of unlabelled rows, calibrated where the prevalence was `trained`; NaN is left out
+    probs, # Probabilities (N,C) of unlabelled rows, calibrated for the prevalence `trained`; NaN is left out
     trained, # Prevalence in training: one, or (C,)
 )->np.ndarray: # (C,)
-    "Prevalence of each class (C,) that makes unlabelled rows most likely; NaN where there is no row"
-    p,_ = _unwrap(probs)
+    "Return the prevalence of each class (C,) that makes unlabelled rows most likely; NaN if there is no row"
+    p = _unwrap(probs)
     if p.ndim!=2: raise ValueError(f'Probabilities have shape {p.shape}: a prevalence needs many rows, (N,C)')
     old = _per_class_numbers(trained, p.shape[1], 'trained')
     pos,neg = p/old,(1-p)/(1-old) # likelihood of a row as a positive and as a negative
-    slope = lambda v: np.nansum((pos-neg)/np.maximum(v*pos+(1-v)*neg, 1e-300), 0)
-    low,high = np.zeros(p.shape[1]),np.ones(p.shape[1])
-    for _ in range(54):
-        mid = (low+high)/2
-        up = slope(mid)>0
-        low,high = np.where(up, mid, low),np.where(up, high, mid)
-    res = np.where(slope(np.zeros_like(low))<=0, 0, np.where(slope(np.ones_like(low))>=0, 1, (low+high)/2))
-    return np.where(np.isnan(p).all(0), np.nan, res)
+    def _slope(v): return np.nansum((pos-neg)/np.maximum(v*pos+(1-v)*neg, 1e-300), 0) # of the log likelihood
+    return np.where(np.isnan(p).all(0), np.nan, _rising_zero(_slope, p.shape[1]))
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #c2e1491a
-CALIBRATIONS = dict(identity=0, prior=1, temperature=1, platt=1, isotonic=50) # kind -> positives, and negatives, that it needs at the least
+# kind -> positives, and negatives, that it needs at the least
+CALIBRATIONS = dict(identity=0, prior=1, temperature=1, platt=1, isotonic=50)
+
+def _check_points(x, y, kind, name):
+    "Raise unless the points of a class are an increasing line within [0,1], and there only for an isotonic one"
+    if (kind=='isotonic')!=bool(x) or len(x)!=len(y):
+        raise ValueError(f'{name} is {kind} and has {len(x)} and {len(y)} numbers in x and y: '
+                         'as many in both, and none but for isotonic')
+    if not x: return
+    is_rising = (np.diff(x)>0).all() and (np.diff(y)>=0).all()
+    if min(x+y)<0 or max(x+y)>1 or not is_rising:
+        raise ValueError(f'The points of {name} are not an increasing line within [0,1]')
 
 def _check_class(o, name):
-    "The numbers of one class as a dict that is complete; raises where they are not an increasing function"
-    if unknown := set(o)-{'kind','slope','offset','x','y','why'}: raise ValueError(f'{name} has {sorted(unknown)}: a class of a calibration has kind, slope, offset, x, y and why')
+    "The numbers of one class as a dict that is complete; raises if they are not an increasing function"
+    if unknown := set(o)-{'kind','slope','offset','x','y','why'}:
+        raise ValueError(f'{name} has {sorted(unknown)}: a calibrated class has kind, slope, offset, x, y and why')
     kind,why = o.get('kind'),str(o.get('why', ''))
     if kind not in CALIBRATIONS: raise ValueError(f'kind of {name} is {kind!r}: choose one of {list(CALIBRATIONS)}')
-    slope,offset,x,y = float(o.get('slope', 1)),float(o.get('offset', 0)),*[[float(v) for v in o.get(k, ())] for k in 'xy']
+    slope,offset = float(o.get('slope', 1)),float(o.get('offset', 0))
+    x,y = [[float(v) for v in o.get(k, ())] for k in 'xy']
     if not np.isfinite([slope,offset,*x,*y]).all(): raise ValueError(f'{name} has a number that is not finite')
-    if slope<0: raise ValueError(f'slope of {name} is {slope:g}: a calibration does not turn the order of images round, so it must be 0 or more')
-    if (kind=='isotonic')!=bool(x) or len(x)!=len(y): raise ValueError(f'{name} is {kind} and has {len(x)} and {len(y)} numbers in x and y: as many in both, and none but for isotonic')
-    if x and (min(x+y)<0 or max(x+y)>1 or min(np.diff(x), default=1)<=0 or min(np.diff(y), default=0)<0): raise ValueError(f'The points of {name} are not an increasing line within [0,1]')
-    return dict(kind=kind, slope=slope, offset=offset, **(dict(x=x, y=y) if x else {}), **(dict(why=why) if why else {}))
+    if slope<0:
+        raise ValueError(f'slope of {name} is {slope:g}: it must be 0 or more, as the order of images is kept')
+    _check_points(x, y, kind, name)
+    res = dict(kind=kind, slope=slope, offset=offset)
+    if x: res |= dict(x=x, y=y)
+    if why: res |= dict(why=why)
+    return res
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #ac2a3b83
+def _plain_value(o): return o.item() if isinstance(o, np.generic) else o
+
 class Calibration:
     "Increasing functions from probabilities to calibrated ones, one for each class, as plain numbers"
     __hash__ = None # compared by its numbers
     def __init__(self,
         kind:str, # What was asked for: a key of `CALIBRATIONS`
-        classes:list, # For each class a dict with its kind, slope and offset, points x and y of an isotonic one, and why, where it is not as was asked for
+        classes:list, # Dict for each class: kind, slope, offset, points x and y if isotonic, why if of another kind
         vocab:list=None, # C class names
     ):
         if kind not in CALIBRATIONS: raise ValueError(f'kind is {kind!r}: choose one of {list(CALIBRATIONS)}')
-        self.kind,self.vocab = kind,None if vocab is None else [o.item() if isinstance(o, np.generic) else o for o in vocab]
-        if vocab is not None and len(self.vocab)!=len(classes): raise ValueError(f'{len(self.vocab)} class names for {len(classes)} classes')
+        self.kind = kind
+        self.vocab = None if vocab is None else [_plain_value(o) for o in vocab]
+        if vocab is not None and len(self.vocab)!=len(classes):
+            raise ValueError(f'{len(self.vocab)} class names for {len(classes)} classes')
         self.names = list(range(len(classes))) if vocab is None else self.vocab
         self.classes = [_check_class(o, f'Class {n}') for n,o in zip(self.names, classes)]
 
@@ -121,16 +165,21 @@ def notes(self:Calibration):
     "Why a class is not as was asked for: name -> reason"
     return {n:o['why'] for n,o in zip(self.names, self.classes) if 'why' in o}
 
+def _table_row(o):
+    slope = o['slope']
+    return {'kind':o['kind'], 'slope':slope, 'temperature':1/slope if slope else np.inf, 'offset':o['offset'],
+            'points':len(o.get('x', ())), 'note':o.get('why', '')}
+
 @patch(as_prop=True)
 def table(self:Calibration):
     "One row for each class: its kind, slope, temperature, offset, number of points, and note"
-    row = lambda o: {'kind': o['kind'], 'slope': o['slope'], 'temperature': 1/o['slope'] if o['slope'] else np.inf, 'offset': o['offset'], 'points': len(o.get('x', ())), 'note': o.get('why', '')}
-    return pd.DataFrame([row(o) for o in self.classes], index=pd.Index(self.names, name='class'))
+    return pd.DataFrame([_table_row(o) for o in self.classes], index=pd.Index(self.names, name='class'))
 
 @patch
 def __repr__(self:Calibration):
-    rest = f'; {len(self.notes)} not as asked: '+', '.join(f'{k} ({v})' for k,v in self.notes.items()) if self.notes else ''
-    return f'Calibration: {self.kind} of {len(self.classes)} classes{rest}'
+    res = f'Calibration: {self.kind} of {len(self.classes)} classes'
+    if not self.notes: return res
+    return f'{res}; {len(self.notes)} not as asked: '+', '.join(f'{k} ({v})' for k,v in self.notes.items())
 
 @patch
 def __eq__(self:Calibration, other): return isinstance(other, Calibration) and self.to_dict()==other.to_dict()
@@ -140,82 +189,105 @@ def _calibrate(o, p):
     "Calibrated probabilities of one class, from its numbers `o`"
     if o['kind']=='isotonic': p = np.where(np.isnan(p), np.nan, np.interp(p, o['x'], o['y']))
     if o['slope']==1 and o['offset']==0: return p
-    x = _log_odds(p)
-    return expit(o['slope']*x+o['offset'])
+    return expit(o['slope']*_log_odds(p)+o['offset'])
+
+def _check_names(columns, vocab):
+    if len(columns)!=len(vocab) or set(columns)!=set(vocab):
+        raise ValueError(f'The columns are {columns} and the calibration is of {vocab}: '
+                         'pass those, such as probs[calibration.vocab]')
 
 @patch
 def __call__(self:Calibration,
     probs, # Probabilities (N,C), or (C,) of one image: array, tensor, DataFrame or `Predictions`
 ): # Of the type of `probs`
-    "Calibrated probabilities"
-    if isinstance(probs, Predictions): return probs.with_probs(self(pd.DataFrame(probs.probs, columns=probs.vocab)))
+    "Return calibrated probabilities"
+    if isinstance(probs, Predictions):
+        return probs.with_probs(self(pd.DataFrame(probs.probs, columns=probs.vocab)))
     if isinstance(probs, pd.DataFrame) and self.vocab is not None and list(probs.columns)!=self.vocab:
-        if len(probs.columns)!=len(self.vocab) or set(probs.columns)!=set(self.vocab): raise ValueError(f'The columns are {list(probs.columns)} and the calibration is of {self.vocab}: pass those, such as probs[calibration.vocab]')
-        return self(probs[self.vocab])[list(probs.columns)]
-    p,like = _unwrap(probs)
-    if p.shape[-1]!=len(self.classes): raise ValueError(f'Probabilities have shape {p.shape}, and the calibration is of {len(self.classes)} classes: both must have the same')
-    return like(np.stack([_calibrate(o, p[...,i]) for i,o in enumerate(self.classes)], -1) if self.classes else p)
+        names = list(probs.columns)
+        _check_names(names, self.vocab)
+        return self(probs[self.vocab])[names]
+    p,n = _unwrap(probs),len(self.classes)
+    if p.shape[-1]!=n:
+        raise ValueError(f'Probabilities have shape {p.shape}, and the calibration is of {n} classes')
+    res = np.empty_like(p)
+    for i,o in enumerate(self.classes): res[...,i] = _calibrate(o, p[...,i])
+    return _like(res, probs)
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #fbbe5c4c
 @patch
 def to_dict(self:Calibration):
-    "Plain numbers, lists and strings, for JSON; `Calibration.from_dict` reads them again"
-    return dict(kind=self.kind, vocab=self.vocab, classes=[{k:list(v) if isinstance(v, list) else v for k,v in o.items()} for o in self.classes])
+    "Return plain numbers, lists and strings, for JSON; `Calibration.from_dict` reads them again"
+    return dict(kind=self.kind, vocab=self.vocab, classes=deepcopy(self.classes))
 
 @patch(cls_method=True)
 def from_dict(cls:Calibration,
     d:dict, # As `to_dict` returns it
 ):
-    "The calibration that was written"
-    if set(d)!={'kind','vocab','classes'}: raise ValueError(f'A calibration has kind, vocab and classes, and this has {sorted(d)}')
+    "Return the calibration that was written"
+    if set(d)!={'kind','vocab','classes'}:
+        raise ValueError(f'A calibration has kind, vocab and classes, and this has {sorted(d)}')
     return cls(**d)
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #22aa79dd
 def _fit_prior(x, y, w):
     "Slope, offset and note; the offset makes the mean probability the prevalence"
     far = 100+np.abs(x).max()
-    return 1.,brentq(lambda b: (w*(expit(x+b)-y)).sum(), -far, far, xtol=1e-12),''
+    def _excess(b): return (w*(expit(x+b)-y)).sum()
+    return 1.,brentq(_excess, -far, far, xtol=1e-12),''
+
+_highest = 'the highest that is tried: the probabilities say little of this class, or it is given too readily'
+_lowest = 'the lowest that is tried: no probability is on the wrong side of one half'
 
 def _fit_temperature(x, y, w, low=0.1, high=10.):
     "Slope 1/T, offset 0 and note"
-    steep = lambda s: (w*x*(expit(s*x)-y)).sum() # derivative of the log loss
+    def _steep(s): return (w*x*(expit(s*x)-y)).sum() # derivative of the log loss
     if not x.any(): return 1.,0.,'all probabilities are one half'
-    if steep(low)>=0: return low,0.,f'temperature {1/low:g}, the highest that is tried: the probabilities say little of this class, or it is given too readily'
-    if steep(high)<=0: return high,0.,f'temperature {1/high:g}, the lowest that is tried: no probability is on the wrong side of one half'
-    return brentq(steep, low, high, xtol=1e-12),0.,''
+    if _steep(low)>=0: return low,0.,f'temperature {1/low:g}, {_highest}'
+    if _steep(high)<=0: return high,0.,f'temperature {1/high:g}, {_lowest}'
+    return brentq(_steep, low, high, xtol=1e-12),0.,''
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #e30c1ff8
 def _smoothed(y, w):
     "What the rule of succession gives to a negative and to a positive"
     return 1/((w*(1-y)).sum()+2),1-1/((w*y).sum()+2)
 
+def _newton_step(u, t, w, a, b):
+    "Newton's step of slope and offset, and by how much it is expected to lower the log loss"
+    q = expit(a*u+b)
+    g,h = w*(q-t),w*q*(1-q)
+    ga,gb = (g*u).sum(),g.sum()
+    haa,hab,hbb = (h*u*u).sum()+1e-12,(h*u).sum(),h.sum()+1e-12
+    det = haa*hbb-hab**2
+    da,db = (hbb*ga-hab*gb)/det,(haa*gb-hab*ga)/det
+    return da,db,ga*da+gb*db
+
 def _newton(u, t, w, a, b):
     "Slope and offset of the least log loss of `a*u+b` against targets `t`"
-    cost = lambda a, b: (w*(np.logaddexp(0, a*u+b)-t*(a*u+b))).sum()
-    now = cost(a, b)
+    def _cost(a, b): return (w*(np.logaddexp(0, a*u+b)-t*(a*u+b))).sum()
+    now = _cost(a, b)
     for _ in range(100):
-        q = expit(a*u+b)
-        g,h = w*(q-t),w*q*(1-q)
-        ga,gb,haa,hab,hbb = (g*u).sum(),g.sum(),(h*u*u).sum()+1e-12,(h*u).sum(),h.sum()+1e-12
-        da,db = [o/(haa*hbb-hab**2) for o in (hbb*ga-hab*gb,haa*gb-hab*ga)]
-        if ga*da+gb*db<1e-20: break
-        while (new := cost(a-da, b-db))>now and abs(da)+abs(db)>1e-12: da,db = da/2,db/2
+        da,db,gain = _newton_step(u, t, w, a, b)
+        if gain<1e-20: break
+        while (new := _cost(a-da, b-db))>now and abs(da)+abs(db)>1e-12: da,db = da/2,db/2
         a,b,now = a-da,b-db,new
     return a,b
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #0d08336c
 _least_slope = 0.01 # Of log-odds in units of their standard deviation: level for all purposes, and the order is kept
+
 def _fit_platt(x, y, w):
     "Slope, offset and note of the least log loss against smoothed targets"
     neg,pos = _smoothed(y, w)
     t,w = neg*(1-y)+pos*y,w/w.sum()
     mean = (w*x).sum()
-    sd,level = np.sqrt((w*(x-mean)**2).sum()),np.log((w*t).sum()/(w*(1-t)).sum())
+    sd = np.sqrt((w*(x-mean)**2).sum())
+    level = np.log((w*t).sum()/(w*(1-t)).sum())
     if sd<1e-9: return 1.,level-mean,'all probabilities are the same: only an offset'
     a,b = _newton((x-mean)/sd, t, w, 0., level)
-    note = '' if a>=_least_slope else 'positives do not score higher than negatives: nearly level'
-    if note: a,b = _least_slope,level
-    return a/sd,b-a/sd*mean,note
+    if a>=_least_slope: return a/sd,b-a/sd*mean,''
+    a = _least_slope
+    return a/sd,level-a/sd*mean,'positives do not score higher than negatives: nearly level'
 
 def _fit_isotonic(p, y, w):
     "Points of the increasing line, x and y"
@@ -224,36 +296,61 @@ def _fit_isotonic(p, y, w):
     return m.X_thresholds_,m.y_thresholds_
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #ead2ee30
+_linear_fits = dict(prior=_fit_prior, temperature=_fit_temperature, platt=_fit_platt)
+
+def _possible_kind(kind, pos, neg):
+    "The kind asked for, or the next simpler one that so many positives and negatives carry"
+    simpler = dict.fromkeys((kind,'platt','identity') if kind=='isotonic' else (kind,'identity'))
+    return next(k for k in simpler if min(pos, neg)>=CALIBRATIONS[k]-1e-9)
+
+def _fit_kind(kind, p, y, w):
+    "Numbers of one class, and a note"
+    if kind=='identity': return {},''
+    if kind=='isotonic':
+        x,y = _fit_isotonic(p, y, w)
+        return dict(x=x, y=y),''
+    slope,offset,note = _linear_fits[kind](_log_odds(p), y, w)
+    return dict(slope=slope, offset=offset),note
+
 def _fit_class(kind, p, y, w, prior=None):
     "Numbers of one class from its known labels"
-    pos,neg,why = (w*y).sum(),(w*(1-y)).sum(),''
-    for k in dict.fromkeys((kind,'platt','identity') if kind=='isotonic' else (kind,'identity')):
-        if min(pos, neg)>=CALIBRATIONS[k]-1e-9: break
-    if k!=kind: why = f'{pos:,.4g} positives and {neg:,.4g} negatives known, {kind} needs {CALIBRATIONS[kind]} of each: {k}'
-    res = dict(kind=k)
-    if k=='isotonic': res['x'],res['y'] = _fit_isotonic(p, y, w)
-    elif k!='identity': res['slope'],res['offset'],note = dict(prior=_fit_prior, temperature=_fit_temperature, platt=_fit_platt)[k](_log_odds(p), y, w); why = why or note
-    if prior is not None:
-        if min(pos, neg)>0: res.update(kind='prior' if k=='identity' else k, offset=res.get('offset', 0)+np.log(prior/(1-prior))-np.log(pos/neg))
-        else: why = f'{pos:,.4g} positives and {neg:,.4g} negatives known, and the prevalence cannot be moved without both: {k}'
-    return dict(res, why=why)
+    pos,neg = (w*y).sum(),(w*(1-y)).sum()
+    known = f'{pos:,.4g} positives and {neg:,.4g} negatives known'
+    used = _possible_kind(kind, pos, neg)
+    res,why = _fit_kind(used, p, y, w)
+    if used!=kind: why = f'{known}, {kind} needs {CALIBRATIONS[kind]} of each: {used}'
+    if prior is not None and min(pos, neg)>0:
+        res['offset'] = res.get('offset', 0)+np.log(prior/(1-prior))-np.log(pos/neg)
+        if used=='identity': used = 'prior'
+    elif prior is not None: why = f'{known}, and the prevalence cannot be moved without both: {used}'
+    return dict(kind=used, **res, why=why)
 
 def _fit(p, y, kind, w, prior=None):
     "Numbers of each class"
     known = ~np.isnan(y)&(w>0)[:,None]
-    return [_fit_class(kind, p[k,c], y[k,c], w[k], None if prior is None else prior[c]) for c,k in enumerate(known.T)]
+    if prior is None: prior = [None]*y.shape[1]
+    return [_fit_class(kind, p[k,c], y[k,c], w[k], prior[c]) for c,k in enumerate(known.T)]
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #266c3a51
 def _check_fit(probs, targs, kind):
-    "Probabilities and targets (N,C) float64 to fit on, and the rounding unit of the former"
+    "Probabilities and targets (N,C) float64 to fit on"
     if kind not in CALIBRATIONS: raise ValueError(f'kind is {kind!r}: choose one of {list(CALIBRATIONS)}')
-    p,y = check_arrays(_unwrap(probs)[0], targs)
-    return p,y
+    return check_arrays(_unwrap(probs), targs)
 
-def _warn(kind, notes):
-    if notes: warnings.warn(f'Not calibrated as asked ({kind}): '+'; '.join(f'{k}: {v}' for k,v in notes.items()), stacklevel=3)
+def _warn_simpler(kind, notes):
+    "Warn that classes got another kind than was asked for"
+    if not notes: return
+    reasons = '; '.join(f'{k}: {v}' for k,v in notes.items())
+    warnings.warn(f'Not calibrated as asked ({kind}): {reasons}', stacklevel=3)
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #796c7b53
+def _row_weights(sample_weight, n):
+    if sample_weight is None: return np.ones(n)
+    w = np.asarray(sample_weight, dtype=np.float64)
+    if w.shape!=(n,) or not (np.isfinite(w)&(w>=0)).all():
+        raise ValueError(f'Weights of shape {w.shape} for {n:,} rows: they must be (N,), finite and not negative')
+    return w
+
 @takes_predictions
 def fit_calibration(
     probs, # Probabilities (N,C), or `Predictions` of rows that the model was not trained on: array, tensor or DataFrame
@@ -264,13 +361,13 @@ def fit_calibration(
     sample_weight=None, # How often each row counts (N,)
     quiet:bool=False, # No warning; `notes` says it too
 )->Calibration:
-    "Calibration of each class, fitted to the known labels; a simpler one where these are too few, with a warning"
+    "Fit a calibration of each class to the known labels; a simpler one if these are too few, with a warning"
     p,y = _check_fit(probs, targs, kind)
-    names,w = class_names(probs, vocab),np.ones(len(p)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    if w.shape!=(len(p),) or not (np.isfinite(w)&(w>=0)).all(): raise ValueError(f'Weights of shape {w.shape} for {len(p):,} rows: they must be (N,), finite and not negative')
+    names = class_names(probs, vocab)
+    w = _row_weights(sample_weight, len(p))
     if prior is not None: prior = _per_class_numbers(prior, p.shape[1], 'prior')
     res = Calibration(kind, _fit(p, y, kind, w, prior), names)
-    if not quiet: _warn(kind, res.notes)
+    if not quiet: _warn_simpler(kind, res.notes)
     return res
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #a7051a6b
@@ -284,9 +381,9 @@ def crossfit_calibration(
     seed:int=42, # Of the folds
     vocab:list=None, # C class names for the warning; the columns of a DataFrame if None
 ): # Of the type of `probs`
-    "Probabilities, those of each group calibrated by the folds that it is not in"
+    "Return probabilities, those of each group calibrated by the folds that it is not in"
     p,y = _check_fit(probs, targs, kind)
-    names,like = class_names(probs, vocab),_unwrap(probs)[1]
+    names = class_names(probs, vocab)
     fold = crossfit_folds(len(p) if groups is None else groups, n_folds, seed)
     if len(fold)!=len(p): raise ValueError(f'{len(fold):,} groups for {len(p):,} rows: there must be one for each row')
     res,notes,n = np.empty_like(p),{},fold.max()+1
@@ -295,5 +392,5 @@ def crossfit_calibration(
         cal = Calibration(kind, _fit(p[~own], y[~own], kind, np.ones((~own).sum())), names)
         for c,o in enumerate(cal.classes): res[own,c] = _calibrate(o, p[own,c])
         for name,why in cal.notes.items(): notes.setdefault(name, []).append(why)
-    _warn(kind, {k:f'in {len(v)} of {n} folds, such as: {v[0]}' for k,v in notes.items()})
-    return like(res)
+    _warn_simpler(kind, {k:f'in {len(v)} of {n} folds, such as: {v[0]}' for k,v in notes.items()})
+    return _like(res, probs)

@@ -400,7 +400,7 @@ def crossfit_folds(
     code = group_codes(groups)
     size = np.bincount(code)
     if len(size)<2: raise ValueError(f'All {len(code):,} rows are of one group: cross-fitting needs two at the least')
-    if n_folds<2: raise ValueError(f'n_folds is {n_folds}: a fold is decided by the others, so two are needed')
+    if n_folds<2: raise ValueError(f'n_folds is {n_folds}: others decide about a fold, so two are needed')
     rows,fold = np.zeros(min(n_folds, len(size)), dtype=int),np.empty(len(size), dtype=int)
     order = np.random.default_rng(seed).permutation(len(size))
     for g in order[np.argsort(-size[order], kind='stable')]:
