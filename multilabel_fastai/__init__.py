@@ -13,6 +13,7 @@ from .images.dicom import *
 from .images.series import *
 from .images.preprocess import *
 from .images.packs import *
+from .images.loaders import *
 from .images.datablock import *
 from .losses.activations import *
 from .losses.contract import *

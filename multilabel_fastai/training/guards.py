@@ -9,6 +9,7 @@ __all__ = ['batch_items', 'training_problems', 'StopAtNaN', 'Guards']
 import functools
 from fastai.vision.all import *
 from ..labels.splits import *
+from ..images.loaders import *
 from ..images.datablock import *
 from ..losses.contract import *
 from ..losses.contract import _instead, _takes
@@ -65,7 +66,7 @@ def training_problems(
     learn:Learner, # Before its first fit
 )->list: # Of sentences
     "What makes a training pointless or its figures wrong"
-    labels = getattr(learn.dls, 'labels', None)
+    labels = labels_of(learn.dls)
     res = _loss_problems(learn.loss_func, learn.model)
     return res if labels is None else _label_problems(labels)+res+_distribution_problems(learn.loss_func, labels)
 

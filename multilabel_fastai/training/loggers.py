@@ -8,7 +8,7 @@ __all__ = ['GlobalSteps']
 # %% ../../nbs/08_training/10_loggers.ipynb #79506cea
 from fastai.data.core import show_results as _show_results
 from fastai.vision.all import *
-from ..images.packs import *
+from ..images.loaders import *
 from ..images.datablock import *
 
 # %% ../../nbs/08_training/10_loggers.ipynb #79c304cc
