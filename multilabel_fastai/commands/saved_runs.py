@@ -14,6 +14,7 @@ from ..labels.table import *
 from ..labels.splits import *
 from ..images.dicom import *
 from ..images.preprocess import *
+from ..images.loaders import *
 from ..images.datablock import *
 from ..decision.report import *
 from ..training.learner import *
@@ -48,8 +49,7 @@ def _plain_dls(labels, prep, bs, num_workers, device):
     "Loaders over a table of which no file has to be there"
     q = Quarantine(root=labels.root)
     dls = multilabel_block(labels, preprocess=prep, quarantine=q).dataloaders(labels, bs=bs, val_bs=bs, device=device, num_workers=num_workers or 0)
-    dls._quarantine,dls.labels,dls.preprocess = q,labels,prep
-    return dls
+    return MultiLabelDLs(*dls.loaders, path=dls.path, device=dls.device, labels=labels, preprocess=prep, quarantine=q)
 
 def _run_of(file):
     "Folder of the run that a file with weights lies in; None where it is in none"
@@ -96,10 +96,9 @@ def _with_images(learn, labels, o, bs=None, num_workers=None):
     if lost:=[c for c in learn.dls.vocab if c not in labels.vocab]: raise LabelError(f'The labels lack {len(lost)} classes of the run, such as {lost[0]!r}: they have {list(labels.vocab)[:12]}', fix=f'a table with the classes {list(learn.dls.vocab)}; NaN where one is not known')
     labels = _expanded(labels.with_classes(list(learn.dls.vocab)), o['expand'], o['slices'])
     new = _plain_dls(labels.with_split(['train']*len(labels)), learn.dls.preprocess, bs or o['bs'], num_workers, learn.dls.device)
-    if hasattr(learn.dls, '_stats'): new = normalized_dls(new, learn.dls._stats)
     dl,old = new.train.new(shuffle=False, drop_last=False),learn.dls.loaders
-    learn.dls = DataLoaders(old[0], old[min(1, len(old)-1)], dl, path=learn.dls.path, device=learn.dls.device)
-    learn.dls.labels,learn.dls._quarantine,learn.dls.preprocess = labels.with_split(['test']*len(labels)),new._quarantine,new.preprocess
+    test = labels.with_split(['test']*len(labels))
+    learn.dls = learn.dls.like([old[0], old[min(1, len(old)-1)], dl], labels=test, quarantine=new.quarantine_log)
     return learn
 
 def _seen(trained, labels):

@@ -21,6 +21,7 @@ from ..labels.splits import *
 from ..images.series import *
 from ..images.dicom import *
 from ..images.preprocess import *
+from ..images.loaders import *
 from ..images.datablock import *
 from ..losses.activations import *
 from ..losses.contract import *
@@ -271,7 +272,7 @@ def __repr__(self:Bundle):
 # %% ../../nbs/10_deploy/01_bundle.ipynb #0cf274b3
 def _check_pipeline(dls):
     "Raise unless validation pictures go through a `Preprocess` and a normalisation alone; returns its mean and std"
-    if not isinstance(getattr(dls, 'preprocess', None), Preprocess): raise BundleError('The DataLoaders do not say how a file becomes pixels: make them with multilabel_dls; of a learner on features, save the learner that the features are of. learn.export() keeps any learner as a pickle')
+    if preprocess_of(dls) is None: raise BundleError('The DataLoaders do not say how a file becomes pixels: make them with multilabel_dls; of a learner on features, save the learner that the features are of. learn.export() keeps any learner as a pickle')
     if not hasattr(dls, 'vocab'): raise BundleError('The DataLoaders have no classes, so this is no multi-label model. learn.export() keeps any learner as a pickle')
     dl = dls.valid
     fs = [o for k in ('after_item','before_batch','after_batch') for o in getattr(getattr(dl, k), 'fs', [])]
@@ -317,7 +318,7 @@ def _config(learn, sample):
     dls,vocab = learn.dls,list(map(str, learn.dls.vocab))
     mean,std = _check_pipeline(dls)
     if not hasattr(learn, 'arch'): raise BundleError('The learner does not know its architecture: make it with multilabel_learner(dls, arch)')
-    labels = getattr(dls, 'labels', None)
+    labels = labels_of(dls)
     return dict(kind=_kind, format=_format, saved=time.strftime('%Y-%m-%d'), vocab=vocab, network=_arch_config(learn.arch)|dict(head=_head_config(getattr(learn, 'head', None))),
                 preprocess=dls.preprocess.config, fingerprint=dls.preprocess.fingerprint, mean=mean, std=std, loss=_read_config(learn.loss_func, len(vocab)), decisions=_decisions_config(learn.decisions), images=_image_facts(dls, sample).to_dict(),
                 split=labels.split_hash if labels is not None else None, metrics={}, versions=_versions())
@@ -541,12 +542,12 @@ def learner(self:Bundle,
 )->Learner:
     "A learner with the network, and without `loss` with the decision, of the bundle"
     if list(map(str, dls.vocab))!=self.vocab: raise ValueError(f'The DataLoaders have the classes {list(dls.vocab)[:8]}, and the bundle {self.vocab[:8]}: labels.with_classes(bundle.vocab) has those of the bundle')
-    if getattr(dls, 'preprocess', None)!=self.preprocess: raise ValueError(f'The DataLoaders have {getattr(dls, "preprocess", None)}, and the bundle {self.preprocess}: multilabel_dls(labels, preprocess=bundle.preprocess) has that of the bundle')
+    if preprocess_of(dls)!=self.preprocess: raise ValueError(f'The DataLoaders have {preprocess_of(dls)}, and the bundle {self.preprocess}: multilabel_dls(labels, preprocess=bundle.preprocess) has that of the bundle')
     c = self.config['network']
     head = {k:tuple(v) if isinstance(v, list) else v for k,v in (c['head']['args'] or {}).items()}|({'name':c['head']['name']} if c['head']['name'] else {})
     learn = multilabel_learner(dls, _arch_of(c), loss or deepcopy(self.loss), pretrained=False, head=head or None, **kwargs)
-    norm = NormalizeInPlace.from_stats(self.config['mean'], self.config['std'], cuda=False)
-    learn.dls = with_norm(learn.dls, norm).to(learn.dls.device)
+    learn.stats = self.config['mean'],self.config['std']
+    learn.dls = with_normalization(learn.dls, learn.stats)
     learn.model.load_state_dict(self.model.state_dict())
     if loss is None:
         for k,v in self.decisions.items(): learn.use_decision(v, *(k if isinstance(k, tuple) else (k,)))

@@ -14,6 +14,7 @@ from ..labels.splits import *
 from .dicom import *
 from .preprocess import *
 from .packs import *
+from .loaders import *
 
 # %% ../../nbs/04_images/08_datablock.ipynb #466e178f
 class OpenImage(Transform):
@@ -158,7 +159,7 @@ def multilabel_dls(
     image_weights=None, # (N,) weight of each image of the table in the loss
     per_group:int=None, # Training images of each group in an epoch
     **kwargs
-)->DataLoaders:
+)->MultiLabelDLs:
     "DataLoaders over the splits of `labels`; unreadable files are in `dls.quarantine`, the table used in `dls.labels`"
     if not labels.splits: raise LabelError('The table is not split', fix='labels.split(valid=0.2)')
     if isinstance(pack, (str,Path)): pack = PackedImages(pack)
@@ -173,20 +174,16 @@ def multilabel_dls(
     quarantine,bs = Quarantine(bad, labels.root),min(bs, len(labels['train']))
     workers = ifnone(num_workers, 0 if pack is not None else defaults.cpus if torch.cuda.is_available() else max(1, defaults.cpus-1))
     if weight: block['image_weights'] = [weight(o) for o in labels.files]
-    dls = multilabel_block(labels, quarantine=quarantine, pack=pack, preprocess=prep, **block).dataloaders(labels, bs=bs, val_bs=bs, device=device, num_workers=workers)
+    block = multilabel_block(labels, quarantine=quarantine, pack=pack, preprocess=prep, **block)
+    dls = block.dataloaders(labels, bs=bs, val_bs=bs, device=device, num_workers=workers)
+    dls = MultiLabelDLs(*dls.loaders, path=dls.path, device=dls.device, labels=labels, preprocess=prep, quarantine=quarantine)
     if pack is not None:
         for dl in dls.loaders: _packed_rows(dl, pack, labels, dls.tfms[0].fs[-1], weight)
     if weights is not None:
         if len(weights)!=n_train: raise ValueError(f'weights has {len(weights):,} numbers, and there are {n_train:,} training images')
         weights = np.asarray(weights)[asked['train']._df.path.isin(labels._df.path).to_numpy()]
     if per_group and not labels.has_group: raise LabelError('The table has no groups to draw from', fix='group_col when reading')
-    dls.train.rng,dls._quarantine,dls.labels = random.Random(seed),quarantine,labels
+    dls.train.rng = random.Random(seed)
     dls.train.sample_by(weights, labels['train']._df.group if per_group else None, per_group)
-    dls.train.bs,dls.preprocess = min(bs, dls.train.n),prep
+    dls.train.bs = min(bs, dls.train.n)
     return dls
-
-# %% ../../nbs/04_images/08_datablock.ipynb #05b68e8c
-@patch(as_prop=True)
-def quarantine(self:DataLoaders)->pd.DataFrame:
-    "Files of these DataLoaders that could not be read so far, with the reason"
-    return self._quarantine.table()

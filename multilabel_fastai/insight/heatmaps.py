@@ -13,6 +13,7 @@ from fastai.vision.all import *
 from scipy.stats import binomtest, rankdata
 from ..utils.hints import *
 from ..labels.table import *
+from ..images.loaders import *
 from ..images.datablock import *
 from ..losses.contract import *
 from ..networks.backbones import *
@@ -244,7 +245,7 @@ def _files(o, items):
     if isinstance(items, LabelTable): return list(items.files)
     if isinstance(items, pd.DataFrame): items = items.path.tolist()
     items = list(items) if isinstance(items, (list,tuple,L,pd.Series)) else [items]
-    labels = getattr(getattr(o, 'dls', None), 'labels', None)
+    labels = labels_of(getattr(o, 'dls', None))
     own = dict(zip(labels._df.path.astype(str), labels.files)) if labels is not None else {}
     return [own.get(str(k), k) if isinstance(k, (str,Path)) else k for k in items]
 
@@ -288,7 +289,7 @@ def _label_numbers(vocab, labels):
 
 def _known_targets(o, items, names, classes):
     "Targets (N,L) of files that the learner's table has, NaN for others; None where it has none of them"
-    labels = getattr(getattr(o, 'dls', None), 'labels', None)
+    labels = labels_of(getattr(o, 'dls', None))
     if labels is None or isinstance(items, Tensor): return None
     row = {str(f):i for i,f in enumerate(labels.files)}
     at = [row.get(str(k)) if isinstance(k, (str,Path)) else None for k in items]
@@ -323,7 +324,7 @@ def label_heatmaps(
         weights = torch.cat([_weights(model, x, classes) for x in xs]).cpu().numpy() if sliced and hasattr(model[1], 'attend') else None
         pics = torch.cat([_seen(learn, x).cpu() for x in xs])
     if sliced: pics = pics.reshape(len(pics), -1, model[0].channels, *pics.shape[-2:])
-    if getattr(getattr(learn.dls if own else learn, 'preprocess', None), '_many', False): pics = pics[...,:1,:,:]
+    if getattr(getattr(learn.dls if own else learn, 'preprocess', None), 'multi_window', False): pics = pics[...,:1,:,:]
     maps = torch.cat([class_maps(model, x, classes, method, layer) for x in xs])
     names = [k if isinstance(k, str) else str(k.name) if isinstance(k, Path) else None for k in items] if not isinstance(items, Tensor) else None
     return Heatmaps(maps, [vocab[c] for c in classes], pics, probs[:,classes], given[:,classes], thresholds[classes], _known_targets(learn, items, names, classes), names, weights, method)

@@ -15,6 +15,7 @@ from ..labels.table import *
 from ..labels.splits import *
 from ..images.dicom import *
 from ..images.preprocess import *
+from ..images.loaders import *
 from ..images.datablock import *
 from ..losses.contract import *
 from ..losses.contract import _replacing
@@ -140,7 +141,7 @@ def from_learner(cls:MultiLabelInterpretation,
 )->MultiLabelInterpretation:
     "Predictions, decisions and losses of a split"
     if loss not in ('bce','own') or loss=='own' and pool: raise ValueError(f"loss is {loss!r}: choose 'bce', or 'own' for pictures")
-    vocab,labels,i = list(map(str, learn.dls.vocab)),getattr(learn.dls, 'labels', None),split_index(split)
+    vocab,labels,i = list(map(str, learn.dls.vocab)),labels_of(learn.dls),split_index(split)
     pooled = pool and isinstance(_in_force(learn, pool, by)[0], Decision)
     with _replacing(learn, 'metrics', []), _plain_scores(learn) if pooled else nullcontext(): # metrics nobody sees here; a decision about groups calibrates what was pooled
         df,own = learn.predictions(split, pool, by),_own_losses(learn, split) if loss=='own' else None

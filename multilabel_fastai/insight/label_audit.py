@@ -16,6 +16,7 @@ from ..labels.splits import *
 from ..images.dicom import *
 from ..images.preprocess import *
 from ..images.packs import *
+from ..images.loaders import *
 from ..images.datablock import *
 from ..networks.backbones import *
 from ..training.learner import *
@@ -51,7 +52,7 @@ def _fold_probs(res, t):
     if isinstance(res, Learner):
         learn,bad = res,[]
         with _plain_scores(learn), learn.no_bar() if hasattr(learn, 'progress') else nullcontext(): res = learn.predictions('valid')
-        if hasattr(learn.dls, '_quarantine'): bad = sorted((set(learn.dls.quarantine.path) & set(t._df.path))-set(res.path))
+        if isinstance(learn.dls, MultiLabelDLs): bad = sorted((set(learn.dls.quarantine.path) & set(t._df.path))-set(res.path))
         res = pd.concat([res, pd.DataFrame({'path':bad})], ignore_index=True)
     elif not isinstance(res, pd.DataFrame): raise TypeError(f'fit returned a {type(res).__name__}: it must return a Learner, or a DataFrame with a column path and one for each class')
     other = ~res.path.astype(str).isin(t._df.path)
@@ -98,7 +99,7 @@ def feature_fit(
     if isinstance(feats, Learner):
         if len(feats.history): raise ValueError(f'The learner was trained for {len(feats.history)} epochs, and may know the labels. Fix: a new multilabel_learner with trained weights')
         learn,feats = feats,backbone_features(feats)
-        lost = set(learn.dls.quarantine.path) if hasattr(learn.dls, '_quarantine') else lost
+        lost = set(learn.dls.quarantine.path) if isinstance(learn.dls, MultiLabelDLs) else lost
     if feats.views: raise ValueError('The training pictures have features with augmentation only. Fix: backbone_features(learn)')
     x = torch.cat([o[0] for o in feats.x])                                          # (N,F), or (N,F,H,W) before a pooling that is trained
     x = (x.flatten(2).mean(2) if x.ndim==4 else x.flatten(1)).numpy()

@@ -18,6 +18,7 @@ from ..images.dicom import *
 from ..labels.logic import *
 from ..images.preprocess import *
 from ..decision.decision import *
+from ..images.loaders import *
 from ..training.learner import *
 from ..training.evaluation import _own_thresholds
 from .heatmaps import *
@@ -431,11 +432,11 @@ def from_learner(cls:LabelReview,
     **kwargs
 )->LabelReview:
     "A review of a split by the predictions of a learner"
-    labels = getattr(learn.dls, 'labels', None)
+    labels = labels_of(learn.dls)
     if labels is None: raise LabelError('These DataLoaders do not know the table that they were made from', fix="multilabel_dls(labels), or LabelReview(labels['valid'], probs)")
     probs = learn.predictions(split)
     decision = getattr(learn.loss_func, 'decision', None) or Decision(learn.dls.vocab, _own_thresholds(learn.loss_func, len(learn.dls.vocab)))
-    return cls(labels[split], probs, decision=decision, preprocess=getattr(learn.dls, 'preprocess', None), **dict(heatmap=learn)|kwargs)
+    return cls(labels[split], probs, decision=decision, preprocess=preprocess_of(learn.dls), **dict(heatmap=learn)|kwargs)
 
 # %% ../../nbs/09_insight/06_review.ipynb #6e94aa4b
 def _replayed(file):

@@ -8,6 +8,7 @@ __all__ = ['SliceBackbone', 'SliceAttention', 'SliceNetwork', 'slice_attention',
 # %% ../../nbs/06_networks/02_slices.ipynb #6e83e9b2
 from fastai.vision.all import *
 from ..labels.splits import *
+from ..images.loaders import *
 from .backbones import *
 
 # %% ../../nbs/06_networks/02_slices.ipynb #bfaedc10
@@ -120,7 +121,7 @@ def attention_weights(
     for x,*_ in dl:
         with torch.no_grad(): f = m[0](x); a = m[1].attend(f)[0].masked_fill(f[:,None,:,-1]<0.5, torch.nan)  # (N,K,S)
         res.append(a.cpu().numpy())
-    a,labels = np.concatenate(res),getattr(learn.dls, 'labels', None)
+    a,labels = np.concatenate(res),labels_of(learn.dls)
     names = dict(zip(map(str, labels.files), labels._df.path)) if labels else {}
     vocab = list(getattr(learn.dls, 'vocab', range(a.shape[1]))) if a.shape[1]>1 else ['weight']
     return pd.DataFrame(dict(path=np.repeat([names.get(str(o), o) for o in items], a.shape[2]), slice=np.tile(range(a.shape[2]), len(a)))).join(pd.DataFrame(a.transpose(0, 2, 1).reshape(-1, a.shape[1]), columns=vocab))

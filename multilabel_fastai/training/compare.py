@@ -14,6 +14,7 @@ from ..utils.progress import *
 from ..labels.table import *
 from ..labels.splits import *
 from ..images.series import *
+from ..images.loaders import *
 from ..images.datablock import *
 from ..losses.contract import *
 from ..losses.per_label import *
@@ -434,7 +435,7 @@ def _announce(n_cells, n_legal, todo, seconds, done):
 
 def _check_asked(dls, seeds, epochs, n_boot, pool):
     "Raise for what would only be found out when all is trained"
-    labels = getattr(dls, 'labels', None)
+    labels = labels_of(dls)
     if labels is None: raise ValueError('The DataLoaders do not say which images are whose: make them with multilabel_dls')
     if not len(seeds) or epochs<1 or n_boot<1: raise ValueError(f'{len(seeds)} seeds, epochs={epochs}, n_boot={n_boot}: at least one of each')
     if pool is not None and pool not in POOLS: raise ValueError(f'pool is {pool!r}: choose from {list(POOLS)}')

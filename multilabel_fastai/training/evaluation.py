@@ -16,6 +16,7 @@ from ..labels.table import *
 from ..labels.splits import *
 from ..labels.logic import *
 from ..images.series import *
+from ..images.loaders import *
 from ..images.datablock import *
 from ..losses.contract import *
 from ..decision.thresholds import *
@@ -43,7 +44,7 @@ def _case_table(learn, split, pool, by):
 
 def _cases(learn, split, pool=None, by=None):
     "Probabilities (N,C), targets (N,C), names of the rows, and groups (N,) or None"
-    df,C,labels = _case_table(learn, split, pool, by),len(learn.dls.vocab),getattr(learn.dls, 'labels', None)
+    df,C,labels = _case_table(learn, split, pool, by),len(learn.dls.vocab),labels_of(learn.dls)
     if not len(df): raise ValueError(f'None of the pictures of the split {split!r} could be read')
     rows,groups = df[df.columns[0]].astype(str).tolist(),None
     if labels is not None and labels.has_group and (pool is None or by is not None):
@@ -105,7 +106,7 @@ def tune_decision(self:Learner,
     _key(pool, by)
     if split=='train': raise ValueError("A network is too sure of the rows that it was trained on: fit the decision on split='valid'")
     if not isinstance(self.loss_func, MultiLabelLoss): self.loss_func = wrap_loss(self.loss_func)
-    logic = ifnone(logic, getattr(getattr(self.dls, 'labels', None), 'logic', None))
+    logic = ifnone(logic, getattr(labels_of(self.dls), 'logic', None))
     with _plain_scores(self): p,y,rows,groups = _cases(self, split, pool, by)
     return self.use_decision(fit_decision(p, y, list(self.dls.vocab), groups, rows, split=split, logic=logic, **kwargs), pool, by)
 
@@ -181,13 +182,13 @@ def save_run(self:Learner,
     "Write config, labels, history, decision, predictions as reported, reports, pictures, weights and quarantine; returns the report of each split but training"
     folder = Path(folder); folder.mkdir(parents=True, exist_ok=True)
     csv = lambda df,name,**kw: write_atomic(folder/f'{name}.csv', lambda o: df.to_csv(o, **kw))
-    labels = getattr(self.dls, 'labels', None)
-    about = dict(vocab=list(self.dls.vocab), arch=(lambda o: getattr(o, '__name__', o))(getattr(self, 'arch', None)), loss=type(self.loss_func).__name__, activation=getattr(getattr(self.loss_func, 'act', None), 'name', None), split=labels.split_hash if labels else None, preprocess=str(getattr(self.dls, 'preprocess', None)),
+    labels = labels_of(self.dls)
+    about = dict(vocab=list(self.dls.vocab), arch=(lambda o: getattr(o, '__name__', o))(getattr(self, 'arch', None)), loss=type(self.loss_func).__name__, activation=getattr(getattr(self.loss_func, 'act', None), 'name', None), split=labels.split_hash if labels else None, preprocess=str(preprocess_of(self.dls)),
                  versions={o:version(o) for o in ('torch','torchvision','fastai','timm','numpy','pandas')})
     write_atomic(folder/'config.json', lambda o: o.write_text(json.dumps((config or {})|about, indent=1, default=str)))
     write_atomic(folder/'model.safetensors', lambda o: save_model(self.model, str(o)))
     if labels: csv(labels._df, 'labels', index=False); _save_plot(folder/'counts.png', labels.plot_counts); _save_plot(folder/'cooccurrence.png', labels.plot_cooccurrence)
-    if hasattr(self.dls, '_quarantine'): csv(self.dls.quarantine, 'quarantine', index=False)
+    if isinstance(self.dls, MultiLabelDLs): csv(self.dls.quarantine, 'quarantine', index=False)
     if len(self.history): csv(self.history, 'history', index=False); _save_plot(folder/'history.png', partial(plot_history, self.history))
     for k,d in self.decisions.items(): write_atomic(folder/('decision.json' if k is None else 'decision_groups.json'), d.save)
     reports = {}

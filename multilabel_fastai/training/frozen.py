@@ -12,7 +12,7 @@ from fastprogress.fastprogress import progress_bar
 from ..utils.progress import *
 from ..labels.table import *
 from ..labels.splits import *
-from ..images.packs import *
+from ..images.loaders import *
 from .guards import *
 from .learner import *
 
@@ -117,8 +117,8 @@ def _made_with(learn, frozen):
     "Fingerprints of what decides about features and targets"
     dls,layers = learn.dls,[type(o).__name__ for o in frozen.modules()]
     norm = sorted({_tensor_hash([(k, getattr(o, k)) for o in dl.after_batch.fs if isinstance(o, Normalize) for k in ('mean','std')]) for dl in dls.loaders})
-    labels = getattr(dls, 'labels', None)
-    return dict(backbone=(layers, _tensor_hash(frozen.state_dict().items())), preprocessing=(str(getattr(dls, 'preprocess', None)), norm),
+    labels = labels_of(dls)
+    return dict(backbone=(layers, _tensor_hash(frozen.state_dict().items())), preprocessing=(str(preprocess_of(dls)), norm),
                 files=[list(map(str, dl.dataset.items)) for dl in dls.loaders], labels=(list(dls.vocab), _tensor_hash([('y', tensor(labels.targets))] if labels else [])))
 
 # %% ../../nbs/08_training/04_frozen.ipynb #ec5425f4
@@ -179,15 +179,13 @@ def _feature_dls(dls, feats, frozen, bs):
         res.x,res.y,res.feats,res.images,res.frozen,res.rng = x,y,feats,dl,frozen,deepcopy(dl.rng)
         if bs: res.bs = min(bs, res.n)
         return res
-    new = type(dls)(*map(_new, dls.loaders, feats.x, feats.y), path=dls.path, device=dls.device)
-    for o in ('_quarantine','labels','preprocess'):
-        if hasattr(dls, o): setattr(new, o, getattr(dls, o))
+    new = loaders_like(dls, list(map(_new, dls.loaders, feats.x, feats.y)))
     new.features = dict(backbone=feats.made_with['backbone'][1], views=feats.views) # by which a run that is taken up knows them
     return new
 
 def _dealt_anew(feats, learn, now):
     "Features for other splits of images that they have, and `now` as it is where nothing differs but the splits; as they are where that cannot be"
-    at,labels = {o:(i,k) for i,rows in enumerate(feats.row) for o,k in rows.items()},getattr(learn.dls, 'labels', None)
+    at,labels = {o:(i,k) for i,rows in enumerate(feats.row) for o,k in rows.items()},labels_of(learn.dls)
     if feats.views or labels is None or list(labels.vocab)!=feats.made_with['labels'][0] or any(o not in at for files in now['files'] for o in files): return feats,now
     want,start = dict(zip(map(str, labels.files), labels.targets)),np.cumsum([0,*map(len, feats.files)])
     idx = [tensor([start[i]+k for i,k in map(at.get, files)]).long() for files in now['files']]
