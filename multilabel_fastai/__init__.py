@@ -45,6 +45,8 @@ from .training.loggers import *
 from .training.compare import *
 from .insight.interpretation import *
 from .insight.heatmaps import *
+from .insight.heatmap_checks import *
+from .insight.duplicates import *
 from .insight.label_audit import *
 from .insight.review import *
 from .insight.review_widget import *

@@ -7,6 +7,7 @@ __all__ = ['ReviewLog', 'LabelReview', 'merge_reviews']
 
 # %% ../../nbs/09_insight/06_review.ipynb #edbf04c6
 import csv, os, re
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import combinations
 from fastai.vision.all import *
@@ -17,43 +18,61 @@ from ..labels.table import *
 from ..images.dicom import *
 from ..labels.logic import *
 from ..images.preprocess import *
-from ..decision.decision import *
 from ..images.loaders import *
+from ..decision.decision import *
 from ..training.learner import *
 from ..training.evaluation import _own_thresholds
 from .heatmaps import *
 
 # %% ../../nbs/09_insight/06_review.ipynb #d13104e9
-_columns = ['time','reviewer','path','label','was','now','action','note']
-_actions = ('confirmed','corrected','unsure','note','undo')
+_COLUMNS = ['time','reviewer','path','label','was','now','action','note']
+_ACTIONS = ('confirmed','corrected','unsure','note','undo')
 
 def _csv_bytes(rows):
     f = io.StringIO(newline='')
     csv.writer(f).writerows(rows)
     return f.getvalue().encode('utf-8', 'surrogateescape')
 
+def _values(record):
+    "Values of a row, as a list of strings, from its bytes"
+    return next(csv.reader(io.StringIO(record.decode('utf-8', 'surrogateescape'), newline='')))
+
 def _records(b):
     "Whole records of a CSV file as (number of the first line, bytes), and the bytes of a half-written last one"
     res,rec,quotes,start = [],[],0,1
     for i,line in enumerate(re.findall(rb'[^\n]*\n|[^\n]+', b), 1):
         if not rec: start = i
-        rec.append(line); quotes += line.count(b'"')
-        if line.endswith(b'\n') and quotes%2==0: res.append((start, b''.join(rec))); rec,quotes = [],0
-    return res,rec
+        rec.append(line)
+        quotes += line.count(b'"')
+        if line.endswith(b'\n') and quotes%2==0: # a line break outside quotes
+            res.append((start, b''.join(rec)))
+            rec,quotes = [],0
+    return res,b''.join(rec)
+
+# %% ../../nbs/09_insight/06_review.ipynb #dd1a345e
+def _bad_line(file, line, what):
+    return LabelError(f'{file}, line {line}: {what}',
+                      fix='another file name for a new review; a log is only ever added to, by the library')
+
+def _check_row(file, line, values):
+    "Raise unless these are the values of a row of a log"
+    if len(values)!=len(_COLUMNS): raise _bad_line(file, line, f'{len(values)} values instead of {len(_COLUMNS)}')
+    if values[6] not in _ACTIONS:
+        raise _bad_line(file, line, f'the action is {values[6]!r}, which is none of {_ACTIONS}')
 
 def _parse(file, b):
     "Rows of a log, each with its line, and the bytes of a half-written last one"
-    recs,half = _records(b)
-    head = _csv_bytes([_columns])
-    bad = lambda line,what: LabelError(f'{file}, line {line}: {what}', fix='another file name for a new review; a log is only ever added to, by the library')
-    if not recs and not head.startswith(b''.join(half)): raise bad(1, f'this is not a log of corrections, whose columns are {_columns}')
-    if any(re.match(rb'\d{4}-\d\d-\d\dT', o) for o in half[1:]): raise bad(recs[-1][0]+1, 'a quotation mark is opened here or before and not closed, and rows follow')
-    rows = [(n, next(csv.reader(io.StringIO(o.decode('utf-8', 'surrogateescape'), newline='')))) for n,o in recs]
-    if rows and [o.lstrip('\ufeff') for o in rows[0][1]]!=_columns: raise bad(1, f'the columns are {rows[0][1]}, and those of a log {_columns}')
-    for n,o in rows[1:]:
-        if len(o)!=len(_columns): raise bad(n, f'{len(o)} values in place of {len(_columns)}')
-        if o[6] not in _actions: raise bad(n, f'the action is {o[6]!r}, which is none of {_actions}')
-    return [dict(zip(_columns, o), line=n) for n,o in rows[1:]],b''.join(half)
+    records,half = _records(b)
+    if not records and not _csv_bytes([_COLUMNS]).startswith(half):
+        raise _bad_line(file, 1, f'this is not a log of corrections, whose columns are {_COLUMNS}')
+    if re.search(rb'\n\d{4}-\d\d-\d\dT', half):
+        line = records[-1][0]+1
+        raise _bad_line(file, line, 'a quotation mark is opened here or before and not closed, and rows follow')
+    rows = [(line, _values(o)) for line,o in records]
+    if rows and [o.lstrip('\ufeff') for o in rows[0][1]]!=_COLUMNS:
+        raise _bad_line(file, 1, f'the columns are {rows[0][1]}, and those of a log {_COLUMNS}')
+    for line,o in rows[1:]: _check_row(file, line, o)
+    return [dict(zip(_COLUMNS, o), line=line) for line,o in rows[1:]],half
 
 # %% ../../nbs/09_insight/06_review.ipynb #5727baf7
 class ReviewLog:
@@ -66,52 +85,73 @@ class ReviewLog:
         b = self.file.read_bytes() if read_only or self.file.exists() else b''
         self.rows,half = _parse(self.file, b)
         self.size = len(b)-len(half)
-        if half: warn(f'{self.file}: the last row was not written to its end' + ('' if read_only else f', and is put aside in {self._put_aside(half).name}'))
+        if half: self._leave_out(half)
         if read_only: return
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        self._write(b'' if self.size else _csv_bytes([_columns])) # so that a file that cannot be written is known before the work
+        self._write(b'' if self.size else _csv_bytes([_COLUMNS])) # a file that cannot be written fails before the work
 
-    def _put_aside(self, half):
+    def _leave_out(self, half):
+        "Warn of a half-written row, and put it aside into a file of its own"
+        text = f'{self.file}: the last row was not written to its end'
+        if self.read_only: return warn(text)
         to = self.file.with_name(self.file.name+'.partial')
-        with open(to, 'ab') as f: f.write(half+b'\n'); f.flush(); os.fsync(f.fileno())
+        with open(to, 'ab') as f:
+            f.write(half+b'\n')
+            f.flush()
+            os.fsync(f.fileno())
         os.truncate(self.file, self.size)
-        return to
+        warn(f'{text}, and is put aside in {to.name}')
 
     def _write(self, b):
+        "Add bytes to the file; what a failed write left is cut off again"
         try:
-            with open(self.file, 'ab') as f: f.write(b); f.flush(); os.fsync(f.fileno())
+            with open(self.file, 'ab') as f:
+                f.write(b)
+                f.flush()
+                os.fsync(f.fileno())
         except OSError as e:
             if self.file.is_file() and self.file.stat().st_size>self.size: os.truncate(self.file, self.size)
-            raise OSError(e.errno, f'The log could not be written, and what was just done is not in it ({e.strerror})', str(self.file)) from e
+            text = f'The log could not be written, and what was just done is not in it ({e.strerror})'
+            raise OSError(e.errno, text, str(self.file)) from e
         self.size += len(b)
 
+    def __len__(self): return len(self.rows)
+
 # %% ../../nbs/09_insight/06_review.ipynb #037daaf5
+@patch
+def _check_size(self:ReviewLog):
+    "Raise `OSError` unless the file is as this process left it"
+    size = self.file.stat().st_size if self.file.exists() else None
+    if size==self.size: return
+    if size is None: why = 'is not there any more'
+    else: why = f'has {size:,} bytes where this review left {self.size:,}: another process has written to it'
+    raise OSError(f'{self.file} {why}. Start the review again; what this one knows is in review.log.table')
+
 @patch
 def append(self:ReviewLog,
     rows:list, # Dicts with the columns of a log; `time` is filled in
 )->list: # The rows as they are in the file
     "Add rows in one write, which is on the disk when this returns"
     if self.read_only: raise ValueError(f'{self.file} was opened to be read only')
-    now = self.file.stat().st_size if self.file.exists() else None
-    if now!=self.size: raise OSError(f'{self.file} ' + ('is not there any more' if now is None else f'has {now:,} bytes where this review left {self.size:,}: another process has written to it') + '. Start the review again; what this one knows is in review.log.table')
+    self._check_size()
     time = datetime.now(timezone.utc).isoformat(timespec='milliseconds')
-    rows = [dict(dict.fromkeys(_columns, ''), time=time) | o for o in rows]
-    self._write(_csv_bytes([[o[c] for c in _columns] for o in rows]))
+    rows = [dict(dict.fromkeys(_COLUMNS, ''), time=time) | o for o in rows]
+    self._write(_csv_bytes([[o[c] for c in _COLUMNS] for o in rows]))
     self.rows += rows
     return rows
-
-@patch
-def __len__(self:ReviewLog): return len(self.rows)
 
 @patch(as_prop=True)
 def table(self:ReviewLog)->pd.DataFrame:
     "The rows as a table of strings"
-    return pd.DataFrame(self.rows, columns=_columns, dtype=object)
+    return pd.DataFrame(self.rows, columns=_COLUMNS, dtype=object)
 
 # %% ../../nbs/09_insight/06_review.ipynb #b96ad3f0
-_status = ('open','confirmed','unsure')
+_STATUS = ('open','confirmed','unsure')
 
-def _heat_function(o): return partial(label_map, o) if isinstance(o, Learner) or hasattr(o, 'normalized') else o # a Learner can be called, too
+def _heat_function(o):
+    "Function of file and class that gives a heat map; of a learner or a bundle its `label_map`"
+    has_network = isinstance(o, Learner) or hasattr(o, 'normalized') # a Learner can be called, too
+    return partial(label_map, o) if has_network else o
 
 class LabelReview:
     "Labels under review: order, filters and corrections, each of which is kept in a file"
@@ -119,103 +159,181 @@ class LabelReview:
         labels:LabelTable, # Table to review
         probs:pd.DataFrame=None, # Probabilities: `path` and the classes, as from `learn.predictions`
         file:str|Path|ReviewLog='corrections.csv', # Log of the actions; where it is there, the review goes on
-        decision:Decision|float|list=0.5, # `Decision`, or threshold of each class (C,) or of all, for `probs` as they are
+        decision:Decision|float|list=0.5, # For `probs` as they are: `Decision`, threshold of each class (C,), or of all
         reviewer:str='', # Name for the log
-        heatmap=None, # Learner or bundle that shows where its scores come from, or a function from file and class name to an array (H,W) in [0,1] over the network's picture
-        preprocess:Preprocess=None, # How the network sees the files: their window, bit depth, and the place of heat maps
-        ranking=None, # Paths in an order of their own: list, or DataFrame with `path`, and `label` or `class` where a row is about one
+        heatmap=None, # Learner, bundle, or function of file and class that gives an array (H,W) in [0,1]
+        preprocess:Preprocess=None, # How the network sees the files: window, bit depth, and the place of heat maps
+        ranking=None, # Paths best first: list, or DataFrame with `path`, and `label` or `class` if a row is about one
     ):
         self.table,self.vocab,self.paths = labels,list(labels.vocab),labels._df.path.tolist()
-        self.reviewer,self.heatmap,self.preprocess,self.ranking,self._pic = str(reviewer or ''),_heat_function(heatmap),preprocess,ranking,(None,None)
-        self._row,self.original = {o:i for i,o in enumerate(self.paths)},labels.targets                # (N,C)
-        self.targets,self._state = self.original.copy(),np.zeros(len(labels), np.int8)                       # (N,C), (N,)
-        self.notes,self._done = {},[]
+        self.reviewer,self.heatmap = str(reviewer or ''),_heat_function(heatmap)
+        self.preprocess,self.ranking = preprocess,ranking
+        self._row = {o:i for i,o in enumerate(self.paths)}
+        self.original = labels.targets                                                  # (N,C)
+        self.targets,self._state = self.original.copy(),np.zeros(len(labels), np.int8)  # (N,C), (N,)
+        self.notes,self._done,self._last_opened = {},[],(None,None)
         self.decision = decision if isinstance(decision, Decision) else Decision(self.vocab, decision)
         self.decision.check_vocab(self.vocab)
-        self.probs = _probs_of(labels, probs)                                                            # (N,C) or None
-        if self.probs is not None: self.predicted,self.margins = self.decision.decide(self.probs, calibrated=True),self.decision.margins(self.probs)
-        if ranking is not None: self._ranked(None)
+        self.probs = _probs_of(labels, probs)                                           # (N,C) or None
+        if self.probs is not None:
+            self.predicted = self.decision.decide(self.probs, calibrated=True)
+            self.margins = self.decision.margins(self.probs)
+        if ranking is not None: self._ranked(None) # raises for paths of another table
         self.log = file if isinstance(file, ReviewLog) else ReviewLog(file)
         for o in self.log.rows: self._apply(o)
 
     def __repr__(self):
-        n,N = self.progress
-        return f'LabelReview: {n:,} of {N:,} images reviewed, {(self._state==2).sum():,} of them unsure; labels changed: {len(self.changes):,}; rows in {self.log.file.name}: {len(self.log):,}'
+        n,n_all = self.progress
+        return (f'LabelReview: {n:,} of {n_all:,} images reviewed, {(self._state==2).sum():,} of them unsure; '
+                f'labels changed: {len(self.changes):,}; rows in {self.log.file.name}: {len(self.log):,}')
 
 # %% ../../nbs/09_insight/06_review.ipynb #78782662
+def _check_probs(labels, probs):
+    "Raise `LabelError` unless `probs` is a table of predictions with the classes of `labels`"
+    example = "as learn.predictions('valid') gives it"
+    if not isinstance(probs, pd.DataFrame):
+        raise LabelError(f'probs is a {type(probs).__name__}: it does not say which image a row is about',
+                         fix=f"a DataFrame with 'path' and the classes, {example}")
+    lacks = [o for o in ('path',*labels.vocab) if o not in probs.columns]
+    if lacks: raise LabelError(f'probs lacks the columns {lacks}',
+                               fix=f"a DataFrame with 'path' and the classes {list(labels.vocab)}, {example}")
+
 def _probs_of(labels, probs):
     "Probabilities (N,C) in the order of the table; NaN for images without"
     if probs is None: return None
-    if not isinstance(probs, pd.DataFrame): raise LabelError(f'probs is a {type(probs).__name__}: it does not say which image a row is about', fix="a DataFrame with 'path' and the classes, as learn.predictions('valid') gives it")
-    lacks = [o for o in ('path',*labels.vocab) if o not in probs.columns]
-    if lacks: raise LabelError(f'probs lacks the columns {lacks}', fix=f"a DataFrame with 'path' and the classes {list(labels.vocab)}, as learn.predictions('valid') gives it")
+    _check_probs(labels, probs)
     probs = probs.assign(path=[Path(o).as_posix() for o in probs.path])
-    dup = probs.path.duplicated(keep=False)
-    if dup.any(): raise LabelError(f'{probs.path[dup].nunique():,} paths are in probs more than once', probs[dup][['path']], fix='one row for each image')
-    res = probs.set_index('path')[list(labels.vocab)].reindex(labels._df.path).to_numpy(np.float64)
-    if len(res) and not probs.path.isin(labels._df.path).any(): raise LabelError(f'None of the paths in probs is in the table, such as {probs.path.iloc[0] if len(probs) else None!r}', labels._df[['path']], fix='paths as they stand in labels.df.path')
-    return res
+    twice = probs.path.duplicated(keep=False)
+    if twice.any(): raise LabelError(f'{probs.path[twice].nunique():,} paths are in probs more than once',
+                                     probs[twice][['path']], fix='one row for each image')
+    if len(labels) and not probs.path.isin(labels._df.path).any():
+        such = probs.path.iloc[0] if len(probs) else None
+        raise LabelError(f'None of the paths in probs is in the table, such as {such!r}', labels._df[['path']],
+                         fix='paths as they stand in labels.df.path')
+    return probs.set_index('path')[list(labels.vocab)].reindex(labels._df.path).to_numpy(np.float64)
 
-def _toggle(v): return 'unknown' if np.isnan(v) else 'yes' if v==1 else 'no' if v==0 else None # soft: none of them
+def _answer(value):
+    "'yes', 'no' or 'unknown' for a value of a label; None for a soft one"
+    return 'unknown' if np.isnan(value) else {1:'yes', 0:'no'}.get(float(value))
 
-def _text(v): return '' if np.isnan(v) else np.format_float_positional(np.float32(v), trim='-')
+def _value_text(value): return '' if np.isnan(value) else np.format_float_positional(np.float32(value), trim='-')
 
-def _value(v, label):
+def _label_value(value, label):
     "1, 0 or NaN from what a caller may give"
-    if v is None or isinstance(v, (float,np.floating)) and np.isnan(v): return np.nan
-    if isinstance(v, str): v = dict(yes=1, no=0, unknown=np.nan).get(v, v)
-    if isinstance(v, str) or not (np.isnan(v) or 0<=v<=1): raise LabelError(f'The value of {label!r} is {v!r}', fix='True or 1, False or 0, None for unknown')
-    return float(v)
+    if value is None or isinstance(value, (float,np.floating)) and np.isnan(value): return np.nan
+    if isinstance(value, str): value = dict(yes=1, no=0, unknown=np.nan).get(value, value)
+    if isinstance(value, str) or not (np.isnan(value) or 0<=value<=1):
+        raise LabelError(f'The value of {label!r} is {value!r}', fix='True or 1, False or 0, None for unknown')
+    return float(value)
+
+def _differ(a, b): return ~((a==b)|np.isnan(a)&np.isnan(b))
 
 # %% ../../nbs/09_insight/06_review.ipynb #77354515
 @patch
 def row(self:LabelReview, path)->int:
     "Row of a path, or of a row number"
     if isinstance(path, (int,np.integer)):
-        if not 0<=path<len(self.paths): raise LabelError(f'There is no row {path}: the table has {len(self.paths):,}', fix='a row number from 0, or a path')
-        return int(path)
+        if 0<=path<len(self.paths): return int(path)
+        raise LabelError(f'There is no row {path}: the table has {len(self.paths):,}',
+                         fix='a row number from 0, or a path')
     p = os.fspath(path)
-    p = p if p in self._row else Path(p).as_posix()
-    if p not in self._row: raise LabelError(f'{path} is not in the table{did_you_mean(path, self.paths[:10_000])}', fix='a path as it stands in labels.df.path')
-    return self._row[p]
+    if p not in self._row: p = Path(p).as_posix()
+    if p in self._row: return self._row[p]
+    raise LabelError(f'{path} is not in the table{did_you_mean(path, self.paths[:10_000])}',
+                     fix='a path as it stands in labels.df.path')
 
 @patch
-def _col(self:LabelReview, label):
-    if label not in self.vocab: raise LabelError(f'Unknown class {label!r}{did_you_mean(label, self.vocab)}', fix=f'choose from {self.vocab}')
-    return self.vocab.index(label)
+def _class_number(self:LabelReview, label):
+    if label in self.vocab: return self.vocab.index(label)
+    raise LabelError(f'Unknown class {label!r}{did_you_mean(label, self.vocab)}', fix=f'choose from {self.vocab}')
 
 # %% ../../nbs/09_insight/06_review.ipynb #df8c995c
+@dataclass
+class _Action:
+    "What was done to an image, and how it was before"
+    action:str; row:int; reviewer:str; state:int; note:str
+    before:list = field(default_factory=list) # (class, value before) of its rows
+
+    def goes_on_with(self, r, i, c):
+        "Whether a row about image `i` and class `c` is the next one of this confirmation"
+        if not (self.action==r['action']=='confirmed' and c): return False
+        return (self.row,len(self.before),self.reviewer)==(i,c,r['reviewer'])
+
+@patch
+def _refused(self:LabelReview, r, what):
+    "Error about a row of the log that cannot be applied"
+    return LabelError(f'{self.log.file}, line {r.get("line", "?")}: {what}', [{k:r[k] for k in _COLUMNS[1:7]}],
+                      fix='the table that the review was begun with, or another file name for a new review')
+
+@patch
+def _checked(self:LabelReview, r):
+    "Row, class or None, and values before and after of a row of the log"
+    i,label,action = self._row.get(r['path']),r['label'],r['action']
+    if i is None: raise self._refused(r, f'the path {r["path"]!r} is not in the table')
+    if label and label not in self.vocab: raise self._refused(r, f'the class {label!r} is not one of {self.vocab}')
+    if action!='undo' and (action in ('confirmed','corrected'))!=bool(label):
+        raise self._refused(r, 'no class can be named' if label else 'a class must be named')
+    try: was,now = [_label_value(float(r[o]) if r[o] else None, label) for o in ('was','now')]
+    except ValueError: raise self._refused(r, f'{r["was"]!r} or {r["now"]!r} is no value of a label') from None
+    return i,self.vocab.index(label) if label else None,was,now
+
+@patch
+def _take_back(self:LabelReview, r, i):
+    "Undo the last action, which has to be about image `i`"
+    if not self._done or self._done[-1].row!=i: raise self._refused(r, 'there is nothing here to undo')
+    last = self._done.pop()
+    for c,v in last.before[::-1]: self.targets[i,c] = v
+    self._state[i],self.notes[i] = last.state,last.note
+
 @patch
 def _apply(self:LabelReview, r):
     "Change the state by one row of the log"
-    def _bad(what): return LabelError(f'{self.log.file}, line {r.get("line", "?")}: {what}', [{k:r[k] for k in _columns[1:7]}], fix='the table that the review was begun with, or another file name for a new review')
-    i,action = self._row.get(r['path']),r['action']
-    if i is None: raise _bad(f'the path {r["path"]!r} is not in the table')
-    if r['label'] and r['label'] not in self.vocab: raise _bad(f'the class {r["label"]!r} is not one of {self.vocab}')
-    if (action in ('confirmed','corrected'))!=bool(r['label']) and action!='undo': raise _bad('a class must be named' if not r['label'] else 'no class can be named')
-    try: was,now = [_value(float(r[o]) if r[o] else None, r['label']) for o in ('was','now')]
-    except ValueError: raise _bad(f'{r["was"]!r} or {r["now"]!r} is no value of a label') from None
-    if action=='undo':
-        if not self._done or self._done[-1]['row']!=i: raise _bad('there is nothing here to undo')
-        o = self._done.pop()
-        for c,v in o['before'][::-1]: self.targets[i,c] = v
-        self._state[i],self.notes[i] = o['state'],o['note']
-        return
-    c,last = self.vocab.index(r['label']) if r['label'] else None,self._done[-1] if self._done else {}
-    joins = action=='confirmed' and c and last.get('action')==action and (last['row'],len(last['before']),last['reviewer'])==(i,c,r['reviewer'])
-    if not joins: last = dict(action=action, row=i, reviewer=r['reviewer'], before=[], state=self._state[i], note=self.notes.get(i, '')); self._done.append(last)
-    if c is not None: last['before'].append((c, was)); self.targets[i,c] = now
-    if action=='unsure': self._state[i] = 2
-    if action=='confirmed' and len(last['before'])==len(self.vocab): self._state[i] = 1
-    if action=='note' or r['note']: self.notes[i] = r['note']
+    i,c,was,now = self._checked(r)
+    if r['action']=='undo': return self._take_back(r, i)
+    if not (self._done and self._done[-1].goes_on_with(r, i, c)):
+        self._done.append(_Action(r['action'], i, r['reviewer'], self._state[i], self.notes.get(i, '')))
+    if c is not None:
+        self._done[-1].before.append((c, was))
+        self.targets[i,c] = now
+    if r['action']=='unsure': self._state[i] = 2
+    if r['action']=='confirmed' and len(self._done[-1].before)==len(self.vocab): self._state[i] = 1
+    if r['action']=='note' or r['note']: self.notes[i] = r['note']
+
+# %% ../../nbs/09_insight/06_review.ipynb #9a844dca
+@patch
+def status(self:LabelReview, path)->str:
+    "'open', 'confirmed' or 'unsure'"
+    return _STATUS[self._state[self.row(path)]]
+
+@patch
+def broken(self:LabelReview, path)->list:
+    "Rules of the table that the labels of an image break"
+    i,logic = self.row(path),self.table.logic
+    return [] if logic is None else logic.violations(self.targets[i:i+1], self.vocab).rule.tolist()
+
+@patch
+def wrong_classes(self:LabelReview, path)->np.ndarray: # (C,) bool
+    "Classes of an image that label and decision disagree about"
+    if self.probs is None: return np.zeros(len(self.vocab), bool)
+    i = self.row(path)
+    y = self.targets[i]
+    return np.where(self.predicted[i], y<0.5, y>=0.5)&~np.isnan(self.probs[i])
+
+@patch
+def disagreement(self:LabelReview, path)->list:
+    "Classes that label and decision disagree about, such as 'disc: no, 0.93' for a label that says no"
+    i = self.row(path)
+    text = lambda c: f'{self.vocab[c]}: {_answer(np.round(self.targets[i,c]))}, {self.probs[i,c]:.2f}'
+    return [text(c) for c in np.flatnonzero(self.wrong_classes(i))]
 
 # %% ../../nbs/09_insight/06_review.ipynb #dd637e28
 @patch
 def _act(self:LabelReview, i, action, cells=(), note=''):
     "Write an action down, then apply it; `cells` are (class, value now)"
     row = dict(reviewer=self.reviewer, path=self.paths[i], action=action, note=note)
-    rows = [row|dict(label=self.vocab[c], was=_text(self.targets[i,c]), now=_text(v), note=note if k==0 else '') for k,(c,v) in enumerate(cells)] or [row]
-    for o in self.log.append(rows): self._apply(o)
+    rows = [row|dict(label=self.vocab[c], was=_value_text(self.targets[i,c]), now=_value_text(v)) for c,v in cells]
+    for o in rows[1:]: o['note'] = ''
+    for o in self.log.append(rows or [row]): self._apply(o)
 
 @patch
 def correct(self:LabelReview,
@@ -225,8 +343,8 @@ def correct(self:LabelReview,
     note:str='', # Why
 )->list: # Rules that the labels of the image break now
     "Set a label of an image"
-    i,c,v = self.row(path),self._col(label),_value(value, label)
-    if _text(v)!=_text(self.targets[i,c]): self._act(i, 'corrected', [(c,v)], note)
+    i,c,v = self.row(path),self._class_number(label),_label_value(value, label)
+    if _value_text(v)!=_value_text(self.targets[i,c]): self._act(i, 'corrected', [(c,v)], note)
     return self.broken(i)
 
 @patch
@@ -251,12 +369,17 @@ def note(self:LabelReview, path, text:str):
 def undo(self:LabelReview)->str: # Path that it was about
     "Take back the last action, by a row in the log that says so"
     if not self._done: raise LookupError('There is nothing to undo')
-    o = self._done[-1]
-    if o['reviewer']!=self.reviewer: raise LookupError(f'The last action is of {o["reviewer"] or "somebody without a name"}, and {self.reviewer or "a reviewer without a name"} cannot undo it')
-    one = o['action']=='corrected'
-    self.log.append([dict(reviewer=self.reviewer, path=self.paths[o['row']], action='undo', note=o['action'], **({'label':self.vocab[o['before'][0][0]], 'was':_text(self.targets[o['row'],o['before'][0][0]]), 'now':_text(o['before'][0][1])} if one else {}))])
+    last = self._done[-1]
+    if last.reviewer!=self.reviewer:
+        raise LookupError(f'The last action is of {last.reviewer or "somebody without a name"}, '
+                          f'and {self.reviewer or "a reviewer without a name"} cannot undo it')
+    row = dict(reviewer=self.reviewer, path=self.paths[last.row], action='undo', note=last.action)
+    if last.action=='corrected':
+        (c,before), = last.before
+        row |= dict(label=self.vocab[c], was=_value_text(self.targets[last.row,c]), now=_value_text(before))
+    self.log.append([row])
     self._apply(self.log.rows[-1])
-    return self.paths[o['row']]
+    return self.paths[last.row]
 
 # %% ../../nbs/09_insight/06_review.ipynb #ebbd1873
 @patch(as_prop=True)
@@ -269,48 +392,26 @@ def labels(self:LabelReview)->LabelTable:
 @patch(as_prop=True)
 def changes(self:LabelReview)->pd.DataFrame:
     "Labels that are not as in the table: path, label, was, now, probability"
-    i,c = np.nonzero(~((self.targets==self.original)|np.isnan(self.targets)&np.isnan(self.original)))
+    i,c = np.nonzero(_differ(self.targets, self.original))
     p = self.probs[i,c] if self.probs is not None else np.full(len(i), np.nan)
-    return pd.DataFrame(dict(path=np.array(self.paths, dtype=object)[i], label=np.array(self.vocab, dtype=object)[c], was=self.original[i,c], now=self.targets[i,c], probability=p))
+    names = lambda o,at: np.array(o, dtype=object)[at]
+    return pd.DataFrame(dict(path=names(self.paths, i), label=names(self.vocab, c), was=self.original[i,c],
+                             now=self.targets[i,c], probability=p))
 
 @patch(as_prop=True)
 def progress(self:LabelReview)->tuple:
     "Images reviewed (confirmed or unsure), and all"
     return int((self._state>0).sum()),len(self.paths)
 
-# %% ../../nbs/09_insight/06_review.ipynb #9a844dca
-@patch
-def status(self:LabelReview, path)->str:
-    "'open', 'confirmed' or 'unsure'"
-    return _status[self._state[self.row(path)]]
-
-@patch
-def broken(self:LabelReview, path)->list:
-    "Rules of the table that the labels of an image break"
-    i,logic = self.row(path),self.table.logic
-    return [] if logic is None else logic.violations(self.targets[i:i+1], self.vocab).rule.tolist()
-
-@patch
-def _errors_of(self:LabelReview, i):
-    "Classes (C,) of a row that label and decision disagree about"
-    if self.probs is None: return np.zeros(len(self.vocab), bool)
-    y = self.targets[i]
-    return np.where(self.predicted[i], y<0.5, y>=0.5)&~np.isnan(self.probs[i])
-
-@patch
-def disagreement(self:LabelReview, path)->list:
-    "Classes of an image that label and decision disagree about, such as 'disc: no, 0.93' for a label that says no"
-    i = self.row(path)
-    return [f'{self.vocab[c]}: {_toggle(np.round(self.targets[i,c]))}, {self.probs[i,c]:.2f}' for c in np.flatnonzero(self._errors_of(i))]
-
 @patch
 def to_csv(self:LabelReview, file:str|Path)->Path:
     "Write the corrected table, which `LabelTable.from_onehot` reads back; the file is whole or not there at any time"
-    return write_atomic(Path(file), self.labels.to_csv)
+    return write_atomic(file, self.labels.to_csv)
 
 # %% ../../nbs/09_insight/06_review.ipynb #fa634c71
-_shows = ('all','positive','negative','unknown','error','false positive','false negative','breaks a rule','changed','confirmed','unsure')
-_orders = ('table','uncertain','disagreement','ranking')
+_FILTERS = ('all','positive','negative','unknown','error','false positive','false negative','breaks a rule','changed',
+            'confirmed','unsure')
+_ORDERS = ('table','uncertain','disagreement','ranking')
 
 @patch
 def _errors(self:LabelReview):
@@ -319,16 +420,11 @@ def _errors(self:LabelReview):
     return np.stack([self.predicted&(self.targets<0.5), ~self.predicted&(self.targets>=0.5)])&known
 
 @patch
-def _ranked(self:LabelReview, label):
-    "Row numbers in the order of the ranking; a row that is not in the table is left out"
-    o = self.ranking
-    if isinstance(o, pd.DataFrame):
-        if 'path' not in o: raise LabelError(f'The ranking has the columns {list(o.columns)}', fix="a column 'path', best first")
-        of = next((k for k in ('label','class') if k in o), None)
-        o = o.path if label is None or of is None else o.path[o[of]==label]
-    rows = [self._row[k] for k in dict.fromkeys(map(str, o)) if k in self._row]
-    if len(o) and not rows: raise LabelError(f'None of the paths of the ranking is in the table, such as {list(o)[0]!r}', fix='paths as they stand in labels.df.path')
-    return np.array(rows, dtype=int)
+def _breaks_rule(self:LabelReview):
+    "Mask (N,) of images whose labels break a rule of the table"
+    res = np.zeros(len(self.paths), bool)
+    if self.table.logic is not None: res[self.table.logic.violations(self.targets, self.vocab).row] = True
+    return res
 
 @patch
 def _shown(self:LabelReview, k, show):
@@ -338,90 +434,139 @@ def _shown(self:LabelReview, k, show):
     if show=='positive': return (y>=0.5).any(1)
     if show=='negative': return (y<0.5).all(1)
     if show=='unknown': return np.isnan(y).any(1)
-    if show in _status: return self._state==_status.index(show)
-    if show=='changed': return (~((y==self.original[:,k])|np.isnan(y)&np.isnan(self.original[:,k]))).any(1)
-    if show=='breaks a rule': return np.isin(np.arange(len(y)), self.table.logic.violations(self.targets, self.vocab).row if self.table.logic is not None else [])
-    if self.probs is None: raise LabelError(f'Without probabilities there is no {show!r}', fix="LabelReview(labels, learn.predictions('valid'))")
+    if show=='changed': return _differ(y, self.original[:,k]).any(1)
+    if show=='breaks a rule': return self._breaks_rule()
+    if show in _STATUS: return self._state==_STATUS.index(show)
+    if self.probs is None: raise LabelError(f'Without probabilities there is no {show!r}', fix=_with_probs)
     fp,fn = self._errors()[:,:,k].any(2)
-    return dict(error=fp|fn).get(show, fp if show=='false positive' else fn)
+    return {'error':fp|fn, 'false positive':fp, 'false negative':fn}[show]
 
-# %% ../../nbs/09_insight/06_review.ipynb #6081cfe1
+_with_probs = "LabelReview(labels, learn.predictions('valid'))"
+
+# %% ../../nbs/09_insight/06_review.ipynb #8ef76508
+@patch
+def _ranked(self:LabelReview, label):
+    "Row numbers in the order of the ranking; a row that is not in the table is left out"
+    o = self.ranking
+    if isinstance(o, pd.DataFrame):
+        if 'path' not in o:
+            raise LabelError(f'The ranking has the columns {list(o.columns)}', fix="a column 'path', best first")
+        of = next((k for k in ('label','class') if k in o), None)
+        o = o.path if label is None or of is None else o.path[o[of]==label]
+    rows = [self._row[k] for k in dict.fromkeys(map(str, o)) if k in self._row]
+    if len(o) and not rows:
+        raise LabelError(f'None of the paths of the ranking is in the table, such as {list(o)[0]!r}',
+                         fix='paths as they stand in labels.df.path')
+    return np.array(rows, dtype=int)
+
+@patch
+def _ordered(self:LabelReview, rows, k, order):
+    "Rows by what the decision says of the classes `k`"
+    if order=='table': return rows
+    if self.probs is None: raise LabelError(f'Without probabilities there is no order {order!r}', fix=_with_probs)
+    margin,y = self.margins[rows][:,k],self.targets[rows][:,k]
+    if order=='uncertain': score = -np.abs(margin)
+    else: score = np.where(np.isnan(y), np.nan, np.where(y>=0.5, -margin, margin))  # (n,k), largest first
+    return rows[np.argsort(-np.nan_to_num(score, nan=-np.inf).max(1), kind='stable')]
+
+def _check_choice(value, name, choices):
+    if value not in choices:
+        raise LabelError(f'{name} is {value!r}{did_you_mean(value, choices)}', fix=f'one of {choices}')
+
 @patch
 def select(self:LabelReview,
     label:str=None, # Class that it is about; any if None
-    show:str='all', # 'positive', 'negative', 'unknown', 'error', 'false positive', 'false negative', 'breaks a rule', 'changed', 'confirmed', 'unsure'
-    order:str='table', # 'uncertain', 'disagreement', or 'ranking' for the one given, and only what is in it
+    show:str='all', # Which images: 'positive', 'negative', 'unknown', 'error', 'false positive', 'false negative', ...
+    order:str='table', # 'uncertain', 'disagreement', or 'ranking' for the one that was passed, and only what is in it
     unseen:bool=False, # Only images that are not reviewed yet?
 )->list: # Paths
-    "Paths of the images asked for, in order"
-    for o,name,all_ in ((show,'show',_shows),(order,'order',_orders)):
-        if o not in all_: raise LabelError(f'{name} is {o!r}{did_you_mean(o, all_)}', fix=f'one of {all_}')
-    k = slice(None) if label is None else [self._col(label)]
+    """Return the paths of the images asked for, in order
+
+    `show` may also be 'breaks a rule', 'changed', 'confirmed' or 'unsure'."""
+    _check_choice(show, 'show', _FILTERS)
+    _check_choice(order, 'order', _ORDERS)
+    k = slice(None) if label is None else [self._class_number(label)]
     mask = self._shown(k, show)
     if unseen: mask = mask&(self._state==0)
-    if order=='ranking':
-        if self.ranking is None: raise LabelError('No ranking was given', fix='LabelReview(..., ranking=issues)')
-        rows = self._ranked(label); return [self.paths[i] for i in rows[mask[rows]]]
-    rows = np.flatnonzero(mask)
-    if order!='table':
-        if self.probs is None: raise LabelError(f'Without probabilities there is no order {order!r}', fix="LabelReview(labels, learn.predictions('valid'))")
-        m,y = self.margins[rows][:,k],self.targets[rows][:,k]
-        far = -np.abs(m) if order=='uncertain' else np.where(np.isnan(y), np.nan, np.where(y>=0.5, -m, m)) # (n,k), largest first
-        rows = rows[np.argsort(-np.nan_to_num(far, nan=-np.inf).max(1), kind='stable')]
+    if order!='ranking': rows = self._ordered(np.flatnonzero(mask), k, order)
+    elif self.ranking is None: raise LabelError('No ranking was given', fix='LabelReview(..., ranking=issues)')
+    else:
+        rows = self._ranked(label)
+        rows = rows[mask[rows]]
     return [self.paths[i] for i in rows]
 
 # %% ../../nbs/09_insight/06_review.ipynb #973b0216
 def _tiled(a):
-    "Channels (K,H,W) as one gray picture, in rows of at most 4"
+    "Channels (K,H,W) as one gray image, in rows of at most 4"
     k = min(len(a), 4)
     a = np.pad(a, [(0,-len(a)%k),(0,0),(0,0)])
     return Image.fromarray(np.concatenate([np.concatenate(list(a[i:i+k]), 1) for i in range(0, len(a), k)]))
 
+def _is_tiled(preprocess): return preprocess is not None and bool(preprocess.slices or preprocess.multi_window)
+
+def _heat_over(heat, size, preprocess):
+    "Heat map (H,W) over the network's image as one over an image of `size` (width, height)"
+    (w,h),im,p = size,Image.fromarray(np.asarray(heat, dtype=np.float32)),preprocess
+    if p is None: return np.asarray(im.resize((w,h), Image.BILINEAR))
+    if _is_tiled(p): # the same over each of the tiles
+        one = np.asarray(im.resize((p.size[1],p.size[0]), Image.BILINEAR))
+        return np.asarray(_tiled(np.repeat(one[None], p.channels, 0)).resize((w,h), Image.BILINEAR))
+    scale,offset = p.affine((h,w))
+    k = np.array([im.width/p.size[1], im.height/p.size[0]])
+    corners = (*offset*k, *(offset+(w,h)*scale)*k)           # of the image, in the heat map
+    return np.asarray(im.transform((w,h), Image.EXTENT, corners, Image.BILINEAR))
+
+def _overlaid(im, heat):
+    "An RGB image under a heat map (H,W) in [0,1]"
+    color,alpha = plt.get_cmap('inferno')(heat)[...,:3]*255,0.7*heat[...,None]
+    return Image.fromarray((np.asarray(im)*(1-alpha)+color*alpha).round().astype(np.uint8))
+
+# %% ../../nbs/09_insight/06_review.ipynb #2cf06220
 @patch
 def _file(self:LabelReview, i): return (self.table.root or Path())/self.paths[i]
 
 @patch
 def _opened(self:LabelReview, i):
-    "The picture of a row in full, RGB; the last one is kept"
-    if self._pic[0]!=i:
+    "The image of a row in full, RGB; the last one is kept"
+    if self._last_opened[0]!=i:
         f,p = self._file(i),self.preprocess
         if p is None: im = open_image(f)
-        elif p.slices or p.multi_window: im = _tiled(p(f))
+        elif _is_tiled(p): im = _tiled(p(f))
         else: im = open_image(f, p.color, p.bit_depth, p.window, p.frame)
-        self._pic = (i, im.convert('RGB'))
-    return self._pic[1]
+        self._last_opened = (i, im.convert('RGB'))
+    return self._last_opened[1]
 
-def _over(heat, size, p):
-    "Heat map (H,W) over the network's picture as one over a picture of `size` (width, height)"
-    (w,h),im = size,Image.fromarray(np.asarray(heat, dtype=np.float32))
-    if p is not None and (p.slices or p.multi_window): # the same over each of the tiles
-        one = np.asarray(im.resize((p.size[1],p.size[0]), Image.BILINEAR))
-        return np.asarray(_tiled(np.repeat(one[None], p.channels, 0)).resize((w,h), Image.BILINEAR))
-    if p is not None:
-        scale,offset = p.affine((h,w))
-        k = np.array([im.width/p.size[1], im.height/p.size[0]])
-        return np.asarray(im.transform((w,h), Image.EXTENT, (*offset*k, *(offset+(w,h)*scale)*k), Image.BILINEAR)) # corners of the picture in the heat map
-    return np.asarray(im.resize((w,h), Image.BILINEAR))
+@patch
+def _heat(self:LabelReview, i, label):
+    "Heat map (H,W) of a class for a row, as `heatmap` gives it"
+    if self.heatmap is None:
+        raise ValueError('There is no heat map. Fix: LabelReview(..., heatmap=learn), '
+                         'or a function of file and class name that gives an array (H,W) in [0,1]')
+    self._class_number(label)
+    h = np.asarray(self.heatmap(self._file(i), label), dtype=np.float32)
+    if h.ndim==2 and h.size and np.isfinite(h).all() and h.min()>=0 and h.max()<=1: return h
+    values = f'values from {h.min()} to {h.max()}' if h.size else 'no values'
+    raise ValueError(f'The heat map of {label!r} for {self.paths[i]} has shape {h.shape} and {values}: '
+                     '(H,W) in [0,1] is needed')
 
-# %% ../../nbs/09_insight/06_review.ipynb #2cf06220
+def _fit(im, size):
+    "An image whose longest side has `size` pixels"
+    by = size/max(im.size)
+    new = [max(1, round(o*by)) for o in im.size]
+    return im.resize(new, Image.BOX if by<0.5 else Image.BICUBIC)
+
 @patch
 def image(self:LabelReview,
     path, # Path as in the table, or row number
     heat:str=None, # Class whose heat map is laid over it
     size:int=None, # Longest side in pixels; as it is if None
 )->Image.Image:
-    "The picture, RGB; raises `ImageError` where it cannot be read"
+    "Return the image, RGB; raises `ImageError` if it cannot be read"
     i = self.row(path)
     im = self._opened(i)
-    if size: fit = size/max(im.size); im = im.resize((max(1, round(im.width*fit)), max(1, round(im.height*fit))), Image.BOX if fit<0.5 else Image.BICUBIC)
+    if size: im = _fit(im, size)
     if heat is None: return im
-    if self.heatmap is None: raise ValueError('There is no heat map: LabelReview(..., heatmap=learn), or a function of file and class name that gives an array (H,W) in [0,1]')
-    self._col(heat)
-    h = np.asarray(self.heatmap(self._file(i), heat), dtype=np.float32)
-    if h.ndim!=2 or not h.size or not (np.isfinite(h).all() and h.min()>=0 and h.max()<=1): raise ValueError(f'The heat map of {heat!r} for {self.paths[i]} has shape {h.shape} and values from {h.min() if h.size else None} to {h.max() if h.size else None}: (H,W) in [0,1] is needed')
-    h = _over(h, im.size, self.preprocess).clip(0,1)
-    colour,alpha = plt.get_cmap('inferno')(h)[...,:3]*255,0.7*h[...,None]
-    return Image.fromarray((np.asarray(im)*(1-alpha)+colour*alpha).round().astype(np.uint8))
+    return _overlaid(im, _heat_over(self._heat(i, heat), im.size, self.preprocess).clip(0, 1))
 
 # %% ../../nbs/09_insight/06_review.ipynb #1476f199
 @patch(cls_method=True)
@@ -431,25 +576,34 @@ def from_learner(cls:LabelReview,
     split:str='valid', # 'train', 'valid' or 'test'
     **kwargs
 )->LabelReview:
-    "A review of a split by the predictions of a learner"
+    "Return a review of a split by the predictions of a learner"
     labels = labels_of(learn.dls)
-    if labels is None: raise LabelError('These DataLoaders do not know the table that they were made from', fix="multilabel_dls(labels), or LabelReview(labels['valid'], probs)")
+    if labels is None:
+        raise LabelError('These DataLoaders do not know the table that they were made from',
+                         fix="multilabel_dls(labels), or LabelReview(labels['valid'], probs)")
     probs = learn.predictions(split)
-    decision = getattr(learn.loss_func, 'decision', None) or Decision(learn.dls.vocab, _own_thresholds(learn.loss_func, len(learn.dls.vocab)))
-    return cls(labels[split], probs, decision=decision, preprocess=preprocess_of(learn.dls), **dict(heatmap=learn)|kwargs)
+    decision = getattr(learn.loss_func, 'decision', None)
+    if not decision: decision = Decision(learn.dls.vocab, _own_thresholds(learn.loss_func, len(learn.dls.vocab)))
+    kwargs = dict(heatmap=learn, preprocess=preprocess_of(learn.dls)) | kwargs
+    return cls(labels[split], probs, decision=decision, **kwargs)
 
 # %% ../../nbs/09_insight/06_review.ipynb #6e94aa4b
 def _replayed(file):
     "The review in a log, of the images and classes in it alone"
     log = ReviewLog(file, read_only=True)
     paths = list(dict.fromkeys(o['path'] for o in log.rows if o['path']))
-    vocab = list(dict.fromkeys(o['label'] for a in ('confirmed','corrected') for o in log.rows if o['label'] and o['action']==a)) # a confirmation names them in the order of the table
-    if not vocab: raise LabelError(f'{log.file}: no label was confirmed or corrected in it', fix='a file of a review that was begun')
+    named = lambda action: [o['label'] for o in log.rows if o['label'] and o['action']==action]
+    vocab = list(dict.fromkeys(named('confirmed')+named('corrected'))) # confirmations are in the order of the table
+    if not vocab: raise LabelError(f'{log.file}: no label was confirmed or corrected in it',
+                                   fix='a file of a review that was begun')
     return LabelReview(LabelTable(paths, np.full((len(paths),len(vocab)), np.nan), vocab), file=log)
 
 def _rater_names(files, reviews):
-    names = ['+'.join(dict.fromkeys(r['reviewer'] for r in o.log.rows if r['reviewer'])) for o in reviews]
-    return names if all(names) and len(set(names))==len(names) else [Path(o).stem for o in files] if len({Path(o).stem for o in files})==len(files) else [str(o) for o in files]
+    "Names of the reviewers in the logs; those of the files if they are not told apart by them"
+    own = ['+'.join(dict.fromkeys(r['reviewer'] for r in o.log.rows if r['reviewer'])) for o in reviews]
+    for names in (own, [Path(o).stem for o in files]):
+        if all(names) and len(set(names))==len(names): return names
+    return [str(o) for o in files]
 
 def _confirmed(r, vocab):
     "Values of the labels of the images that were confirmed, by path and label"
@@ -458,25 +612,43 @@ def _confirmed(r, vocab):
     return pd.Series(r.targets[k][:,[r.vocab.index(o) for o in vocab]].ravel(), index=at)
 
 def _agreement(label, a, b, y):
-    "Row about one label and two reviewers"
+    "Row about one label and two reviewers, from their values `y` of it"
     y = y[[a,b]].dropna()>=0.5
-    both = pd.unique(y.to_numpy().ravel())
-    return dict(label=label, first=a, second=b, images=len(y), agree=float((y[a]==y[b]).mean()) if len(y) else np.nan, kappa=float(cohen_kappa_score(y[a], y[b])) if len(both)>1 else np.nan)
+    two_values = len(pd.unique(y.to_numpy().ravel()))>1
+    return dict(label=label, first=a, second=b, images=len(y), agree=float((y[a]==y[b]).mean()) if len(y) else np.nan,
+                kappa=float(cohen_kappa_score(y[a], y[b])) if two_values else np.nan)
 
 # %% ../../nbs/09_insight/06_review.ipynb #2dd1a14e
+def _confirmed_paths(files, reviews):
+    "Paths that each reviewer confirmed; raises unless the classes are the same, and two reviewers saw an image"
+    vocab = set(reviews[0].vocab)
+    for f,r in zip(files[1:], reviews[1:]):
+        if set(r.vocab)!=vocab:
+            raise LabelError(f'{f} is about the classes {sorted(r.vocab)}, and {files[0]} about {sorted(vocab)}',
+                             fix='files of reviews of the same table, in which an image was confirmed')
+    seen = [{r.paths[i] for i in np.flatnonzero(r._state==1)} for r in reviews]
+    if not any(a&b for a,b in combinations(seen, 2)):
+        raise LabelError(f'No image was confirmed in two of {list(map(str, files))}',
+                         fix='files of reviews of the same table')
+    return seen
+
 def merge_reviews(
     files:list, # Logs of two or more reviewers
-)->tuple: # Disagreements (path, label, a column for each reviewer), agreement (label, first, second, images, agree, kappa)
-    "Where reviewers disagree, and how well they agree on each label"
-    if isinstance(files, (str,Path)) or len(files)<2: raise LabelError(f'{files!r} is one file, and two are needed to compare', fix="merge_reviews(['ann.csv','ben.csv'])")
+)->tuple: # Two DataFrames: disagreements, and agreement
+    """Compare reviewers: where they disagree, and how well they agree on each label
+
+    The columns of the disagreements are path, label, and one for each reviewer
+    those of the agreement are label, first,
+    second, images, agree (share) and kappa. Raises `LabelError` for files that cannot be compared."""
+    if isinstance(files, (str,Path)) or len(files)<2:
+        raise LabelError(f'{files!r} is one file, and two are needed to compare',
+                         fix="merge_reviews(['ann.csv','ben.csv'])")
     reviews = [_replayed(o) for o in files]
-    names = _rater_names(files, reviews)
-    seen = [{o for o,s in zip(r.paths, r._state) if s==1} for r in reviews]
-    for f,r in zip(files[1:], reviews[1:]):
-        if set(r.vocab)!=set(reviews[0].vocab): raise LabelError(f'{f} is about the classes {sorted(r.vocab)}, and {files[0]} about {sorted(reviews[0].vocab)}', fix='files of reviews of the same table, in which an image was confirmed')
-    if not any(a&b for a,b in combinations(seen, 2)): raise LabelError(f'No image was confirmed in two of {list(map(str, files))}', fix='files of reviews of the same table')
-    vocab = reviews[0].vocab
+    seen,names,vocab = _confirmed_paths(files, reviews),_rater_names(files, reviews),reviews[0].vocab
     y = pd.concat([_confirmed(r, vocab) for r in reviews], axis=1, keys=names)
-    there = pd.concat([pd.Series(y.index.get_level_values(0).isin(s), index=y.index) for s in seen], axis=1, keys=names)
-    differ = pd.Series([len({_text(v) for v,h in zip(a, b) if h})>1 for a,b in zip(y.to_numpy(), there.to_numpy())], index=y.index)
-    return y[differ].reset_index(), pd.DataFrame([_agreement(o, a, b, y[there[a]&there[b]&(y.index.get_level_values(1)==o)]) for a,b in combinations(names, 2) for o in vocab])
+    path,label = [y.index.get_level_values(i) for i in (0,1)]
+    has = pd.DataFrame({name:path.isin(o) for name,o in zip(names, seen)}, index=y.index)
+    texts = lambda values,has: {_value_text(v) for v,h in zip(values, has) if h}
+    differ = [len(texts(*o))>1 for o in zip(y.to_numpy(), has.to_numpy())]
+    rows = [_agreement(o, a, b, y[has[a]&has[b]&(label==o)]) for a,b in combinations(names, 2) for o in vocab]
+    return y[differ].reset_index(), pd.DataFrame(rows)

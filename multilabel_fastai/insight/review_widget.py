@@ -9,41 +9,75 @@ __all__ = ['LabelReviewWidget']
 import html, io, traceback
 from fastai.vision.all import *
 from ..utils.hints import *
+from ..utils.plots import *
 from ..labels.table import *
 from .review import *
-from .review import _orders, _shows, _text, _toggle
+from .review import _FILTERS, _ORDERS, _answer, _value_text
 
 # %% ../../nbs/09_insight/07_review_widget.ipynb #d270e45b
-_blue,_red,_grey = '#4393c3','#d6604d','rgba(128,128,128,0.22)'
-_answers = ('no','unknown','yes')
+_TRACK = 'rgba(128,128,128,0.22)' # color of a bar without its probability
+
+def _style(**kwargs):
+    "CSS of an element; `_` in a name stands for `-`"
+    return ';'.join(f'{k.replace("_", "-")}:{v}' for k,v in kwargs.items())
+
+def _div(style, content='', title=''):
+    title = f' title="{title}"' if title else ''
+    return f'<div style="{style}"{title}>{content}</div>'
 
 def _bar_html(p, t, wrong):
     "Bar of a probability with a mark at its threshold"
     if np.isnan(p): return '<span style="opacity:0.6">no probability</span>'
-    mark = '' if np.isinf(t) else f'<div style="position:absolute;left:calc({t:.1%} - 1px);top:-3px;bottom:-3px;width:2px;background:currentColor"></div>'
-    return (f'<div style="display:flex;align-items:center;gap:8px;line-height:1.2" title="probability {p:.3f}, threshold {"none: never given" if np.isinf(t) else f"{t:.3f}"}">'
-            f'<div style="position:relative;flex:none;width:130px;height:12px;background:{_grey}"><div style="position:absolute;left:0;top:0;bottom:0;width:{p:.1%};background:{_red if wrong else _blue}"></div>{mark}</div>'
-            f'<span style="font-variant-numeric:tabular-nums">{p:.2f}</span></div>')
+    threshold = 'none: never given' if np.isinf(t) else f'{t:.3f}'
+    color = RED if wrong else LIGHT_BLUE
+    filled = _div(_style(position='absolute', left=0, top=0, bottom=0, width=f'{p:.1%}', background=color))
+    mark = '' if np.isinf(t) else _div(_style(position='absolute', left=f'calc({t:.1%} - 1px)', top='-3px',
+                                              bottom='-3px', width='2px', background='currentColor'))
+    bar = _div(_style(position='relative', flex='none', width='130px', height='12px', background=_TRACK), filled+mark)
+    number = f'<span style="font-variant-numeric:tabular-nums">{p:.2f}</span>'
+    return _div(_style(display='flex', align_items='center', gap='8px', line_height=1.2), bar+number,
+                f'probability {p:.3f}, threshold {threshold}')
 
 def _name_html(name, wrong, changed, v):
-    s = html.escape(name, quote=True)+('' if np.isnan(v) or v in (0,1) else f' ({v:.2g})')
-    return (f'<div title="{s}" style="line-height:1.2;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;padding-left:6px;border-left:4px solid {_red if wrong else "transparent"};font-weight:{600 if wrong else 400}">{s}{" *" if changed else ""}</div>')
+    "Name of a class, with a soft value, bold where label and decision disagree, with a star where it was changed"
+    s = html.escape(name, quote=True)
+    if not (np.isnan(v) or v in (0,1)): s += f' ({v:.2g})'
+    border = f'4px solid {RED if wrong else "transparent"}'
+    style = _style(line_height=1.2, overflow='hidden', text_overflow='ellipsis', white_space='nowrap',
+                   padding_left='6px', border_left=border, font_weight=600 if wrong else 400)
+    return _div(style, s+(' *' if changed else ''), s)
 
+# %% ../../nbs/09_insight/07_review_widget.ipynb #f29519f5
 class LabelReviewWidget:
     "A `LabelReview` in the notebook; from `review.show()`"
     def __init__(self, review, label=None, show='all', order='table', unseen=False, size=448):
         self.review,self.w,self._busy,self._at = review,import_extra('ipywidgets', 'interpret'),False,None
         review.select(label, show, order, unseen) # raises for what is not there
-        self._filters(label, show, order, unseen, size); self._buttons(); self._label_rows()
-        w,L = self.w,self.w.Layout
-        row = lambda *o: w.HBox(o, layout=L(flex_flow='row wrap', align_items='flex-start'))
-        left = w.VBox([row(self.heat, self.size), self.image, self.caption], layout=L(margin='0 18px 0 0'))
-        right = w.VBox([self.head, self.rows, self.rules, self.note])
-        self.box = w.VBox([row(self.label, self.show, self.order, self.unseen), row(self.previous, self.next, self.confirm, self.unsure, self.undo, self.bar, self.count), row(left, right), self.errors])
+        self._make_filters(label, show, order, unseen)
+        self._make_image(size)
+        self._make_buttons()
+        self._make_label_rows()
+        self.box = self._layout()
         self._select()
 
-    def __repr__(self): return f'{type(self).__name__} of {self.review!r}\nIt shows in JupyterLab, Jupyter, VS Code, Colab and Kaggle. Without them: review.select(), review.image(path), review.correct(path, label, value), review.confirm(path)'
-    def _repr_mimebundle_(self, **kwargs): return {'text/plain': repr(self), 'application/vnd.jupyter.widget-view+json': dict(version_major=2, version_minor=0, model_id=self.box.model_id)}
+    def _layout(self):
+        "All parts in their places"
+        w,layout = self.w,self.w.Layout
+        row = lambda *o: w.HBox(o, layout=layout(flex_flow='row wrap', align_items='flex-start'))
+        filters = row(self.label, self.show, self.order, self.unseen)
+        actions = row(self.previous, self.next, self.confirm, self.unsure, self.undo, self.bar, self.count)
+        left = w.VBox([row(self.heat, self.size), self.image, self.caption], layout=layout(margin='0 18px 0 0'))
+        right = w.VBox([self.head, self.rows, self.rules, self.note])
+        return w.VBox([filters, actions, row(left, right), self.errors])
+
+    def __repr__(self):
+        return (f'{type(self).__name__} of {self.review!r}\n'
+                'It shows in JupyterLab, Jupyter, VS Code, Colab and Kaggle. Without them: review.select(), '
+                'review.image(path), review.correct(path, label, value), review.confirm(path)')
+
+    def _repr_mimebundle_(self, **kwargs):
+        view = dict(version_major=2, version_minor=0, model_id=self.box.model_id)
+        return {'text/plain': repr(self), 'application/vnd.jupyter.widget-view+json': view}
 
 # %% ../../nbs/09_insight/07_review_widget.ipynb #b6252080
 @patch
@@ -53,64 +87,117 @@ def _safely(self:LabelReviewWidget, f):
         if self._busy: return
         self._busy,self.errors.outputs = True,()
         try: f(*args)
-        except Exception as e: self._say(e)
+        except Exception as e: self._show_error(e)
         finally:
             try: self._refresh()
-            except Exception as e: self._say(e)
+            except Exception as e: self._show_error(e)
             self._busy = False
     return _run
 
 @patch
-def _say(self:LabelReviewWidget, e):
-    self.errors.append_stderr((f'{e}' if isinstance(e, (ValueError,OSError,LookupError)) and not isinstance(e, (KeyError,IndexError)) else traceback.format_exc())+'\n')
+def _show_error(self:LabelReviewWidget, e):
+    "Write an error to the foot: its message if it is one for the user, else where it comes from"
+    for_user = isinstance(e, (ValueError,OSError,LookupError)) and not isinstance(e, (KeyError,IndexError))
+    self.errors.append_stderr((str(e) if for_user else traceback.format_exc())+'\n')
 
 # %% ../../nbs/09_insight/07_review_widget.ipynb #73d9a539
 @patch
-def _filters(self:LabelReviewWidget, label, show, order, unseen, size):
-    w,r = self.w,self.review
-    shows = [o for o in _shows if (r.probs is not None or o not in ('error','false positive','false negative')) and (r.table.logic is not None or o!='breaks a rule')]
-    orders = [o for o in _orders if (o=='table' or (r.probs is not None if o!='ranking' else r.ranking is not None))]
-    wide,auto = lambda o: w.Layout(width=o, margin='2px 14px 2px 2px'),{'description_width':'auto'}
-    drop = lambda name,options,value,width: w.Dropdown(description=name, options=options, value=value, layout=wide(width), style=auto)
-    self.label = drop('Label', [('any',''),*((o,o) for o in r.vocab)], label or '', '210px')
-    self.show = drop('Show', shows, show, '190px'); self.order = drop('Order', orders, order, '190px')
-    self.unseen = w.Checkbox(description='not reviewed only', value=unseen, indent=False, layout=w.Layout(width='170px'))
-    self.heat = drop('Heat map', [('none',''),*((o,o) for o in (r.vocab if r.heatmap else []))], '', '210px')
-    self.heat.disabled = r.heatmap is None
-    self.size = w.IntSlider(description='Size', value=size, min=128, max=1280, step=64, continuous_update=False, layout=w.Layout(width='220px'), style=auto)
-    self.image,self.caption = w.Image(format='png', layout=w.Layout(align_self='flex-start')),w.HTML()
-    self.bar,self.count = w.IntProgress(max=max(1, r.progress[1]), layout=w.Layout(width='150px', margin='2px 8px 2px 16px')),w.HTML()
+def _choices(self:LabelReviewWidget):
+    "What can be filtered and ordered by, of what the review has"
+    r = self.review
+    shows,orders = list(_FILTERS),list(_ORDERS)
+    if r.probs is None:
+        shows = [o for o in shows if o not in ('error','false positive','false negative')]
+        orders = [o for o in orders if o not in ('uncertain','disagreement')]
+    if r.table.logic is None: shows.remove('breaks a rule')
+    if r.ranking is None: orders.remove('ranking')
+    return shows,orders
+
+@patch
+def _dropdown(self:LabelReviewWidget, name, options, value, width):
+    return self.w.Dropdown(description=name, options=options, value=value, style={'description_width':'auto'},
+                           layout=self.w.Layout(width=width, margin='2px 14px 2px 2px'))
+
+@patch
+def _make_filters(self:LabelReviewWidget, label, show, order, unseen):
+    "Which images are shown, and in which order"
+    w,(shows,orders) = self.w,self._choices()
+    self.label = self._dropdown('Label', [('any',''),*((o,o) for o in self.review.vocab)], label or '', '210px')
+    self.show = self._dropdown('Show', shows, show, '190px')
+    self.order = self._dropdown('Order', orders, order, '190px')
+    self.unseen = w.Checkbox(description='not reviewed only', value=unseen, indent=False,
+                             layout=w.Layout(width='170px'))
     for o in (self.label,self.show,self.order,self.unseen): o.observe(self._safely(lambda _: self._select()), 'value')
+
+@patch
+def _make_image(self:LabelReviewWidget, size):
+    "The image, its heat map and its size"
+    w,r = self.w,self.review
+    maps = r.vocab if r.heatmap else []
+    self.heat = self._dropdown('Heat map', [('none',''),*((o,o) for o in maps)], '', '210px')
+    self.heat.disabled = r.heatmap is None
+    self.size = w.IntSlider(description='Size', value=size, min=128, max=1280, step=64, continuous_update=False,
+                            layout=w.Layout(width='220px'), style={'description_width':'auto'})
+    self.image,self.caption = w.Image(format='png', layout=w.Layout(align_self='flex-start')),w.HTML()
     for o in (self.heat,self.size): o.observe(self._safely(lambda _: None), 'value')
 
 # %% ../../nbs/09_insight/07_review_widget.ipynb #d96cece2
 @patch
-def _buttons(self:LabelReviewWidget):
-    w = self.w
-    def _new(name, icon, f, tip, style='', width='96px'):
-        b = w.Button(description=name, icon=icon, tooltip=tip, button_style=style, layout=w.Layout(width=width)); b.on_click(self._safely(f)); return b
-    self.previous = _new('Previous', 'arrow-left', lambda _: self._step(-1), 'The image before')
-    self.next = _new('Next', 'arrow-right', lambda _: self._step(1), 'The next image; nothing is written')
-    self.undo = _new('Undo', 'undo', lambda _: self._undo(), 'Take back the last action')
-    self.confirm = _new('Confirm', 'check', lambda _: self._judge(self.review.confirm), 'All labels are right as they stand; go on', 'primary', '150px')
-    self.unsure = _new('Unsure', 'question', lambda _: self._judge(self.review.unsure), 'It cannot be told; go on')
-    self.note = w.Text(placeholder='Note about this image, kept on Enter', continuous_update=False, layout=w.Layout(width='526px'))
-    self.note.observe(self._safely(lambda o: self._at is not None and self.review.note(self._at, o['new'])), 'value')
-    self.head,self.rules,self.errors = w.HTML(),w.HTML(),w.Output()
+def _button(self:LabelReviewWidget, name, icon, f, tip, style='', width='96px'):
+    layout = self.w.Layout(width=width)
+    b = self.w.Button(description=name, icon=icon, tooltip=tip, button_style=style, layout=layout)
+    b.on_click(self._safely(lambda _: f()))
+    return b
+
+@patch
+def _make_buttons(self:LabelReviewWidget):
+    "What is done with an image, the progress, and what is said of the image"
+    w,r = self.w,self.review
+    self.previous = self._button('Previous', 'arrow-left', lambda: self._step(-1), 'The image before')
+    self.next = self._button('Next', 'arrow-right', lambda: self._step(1), 'The next image; nothing is written')
+    self.undo = self._button('Undo', 'undo', self._take_back, 'Take back the last action')
+    self.confirm = self._button('Confirm', 'check', lambda: self._judge(r.confirm),
+                                'All labels are right as they stand; go on', 'primary', '150px')
+    self.unsure = self._button('Unsure', 'question', lambda: self._judge(r.unsure), 'It cannot be told; go on')
+    self.bar = w.IntProgress(max=max(1, r.progress[1]), layout=w.Layout(width='150px', margin='2px 8px 2px 16px'))
+    self.note = w.Text(placeholder='Note about this image, kept on Enter', continuous_update=False,
+                       layout=w.Layout(width='526px'))
+    self.note.observe(self._safely(lambda o: self._at is not None and r.note(self._at, o['new'])), 'value')
+    self.count,self.head,self.rules,self.errors = w.HTML(),w.HTML(),w.HTML(),w.Output()
 
 # %% ../../nbs/09_insight/07_review_widget.ipynb #6b33ca2a
 @patch
-def _label_rows(self:LabelReviewWidget):
-    "A row for each class: name, toggle, bar"
-    w,L,self.cells,rows = self.w,self.w.Layout,[],[]
-    for o in self.review.vocab:
-        name,bar = w.HTML(layout=L(width='140px')),w.HTML(layout=L(width='190px'))
-        toggle = w.ToggleButtons(options=[('?' if k=='unknown' else k, k) for k in _answers], tooltips=[f'{o}: {k}' for k in _answers], value=None, layout=L(width='196px'), style={'button_width':'56px'})
-        toggle.observe(self._safely(lambda e,c=o: self._at is not None and e['new'] is not None and self.review.correct(self._at, c, e['new'])), 'value')
-        self.cells.append((name,toggle,bar)); rows.append(w.HBox([name,toggle,bar], layout=L(align_items='center')))
-    over = w.HBox([w.HTML(f'<span style="opacity:0.65;padding-left:{p}px">{o}</span>', layout=L(width=k)) for o,k,p in (('label','140px',10),('no, unknown, yes','196px',2),('probability | threshold' if self.review.probs is not None else '','190px',0))])
-    self.rows = w.VBox([over,*rows], layout=L(max_height='620px', overflow='hidden auto' if len(rows)>16 else 'visible'))
+def _toggle(self:LabelReviewWidget, label):
+    "The buttons no, unknown and yes of a class"
+    answers,w = ('no','unknown','yes'),self.w
+    options = [('?' if k=='unknown' else k, k) for k in answers]
+    res = w.ToggleButtons(options=options, tooltips=[f'{label}: {k}' for k in answers], value=None,
+                          layout=w.Layout(width='196px'), style={'button_width':'56px'})
+    def _correct(change):
+        if self._at is not None and change['new'] is not None: self.review.correct(self._at, label, change['new'])
+    res.observe(self._safely(_correct), 'value')
+    return res
 
+@patch
+def _heading(self:LabelReviewWidget):
+    "Names above the columns of the labels"
+    w = self.w
+    third = 'probability | threshold' if self.review.probs is not None else ''
+    columns = (('label','140px',10), ('no, unknown, yes','196px',2), (third,'190px',0))
+    text = lambda name,left: f'<span style="opacity:0.65;padding-left:{left}px">{name}</span>'
+    return w.HBox([w.HTML(text(name, left), layout=w.Layout(width=width)) for name,width,left in columns])
+
+@patch
+def _make_label_rows(self:LabelReviewWidget):
+    "A row for each class: name, toggle, bar"
+    w,layout = self.w,self.w.Layout
+    html_of = lambda width: w.HTML(layout=layout(width=width))
+    self.cells = [(html_of('140px'), self._toggle(o), html_of('190px')) for o in self.review.vocab]
+    rows = [w.HBox(list(o), layout=layout(align_items='center')) for o in self.cells]
+    overflow = 'hidden auto' if len(rows)>16 else 'visible'
+    self.rows = w.VBox([self._heading(),*rows], layout=layout(max_height='620px', overflow=overflow))
+
+# %% ../../nbs/09_insight/07_review_widget.ipynb #f08cc054
 @patch
 def _select(self:LabelReviewWidget):
     "The list for the filters; the image stays if it is in there, else the first that is not reviewed"
@@ -122,67 +209,88 @@ def _select(self:LabelReviewWidget):
 
 @patch
 def _step(self:LabelReviewWidget, n):
-    if not 0<=self.i+n<len(self.paths): raise LookupError(f'This is the {"last" if n>0 else "first"} of {len(self.paths):,} images')
+    if not 0<=self.i+n<len(self.paths):
+        raise LookupError(f'This is the {"last" if n>0 else "first"} of {len(self.paths):,} images')
     self.i += n
 
 @patch
 def _judge(self:LabelReviewWidget, f):
     "Write, then go on"
     if self._at is None: raise LookupError('No image is shown')
-    f(self._at); self.i = min(self.i+1, len(self.paths)-1)
+    f(self._at)
+    self.i = min(self.i+1, len(self.paths)-1)
 
 @patch
-def _undo(self:LabelReviewWidget):
-    "Take back the last action and show its image"
-    path = self.review.undo()
+def _go_to(self:LabelReviewWidget, path):
     if path not in self.paths: self.paths.insert(self.i, path)
     self.i = self.paths.index(path)
 
-# %% ../../nbs/09_insight/07_review_widget.ipynb #892394dd
+@patch
+def _take_back(self:LabelReviewWidget):
+    "Take back the last action and show its image"
+    self._go_to(self.review.undo())
+
 @patch
 def go(self:LabelReviewWidget, path):
     "Show an image, which is put into the list where it is not in it"
-    path = self.review.paths[self.review.row(path)]
-    if path not in self.paths: self.paths.insert(self.i, path)
-    self.i = self.paths.index(path); self._safely(lambda: None)()
+    self._go_to(self.review.paths[self.review.row(path)])
+    self._safely(lambda: None)()
 
+# %% ../../nbs/09_insight/07_review_widget.ipynb #892394dd
 @patch
 def _refresh(self:LabelReviewWidget):
     "All parts as the review has it"
     r = self.review
     self._at = self.paths[self.i] if self.paths else None
-    n,N = r.progress
-    self.bar.value,self.count.value = n,f'{n:,} of {N:,} reviewed, labels changed: {len(r.changes):,}'
-    for k in (self.previous,self.next,self.confirm,self.unsure,self.note): k.disabled = self._at is None
-    if self._at is None: self.caption.value,self.head.value,self.rules.value = 'No image is left under these filters','',''; self._put(Image.new('RGB', (self.size.value,)*2, '#888888'))
-    else: self._show_labels(r.row(self._at)); self._show_image()
-    for name,toggle,bar in self.cells: toggle.disabled = self._at is None
+    n,n_all = r.progress
+    self.bar.value,self.count.value = n,f'{n:,} of {n_all:,} reviewed, labels changed: {len(r.changes):,}'
+    nothing = self._at is None
+    for o in (self.previous,self.next,self.confirm,self.unsure,self.note): o.disabled = nothing
+    for _,toggle,_ in self.cells: toggle.disabled = nothing
+    if nothing: return self._show_nothing()
+    self._show_labels(r.row(self._at))
+    self._show_image()
 
-# %% ../../nbs/09_insight/07_review_widget.ipynb #765c0687
+@patch
+def _show_nothing(self:LabelReviewWidget):
+    self.caption.value,self.head.value,self.rules.value = 'No image is left under these filters','',''
+    self._put_blank()
+
 @patch
 def _show_labels(self:LabelReviewWidget, i):
+    "Rows, head and broken rules of an image"
     r = self.review
-    wrong = r._errors_of(i)
+    wrong,changed = r.wrong_classes(i),[_value_text(a)!=_value_text(b) for a,b in zip(r.targets[i], r.original[i])]
     for c,(name,toggle,bar) in enumerate(self.cells):
-        name.value = _name_html(r.vocab[c], wrong[c], _text(r.targets[i,c])!=_text(r.original[i,c]), r.targets[i,c])
-        toggle.value,bar.value = _toggle(r.targets[i,c]),_bar_html(r.probs[i,c], r.decision.thresholds[c], wrong[c]) if r.probs is not None else ''
+        name.value = _name_html(r.vocab[c], wrong[c], changed[c], r.targets[i,c])
+        toggle.value = _answer(r.targets[i,c])
+        bar.value = _bar_html(r.probs[i,c], r.decision.thresholds[c], wrong[c]) if r.probs is not None else ''
     self.note.value,broken = r.notes.get(i, ''),r.broken(i)
-    self.head.value = f'<b>Image {self.i+1:,} of {len(self.paths):,}</b>, {"not reviewed" if r.status(i)=="open" else r.status(i)}'+(f' &nbsp;<span style="color:{_red}">&#9632;</span> label and decision disagree' if wrong.any() else '')
-    self.rules.value = f'<span style="color:{_red}">Breaks a rule: {html.escape("; ".join(broken))}</span>' if broken else ''
+    status = 'not reviewed' if r.status(i)=='open' else r.status(i)
+    mark = f' &nbsp;<span style="color:{RED}">&#9632;</span> label and decision disagree' if wrong.any() else ''
+    self.head.value = f'<b>Image {self.i+1:,} of {len(self.paths):,}</b>, {status}{mark}'
+    rules = html.escape('; '.join(broken))
+    self.rules.value = f'<span style="color:{RED}">Breaks a rule: {rules}</span>' if broken else ''
 
+# %% ../../nbs/09_insight/07_review_widget.ipynb #bbf53404
 @patch
 def _put(self:LabelReviewWidget, im):
-    f = io.BytesIO(); im.save(f, 'png', compress_level=1)
+    f = io.BytesIO()
+    im.save(f, 'png', compress_level=1)
     self.image.value,self.image.layout.width = f.getvalue(),f'{im.width}px'
 
 @patch
+def _put_blank(self:LabelReviewWidget): self._put(Image.new('RGB', (self.size.value,)*2, '#888888'))
+
+@patch
 def _show_image(self:LabelReviewWidget):
+    "The image, without its heat map where that fails, and gray where it cannot be read"
     path,size = self._at,self.size.value
-    self.caption.value = f'<div style="max-width:{size}px;overflow-wrap:anywhere;line-height:1.3">{html.escape(path)}</div>'
-    for heat in dict.fromkeys((self.heat.value or None, None)): # where the heat map fails, the picture without it
+    self.caption.value = _div(f'max-width:{size}px;overflow-wrap:anywhere;line-height:1.3', html.escape(path))
+    for heat in dict.fromkeys((self.heat.value or None, None)):
         try: return self._put(self.review.image(path, heat, size))
-        except Exception as e: self._say(e)
-    self._put(Image.new('RGB', (size,size), '#888888')) # not the picture before
+        except Exception as e: self._show_error(e)
+    self._put_blank() # not the image before
 
 # %% ../../nbs/09_insight/07_review_widget.ipynb #bdcbc0af
 @patch
@@ -191,7 +299,7 @@ def show(self:LabelReview,
     show:str='all', # Which images, as in `select`
     order:str='table', # Their order, as in `select`
     unseen:bool=False, # Only images that are not reviewed yet?
-    size:int=448, # Longest side of the picture in pixels
+    size:int=448, # Longest side of the image in pixels
 )->LabelReviewWidget:
-    "The review as a widget; it goes on at the first image that is not reviewed"
+    "Show the review as a widget; it goes on at the first image that is not reviewed"
     return LabelReviewWidget(self, label, show, order, unseen, size)
