@@ -44,7 +44,7 @@ def _last_layer(model, x):
     if not got: raise ValueError(_no_map_message(x))
     return got[-1]
 
-# %% ../../nbs/09_insight/02_heatmaps.ipynb #b33dec3b
+# %% ../../nbs/09_insight/02_heatmaps.ipynb #17ab99ae
 _take_another = 'take an architecture that gives a map, such as convnext_tiny'
 
 def _tokens_and_grid(m, n):
@@ -150,7 +150,7 @@ def _evaluating(model):
     finally:
         for m,o in was: m.training = o
 
-# %% ../../nbs/09_insight/02_heatmaps.ipynb #598ff125
+# %% ../../nbs/09_insight/02_heatmaps.ipynb #9cfad77d
 def _query_attention(model, x, classes):
     "Attention (N,L,h,w) of a query head, mean of its heads"
     head = model[-1] if isinstance(model, nn.Sequential) else model
