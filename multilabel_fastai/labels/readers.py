@@ -20,7 +20,7 @@ from .table import _apply_policy, _check_vocab
 def data_folder(
     name:str, # Folder of one data set, such as 'miml_scenes'
 )->Path|None: # The folder, or None where it is not there
-    "The folder `name` below the one that the environment variable `MULTILABEL_FASTAI_DATA` names, if it is there"
+    "Return the folder `name` below the one that the variable `MULTILABEL_FASTAI_DATA` names, if it is there"
     root = os.environ.get('MULTILABEL_FASTAI_DATA')
     path = Path(root)/name if root else None
     return path if path and path.exists() else None
@@ -28,70 +28,97 @@ def data_folder(
 # %% ../../nbs/01_labels/01_readers.ipynb #ae156a20
 _missing = ['', '#N/A', 'N/A', 'NA', '<NA>', 'NULL', 'null', 'NaN', 'nan', 'None', 'n/a'] # in columns of numbers
 
-def _read_csv(src, sep, text):
-    "A table whose columns `text` stay as they stand in the file: 'NA', 'None' and '007' are names there"
-    try:
-        cols = pd.read_csv(src, sep=sep, header=None, nrows=1, dtype=str, keep_default_na=False, encoding='utf-8-sig').iloc[0].tolist()
-        twice = sorted({o for o in cols if o and cols.count(o)>1})
-        if twice: raise LabelError(f'Columns of {src} appear twice: {twice}', fix='one column for each name')
-        na = {o: [''] if o in text else _missing for o in cols}
-        return pd.read_csv(src, sep=sep, low_memory=False, dtype={o:str for o in text}, keep_default_na=False, na_values=na, encoding='utf-8-sig')
-    except pd.errors.EmptyDataError: raise LabelError(f'{src} is empty', fix='a table with a row of column names') from None
-    except UnicodeDecodeError: raise LabelError(f'{src} is not text in UTF-8', fix='pd.read_csv(file, encoding=...) and the DataFrame in place of the file') from None
+def _check_twice(cols, what):
+    "Raise where a name of a column appears twice"
+    index = pd.Index(cols)
+    twice = sorted({str(o) for o in index[index.duplicated()]})
+    if twice: raise LabelError(f'{what} appear twice: {twice}', fix='one column for each name')
 
-def _whole(col):
-    "Whole numbers that became floats for want of a value, as text without a point"
+def _read_csv(src, sep, text):
+    "Read a table whose columns `text` stay as they stand in the file: 'NA', 'None' and '007' are names there"
+    kwargs = dict(sep=sep, keep_default_na=False, encoding='utf-8-sig')
+    try:
+        cols = pd.read_csv(src, header=None, nrows=1, dtype=str, **kwargs).iloc[0].tolist()
+        _check_twice([o for o in cols if o], f'Columns of {src}')
+        na = {o: [''] if o in text else _missing for o in cols}
+        return pd.read_csv(src, low_memory=False, dtype={o:str for o in text}, na_values=na, **kwargs)
+    except pd.errors.EmptyDataError:
+        raise LabelError(f'{src} is empty', fix='a table with a row of column names') from None
+    except UnicodeDecodeError:
+        raise LabelError(f'{src} is not text in UTF-8',
+            fix='pd.read_csv(file, encoding=...) and the DataFrame in place of the file') from None
+
+_table_files = 'a .csv, .csv.gz, .tsv or .parquet file, or a DataFrame'
+
+def _read_file(src, text):
+    "Read a table from a file of any of the known endings"
+    if not Path(src).exists(): raise LabelError(f'There is no label file {src}', fix='the path of '+_table_files)
+    name = str(src).lower()
+    if name.endswith(('.parquet','.pq')): return pd.read_parquet(src)
+    if name.endswith(('.csv','.csv.gz')): return _read_csv(src, ',', text)
+    if name.endswith(('.tsv','.tsv.gz')): return _read_csv(src, '\t', text)
+    raise LabelError(f'{src} is not a table that can be read', fix=_table_files)
+
+# %% ../../nbs/01_labels/01_readers.ipynb #13734c5b
+def _plain_numbers(col):
+    "Return whole numbers that became floats for want of a value as text without a point"
     if not (col.dropna()==col.dropna().round()).all(): return col
     return col.astype(object).where(col.isna(), col.map(lambda o: '' if pd.isna(o) else str(int(o))))
 
-def _read(src, text, other=()):
-    "Columns `text` as strings, left as they stand in the file, and `other` columns as pandas reads them"
-    text,other = L(text).filter(),L(other)
-    if isinstance(src, pd.DataFrame): df = src
-    else:
-        name = str(src).lower()
-        if not Path(src).exists(): raise LabelError(f'There is no label file {src}', fix='the path of a .csv, .csv.gz, .tsv or .parquet file, or a DataFrame')
-        if name.endswith(('.parquet','.pq')): df = pd.read_parquet(src)
-        elif name.endswith(('.csv','.csv.gz','.tsv','.tsv.gz')): df = _read_csv(src, '\t' if '.tsv' in name else ',', text)
-        else: raise LabelError(f'{src} is not a table that can be read', fix='a .csv, .csv.gz, .tsv or .parquet file, or a DataFrame')
-    for o in text+other:
-        if o not in df.columns: raise LabelError(f'There is no column {o!r}{did_you_mean(o, df.columns)}', fix=f'choose from {list(df.columns)}')
-    twice = sorted({str(o) for o in df.columns[df.columns.duplicated()]})
-    if twice: raise LabelError(f'Columns appear twice: {twice}', fix='one column for each name')
-    return df.reset_index(drop=True).assign(**{o:_whole(df[o]).to_numpy() for o in text if pd.api.types.is_float_dtype(df[o])})
+def _read(src, text, other=(), group_col=None, split_col=None, meta_cols=None, **_):
+    "Read a table with the columns `text`, of groups and of splits as strings, and the others as pandas reads them"
+    text = (L(text)+L(group_col)+L(split_col)).filter()
+    df = src if isinstance(src, pd.DataFrame) else _read_file(src, text)
+    for o in text+L(other)+L(meta_cols):
+        if o not in df.columns:
+            near = did_you_mean(o, df.columns)
+            raise LabelError(f'There is no column {o!r}{near}', fix=f'choose from {list(df.columns)}')
+    _check_twice(df.columns, 'Columns')
+    floats = [o for o in text if pd.api.types.is_float_dtype(df[o])]
+    return df.reset_index(drop=True).assign(**{o:_plain_numbers(df[o]).to_numpy() for o in floats})
 
 # %% ../../nbs/01_labels/01_readers.ipynb #768728fb
-def _exists(files):
-    "Which of `files` are there, (N,) bool: one listing for each folder, since a call for each file is slow on network disks"
-    folders = {}
-    def there(f):
+def _files_exist(files):
+    "Return which of `files` are there, (N,) bool; each folder is listed once: a call a file is slow on network disks"
+    names = {}
+    def is_there(f):
         f = Path(f)
-        if f.parent not in folders: folders[f.parent] = set(os.listdir(f.parent)) if f.parent.is_dir() else set()
-        return f.name in folders[f.parent]
-    return np.array([there(f) for f in files], dtype=bool)
+        if f.parent not in names: names[f.parent] = set(os.listdir(f.parent)) if f.parent.is_dir() else set()
+        return f.name in names[f.parent]
+    return np.array([is_there(f) for f in files], dtype=bool)
+
+_no_file = 'another root or path_fmt: none of the files is there'
+_some_files = "another root or path_fmt; on_missing='drop' where the rest shall be left out"
 
 @patch
 def check_files(self:LabelTable,
     on_missing:str='raise', # 'raise', or 'drop' the rows without a file
 )->LabelTable:
-    "The table with every file there; raises `LabelError` that names the missing ones"
-    ok = _exists(self.files)
+    "Return the table if every file is there; raises `LabelError` that names the missing ones"
+    ok = _files_exist(self.files)
     if ok.all(): return self
     if on_missing=='drop' and ok.any(): return self[ok]
     miss = np.flatnonzero(~ok)
-    raise LabelError(f'{len(miss):,} of {len(self):,} files are missing below {self.root or Path.cwd().name}', dict(row=miss, path=self._df.path.iloc[miss]),
-        fix="another root or path_fmt; on_missing='drop' where the rest shall be left out" if ok.any() else 'another root or path_fmt: none of the files is there')
+    raise LabelError(f'{len(miss):,} of {len(self):,} files are missing below {self.root or Path.cwd().name}',
+        dict(row=miss, path=self._df.path.iloc[miss]), fix=_some_files if ok.any() else _no_file)
 
 # %% ../../nbs/01_labels/01_readers.ipynb #d919ed40
-def _path_list(col, path_fmt):
+_path_fmt_fix = "'images/{}.png', or 'images/{:05}.png' where the column holds whole numbers"
+
+def _format_paths(col, path_fmt):
+    "Return a path for each value of the path column"
     col = pd.Series(col)
-    if col.isna().any(): raise LabelError(f'{col.isna().sum():,} rows have no path', dict(row=np.flatnonzero(col.isna())), fix='drop these rows, or another path_col')
+    if col.isna().any():
+        raise LabelError(f'{col.isna().sum():,} rows have no path', dict(row=np.flatnonzero(col.isna())),
+            fix='drop these rows, or another path_col')
     try:
         if re.search(r'{:0?\d+d?}', path_fmt): col = col.astype(str).astype(int) # '{:05}' is for numbers
         return [path_fmt.format(o) for o in col]
-    except (ValueError,KeyError,IndexError) as e: raise LabelError(f'path_fmt={path_fmt!r} does not fit the values, such as {col.iloc[0]!r}: {e}', fix="'images/{}.png', or 'images/{:05}.png' where the column holds whole numbers") from None
+    except (ValueError,KeyError,IndexError) as e:
+        what = f'path_fmt={path_fmt!r} does not fit the values, such as {col.iloc[0]!r}: {e}'
+        raise LabelError(what, fix=_path_fmt_fix) from None
 
-def _build(
+def _build_table(
     df, # Table with the columns below, or None
     paths, targets, vocab,
     path_fmt:str='{}', # How a path is made from the value in the path column, for example 'images/{}.png'
@@ -101,105 +128,175 @@ def _build(
     root:str|Path=None, # Folder that the paths start from; where it is given, the files must be there
     on_missing:str='raise', # Files that are not there: 'raise', 'drop' their rows, or 'keep' them unchecked
 ):
-    "A `LabelTable` from what a reader found"
-    if on_missing not in ('raise','drop','keep'): raise LabelError(f'on_missing is {on_missing!r}', fix="on_missing='raise', 'drop' or 'keep'")
-    col = lambda o: df[o] if o else None
-    res = LabelTable(_path_list(paths, path_fmt), targets, vocab, col(group_col), col(split_col), df[list(L(meta_cols))] if meta_cols else None, root)
+    "Return a `LabelTable` of what a reader found"
+    if on_missing not in ('raise','drop','keep'):
+        raise LabelError(f'on_missing is {on_missing!r}', fix="on_missing='raise', 'drop' or 'keep'")
+    group,split = [df[o] if o else None for o in (group_col,split_col)]
+    meta = df[list(L(meta_cols))] if meta_cols else None
+    res = LabelTable(_format_paths(paths, path_fmt), targets, vocab, group, split, meta, root)
     return res.check_files(on_missing) if root is not None and on_missing!='keep' else res
 
 # %% ../../nbs/01_labels/01_readers.ipynb #9567c972
+_index_col = re.compile(r'Unnamed: \d+$|__index_level_\d+__$')
+
+def _class_cols(df, path_col, group_col=None, split_col=None, meta_cols=None, **_):
+    "Return the columns that have no other role; raises for a row index among them"
+    roles = {path_col, group_col, split_col, *L(meta_cols)}
+    cols = [o for o in df.columns if o not in roles]
+    index = [o for o in cols if _index_col.match(str(o))]
+    if index:
+        raise LabelError(f'The columns {index} are a row index that pandas wrote, not classes',
+            fix=f'label_cols={[o for o in cols if o not in index]}')
+    return cols
+
 def _numbers(df, cols):
-    "Columns as (N,C) float32; blank is NaN; text raises"
+    "Return columns as (N,C) float32, NaN where they are blank; raises for text"
     num = {o: pd.to_numeric(df[o], errors='coerce') for o in cols}
-    bad = {o: num[o].isna() & df[o].notna() & (df[o].astype(str).str.strip()!='') for o in cols}
+    is_text = lambda o: num[o].isna() & df[o].notna() & (df[o].astype(str).str.strip()!='')
+    bad = {o: is_text(o) for o in cols}
     cells = [dict(row=i, column=o, value=df[o].iloc[i]) for o in cols for i in np.flatnonzero(bad[o])]
-    if cells: raise LabelError(f'{len(cells):,} cells of the label columns are not numbers', cells,
-        fix=f'name the label columns: label_cols={[o for o in cols if not bad[o].any()]}; for strings of class names LabelTable.from_delimited')
-    return np.stack([num[o].to_numpy(dtype=np.float32, na_value=np.nan) for o in cols], 1) if len(cols) else np.zeros((len(df),0))
+    if cells:
+        numeric = [o for o in cols if not bad[o].any()]
+        raise LabelError(f'{len(cells):,} cells of the label columns are not numbers', cells,
+            fix=f'name the label columns: label_cols={numeric}; for strings of class names LabelTable.from_delimited')
+    if not len(cols): return np.zeros((len(df),0))
+    return np.stack([num[o].to_numpy(dtype=np.float32, na_value=np.nan) for o in cols], 1)
+
+def _check_labels(df, y, cols, path_col):
+    "Raise for columns, taken as classes because they have no other role, whose numbers are no labels"
+    is_label = np.isnan(y) | (y==-1) | ((y>=0) & (y<=1))
+    odd = [o for o,ok in zip(cols, is_label.all(0)) if not ok]
+    if odd:
+        rest = [o for o in cols if o not in odd]
+        raise LabelError(f'The columns {odd} hold numbers that are no labels', df[[path_col,*odd[:5]]],
+            fix=f'label_cols={rest}; meta_cols={odd} keeps them beside the labels')
+
+# %% ../../nbs/01_labels/01_readers.ipynb #2e810970
+_minus_one_fix = ("uncertain='ignore' (or 'ones', 'zeros', 'smooth', a dict) where it means uncertain; "
+    "negative=-1 where it means no")
+
+def _fill_codes(y, vocab, uncertain, missing, negative, seed):
+    "Replace -1 and blank cells of `y` (N,C) in place, each by its policy"
+    blank,minus = np.isnan(y),y==-1
+    if negative==-1: y[minus] = 0
+    elif minus.any() and uncertain is None:
+        cells = [dict(row=i, column=vocab[j]) for i,j in np.argwhere(minus)[:100]]
+        raise LabelError(f'{minus.sum():,} labels are -1, which means uncertain in one place and no in another', cells,
+            fix=_minus_one_fix)
+    else: _apply_policy(y, minus, vocab, ifnone(uncertain, 'ignore'), seed, 'uncertain')
+    _apply_policy(y, blank, vocab, missing, seed+1, 'missing')
 
 @patch(cls_method=True)
-@delegates(_build)
+@delegates(_build_table)
 def from_onehot(cls:LabelTable,
     src:str|Path|pd.DataFrame, # .csv, .csv.gz, .tsv, .parquet, or DataFrame
     path_col:str, # Column with the file name
     label_cols:list=None, # Columns of the classes; all that have no other role if None
-    uncertain:str|float|tuple|dict=None, # Policy for -1: 'ignore', 'ones', 'zeros', 'smooth', ...; needed where -1 occurs and means uncertain
+    uncertain:str|float|tuple|dict=None, # Policy for -1: 'ignore', 'ones', ...; needed where -1 means uncertain
     missing:str|float|tuple|dict='ignore', # Policy for blank cells
     negative:int=0, # The value that means no: 0, or -1 for labels in ±1
     seed:int=42, # For the draws of 'smooth'
     **kwargs
 )->LabelTable:
     "Read one column for each class: 1 yes, 0 no, blank missing, -1 uncertain (or no, with `negative=-1`)"
-    df = _read(src, [path_col, kwargs.get('group_col'), kwargs.get('split_col')], L(label_cols)+L(kwargs.get('meta_cols')))
-    roles = {path_col, kwargs.get('group_col'), kwargs.get('split_col'), *L(kwargs.get('meta_cols'))}
-    vocab = list(L(label_cols)) if label_cols is not None else [o for o in df.columns if o not in roles]
-    index = [o for o in vocab if re.match(r'Unnamed: \d+$|__index_level_\d+__$', str(o))] if label_cols is None else []
-    if index: raise LabelError(f'The columns {index} are a row index that pandas wrote, not classes', fix=f'label_cols={[o for o in vocab if o not in index]}')
-    y = _numbers(df, vocab)
-    odd = [o for o,bad in zip(vocab, (~np.isnan(y) & (y!=-1) & ((y<0)|(y>1))).any(0)) if bad]
-    if odd and label_cols is None: raise LabelError(f'The columns {odd} hold numbers that are no labels', df[[path_col,*odd[:5]]], fix=f'label_cols={[o for o in vocab if o not in odd]}; meta_cols={odd} keeps them beside the labels')
-    vocab = [str(o) for o in vocab]
-    blank,minus = np.isnan(y),y==-1
-    if negative==-1: y[minus] = 0
-    elif minus.any() and uncertain is None:
-        raise LabelError(f'{minus.sum():,} labels are -1, which means uncertain in one place and no in another', [dict(row=i, column=vocab[j]) for i,j in np.argwhere(minus)[:100]],
-            fix="uncertain='ignore' (or 'ones', 'zeros', 'smooth', a dict) where it means uncertain; negative=-1 where it means no")
-    else: _apply_policy(y, minus, vocab, ifnone(uncertain, 'ignore'), seed, 'uncertain')
-    _apply_policy(y, blank, vocab, missing, seed+1, 'missing')
-    return _build(df, df[path_col], y, vocab, **kwargs)
+    df = _read(src, path_col, label_cols, **kwargs)
+    cols = list(L(label_cols)) if label_cols is not None else _class_cols(df, path_col, **kwargs)
+    y = _numbers(df, cols)
+    if label_cols is None: _check_labels(df, y, cols, path_col)
+    vocab = [str(o) for o in cols]
+    _fill_codes(y, vocab, uncertain, missing, negative, seed)
+    return _build_table(df, df[path_col], y, vocab, **kwargs)
 
 # %% ../../nbs/01_labels/01_readers.ipynb #7811d1bc
+def _files_in(folder, root, ext):
+    "Return the sorted paths, relative to `root`, of the files below `folder`"
+    files = [o for o in folder.rglob('*') if o.is_file() and (ext is None or o.suffix.lower() in ext)]
+    if files: return sorted(o.relative_to(root).as_posix() for o in files)
+    raise LabelError(f'{folder} is no folder with files'+(f' that end in {ext}' if ext else ''),
+        fix="on_missing='drop' when reading, or the endings that the files have")
+
 @patch
 def expand_folders(self:LabelTable,
     ext:tuple=None, # Endings of the files to take, such as ('.dcm',); all files if None
 )->LabelTable:
-    "A row for each file in each row's folder, with the folder's labels; the folder is the group where there is none"
-    root,rows = self.root or Path(),[]
-    for i,o in enumerate(self._df.path):
-        names = sorted(f.relative_to(root).as_posix() for f in (root/o).rglob('*') if f.is_file() and (ext is None or f.suffix.lower() in ext))
-        if not names: raise LabelError(f'{root/o} is no folder with files'+(f' that end in {ext}' if ext else ''), fix="on_missing='drop' when reading, or the endings that the files have")
-        rows += [(i,f) for f in names]
-    i = [o for o,_ in rows]
-    df = self._df.iloc[i].reset_index(drop=True).assign(path=pd.Series([f for _,f in rows], dtype=object))
-    if not self.has_group: df.insert(1+len(self.vocab), 'group', self._df.path.iloc[i].to_numpy())
-    return self._new(df)
+    "Return a row for each file in each row's folder, with its labels; the folder is the group where there is none"
+    root = self.root or Path()
+    names = [_files_in(root/o, root, ext) for o in self._df.path]
+    row = np.repeat(np.arange(len(self)), [len(o) for o in names])
+    df = self._df.iloc[row].reset_index(drop=True)
+    if not self.has_group: df.insert(1+len(self.vocab), 'group', df.path.to_numpy())
+    return self._new(df.assign(path=pd.Series([f for o in names for f in o], dtype=object)))
 
 # %% ../../nbs/01_labels/01_readers.ipynb #6770ed9b
-def _encode(sets, vocab):
-    "Name lists to (N,C) float32"
-    o2i,y = {o:i for i,o in enumerate(vocab)},np.zeros((len(sets),len(vocab)), dtype=np.float32)
-    for r,s in enumerate(sets): y[r,[o2i[o] for o in s]] = 1
-    return y
+def _clean_names(names):
+    "Return the sorted names without spaces around them, each once, and without empty ones"
+    return sorted({o.strip() for o in names}-{''})
 
 def _vocab_of(sets, vocab, where):
-    "`vocab`, or the sorted names in `sets`; raises where a name is not in `vocab`. `where(i)` describes set `i`"
-    found = sorted(set().union(*sets)) if len(sets) else []
+    "Return `vocab`, or the sorted names in `sets`; raises for a name not in `vocab`. `where(i)` describes set `i`"
+    sets = [o or [] for o in sets]
+    found = sorted(set().union(*sets))
     if vocab is None: return found
     vocab = _check_vocab(vocab)
-    unknown = set(found)-set(vocab)
+    known = set(vocab)
+    unknown = [o for o in found if o not in known]
     if not unknown: return vocab
-    rows = [dict(**where(i), label=o) for i,s in enumerate(sets) for o in s if o in unknown]
-    first = sorted(unknown)[0]
-    raise LabelError(f'{len(unknown):,} labels are not in the vocabulary: {sorted(unknown)[:10]}{did_you_mean(first, vocab)}', rows, fix=f'vocab={list(vocab)+sorted(unknown)}, or no vocab at all')
+    rows = [dict(**where(i), label=o) for i,s in enumerate(sets) for o in s if o not in known]
+    near = did_you_mean(unknown[0], vocab)
+    raise LabelError(f'{len(unknown):,} labels are not in the vocabulary: {unknown[:10]}{near}', rows,
+        fix=f'vocab={list(vocab)+unknown}, or no vocab at all')
+
+def _encode(sets, vocab):
+    "Return lists of names as (N,C) float32; a row is NaN where the list is None"
+    index = {o:i for i,o in enumerate(vocab)}
+    y = np.zeros((len(sets),len(vocab)), dtype=np.float32)
+    for r,names in enumerate(sets): y[r,[index[o] for o in names or []]] = 1
+    y[[o is None for o in sets]] = np.nan
+    return y
 
 # %% ../../nbs/01_labels/01_readers.ipynb #395e792a
-def _split_cells(cells, delim, none_label, none_as_class, empty, vocab):
-    "Distinct cells to lists of names; None for a cell that is unknown"
-    if vocab is None and len(cells) and not any(delim in o for o in cells):
-        other = [d for d in '|;,\t' if d!=delim and any(d in o for o in cells)]
-        if other: raise LabelError(f'No label has the delimiter {delim!r}, but some have {other[0]!r}', dict(label=[o for o in cells if other[0] in o]),
-            fix=f'delim={other[0]!r}; name the classes with vocab=[...] where {other[0]!r} is part of a name')
-    sets = [sorted({p.strip() for p in o.split(delim)}-{''}) for o in cells]
+def _check_delim(cells, delim):
+    "Raise where no cell has the delimiter and some have another usual one"
+    if any(delim in o for o in cells): return
+    other = next((d for d in '|;,\t' if d!=delim and any(d in o for o in cells)), None)
+    if other is None: return
+    rows = dict(label=[o for o in cells if other in o])
+    raise LabelError(f'No label has the delimiter {delim!r}, but some have {other!r}', rows,
+        fix=f'delim={other!r}; name the classes with vocab=[...] where {other!r} is part of a name')
+
+def _check_none_label(cells, sets, none_label):
+    "Raise where `none_label` stands beside other labels, or seems to be written in another way"
+    clash = [o for o,s in zip(cells,sets) if none_label in s and len(s)>1]
+    if clash:
+        raise LabelError(f'{none_label!r} stands beside other labels', dict(label=clash),
+            fix='correct these rows: it means that there is no other label')
+    names = set().union(*sets)
+    if none_label not in names and (near := did_you_mean(none_label, names)):
+        raise LabelError(f'No row has the label {none_label!r}{near}',
+            fix=f'none_label as it is written; the labels are {sorted(names)[:20]}')
+
+def _split_cells(cells, delim, none_label=None, none_as_class=False, empty='none', vocab=None):
+    "Return distinct cells as lists of names; None for an empty cell where that means unknown"
+    if vocab is None: _check_delim(cells, delim)
+    sets = [_clean_names(o.split(delim)) for o in cells]
     if none_label is not None:
-        clash = [o for o,s in zip(cells,sets) if none_label in s and len(s)>1]
-        if clash: raise LabelError(f'{none_label!r} stands beside other labels', dict(label=clash), fix='correct these rows: it means that there is no other label')
-        names = set().union(*sets) if sets else set()
-        if none_label not in names and did_you_mean(none_label, names): raise LabelError(f'No row has the label {none_label!r}{did_you_mean(none_label, names)}', fix=f'none_label as it is written; the labels are {sorted(names)[:20]}')
+        _check_none_label(cells, sets, none_label)
         if not none_as_class: sets = [[] if s==[none_label] else s for s in sets]
-    return [None if not o.strip() and empty=='missing' else s for o,s in zip(cells,sets)]
+    return [None if empty=='missing' and not o.strip() else s for o,s in zip(cells,sets)]
+
+# %% ../../nbs/01_labels/01_readers.ipynb #0b2772bd
+def _label_cells(df, path_col, label_col, empty):
+    "Return the label column as strings; raises for empty cells if `empty` is 'raise'"
+    col = df[label_col].astype(object).where(df[label_col].notna(), '').map(str)
+    blank = col.str.strip()==''
+    if blank.any() and empty=='raise':
+        raise LabelError(f'{blank.sum():,} rows have an empty cell in {label_col!r}',
+            dict(row=np.flatnonzero(blank), path=df[path_col][blank]),
+            fix="empty='none' where that means no class, empty='missing' where it means that nobody looked")
+    return col
 
 @patch(cls_method=True)
-@delegates(_build)
+@delegates(_build_table)
 def from_delimited(cls:LabelTable,
     src:str|Path|pd.DataFrame, # .csv, .csv.gz, .tsv, .parquet, or DataFrame
     path_col:str, # Column with the file name
@@ -212,29 +309,55 @@ def from_delimited(cls:LabelTable,
     **kwargs
 )->LabelTable:
     "Read one string of labels a row, such as `A|B`"
-    df = _read(src, [path_col, label_col, kwargs.get('group_col'), kwargs.get('split_col')], kwargs.get('meta_cols'))
-    if empty not in ('raise','none','missing'): raise LabelError(f'empty is {empty!r}', fix="empty='raise', 'none' or 'missing'")
+    df = _read(src, [path_col, label_col], **kwargs)
+    if empty not in ('raise','none','missing'):
+        raise LabelError(f'empty is {empty!r}', fix="empty='raise', 'none' or 'missing'")
     if not delim: raise LabelError(f'delim is {delim!r}', fix="delim='|', or what separates the labels")
-    if vocab and none_label in vocab and not none_as_class: raise LabelError(f'{none_label!r} means that there is no label and cannot be a class too', fix='none_as_class=True, or leave it out of vocab')
-    col = df[label_col].astype(object).where(df[label_col].notna(), '').map(str)
-    blank = col.str.strip()==''
-    if blank.any() and empty=='raise': raise LabelError(f'{blank.sum():,} rows have an empty cell in {label_col!r}', dict(row=np.flatnonzero(blank), path=df[path_col][blank]),
-        fix="empty='none' where that means no class, empty='missing' where it means that nobody looked")
-    codes,cells = pd.factorize(col) # the distinct strings are few: parse each once
+    if vocab and none_label in vocab and not none_as_class:
+        raise LabelError(f'{none_label!r} means that there is no label and cannot be a class too',
+            fix='none_as_class=True, or leave it out of vocab')
+    codes,cells = pd.factorize(_label_cells(df, path_col, label_col, empty)) # few distinct strings: parse each once
     sets = _split_cells(list(cells), delim, none_label, none_as_class, empty, vocab)
     first = pd.Series(codes).drop_duplicates().index
-    vocab = _vocab_of([s or [] for s in sets], vocab, lambda i: dict(row=first[i], cell=cells[i]))
-    y = _encode([s or [] for s in sets], vocab)
-    y[[s is None for s in sets]] = np.nan
-    return _build(df, df[path_col], y[codes], vocab, **kwargs)
+    vocab = _vocab_of(sets, vocab, lambda i: dict(row=first[i], cell=cells[i]))
+    return _build_table(df, df[path_col], _encode(sets, vocab)[codes], vocab, **kwargs)
 
 # %% ../../nbs/01_labels/01_readers.ipynb #39388a44
 _image_ext = ('.png','.jpg','.jpeg','.tif','.tiff','.bmp','.webp','.dcm')
 
-def _read_names(f, delim):
-    try: text = f.read_text(encoding='utf-8-sig')
-    except UnicodeDecodeError: raise LabelError(f'{f} is not text in UTF-8', fix='write the file anew in UTF-8')
-    return sorted({p.strip() for line in text.splitlines() for p in (line.split(delim) if delim else [line])}-{''})
+def _image_files(files, ext, rel):
+    "Return the images among `files` by their path without ending; raises where two share a text file"
+    found = [o for o in files if o.suffix.lower() in ext]
+    images = {o.with_suffix(''):o for o in found}
+    twins = [o for o in found if images[o.with_suffix('')]!=o]
+    if twins:
+        rows = dict(image=[rel(o) for o in twins], other=[rel(images[o.with_suffix('')]) for o in twins])
+        raise LabelError(f'{len(twins):,} images share their text file with another', rows,
+            fix="one image for each text file, or ext=('.png',) to take images of one ending alone")
+    return images
+
+_no_partner = ("an empty {} file beside an image that has no class; "
+    "on_missing='drop' where these files shall be left out")
+
+def _image_text_pairs(root, ext, txt, on_missing):
+    "Return (image, text file) pairs below `root` in the order of their paths; raises for a file without its partner"
+    rel = lambda o: o.relative_to(root).as_posix()
+    files = sorted(Path(d)/f for d,_,fs in os.walk(root) for f in fs if not f.startswith('.'))
+    images = _image_files(files, ext, rel)
+    texts = {o.with_suffix(''):o for o in files if o.suffix.lower()==txt}
+    alone = [(images|texts)[k] for k in sorted(images.keys()^texts.keys())]
+    pairs = [(images[k],texts[k]) for k in sorted(images.keys()&texts.keys())]
+    if not alone or (pairs and on_missing=='drop'): return pairs
+    lacks = ['image' if o.suffix.lower()==txt else f'{txt} file' for o in alone]
+    raise LabelError(f'{len(alone):,} files have no partner', dict(file=[rel(o) for o in alone], lacks=lacks),
+        fix=_no_partner.format(txt))
+
+# %% ../../nbs/01_labels/01_readers.ipynb #27ebbf15
+def _read_names(file, delim):
+    "Return the class names in a text file"
+    try: lines = file.read_text(encoding='utf-8-sig').splitlines()
+    except UnicodeDecodeError: raise LabelError(f'{file} is not text in UTF-8', fix='write the file anew in UTF-8')
+    return _clean_names(o for line in lines for o in (line.split(delim) if delim else [line]))
 
 @patch(cls_method=True)
 def from_txt(cls:LabelTable,
@@ -243,44 +366,61 @@ def from_txt(cls:LabelTable,
     txt:str='.txt', # Ending of the text files
     delim:str=None, # What separates names on one line, where there are several
     vocab:list=None, # Class names in the order wanted; sorted names from the files if None
-    group=None, # (N,) groups in the order of the sorted paths, or a function from a path (relative to `root`) to its group
+    group=None, # (N,) groups in the order of the sorted paths, or a function from a path below `root` to its group
     on_missing:str='raise', # An image or a text file without its partner: 'raise', or 'drop' it
 )->LabelTable:
     "Read class names from a text file beside each image"
     root = Path(root)
-    if not root.is_dir(): raise LabelError(f'There is no folder {root}', fix='the folder that holds the images and their text files')
-    all_files = [Path(d)/f for d,_,fs in os.walk(root) for f in fs if not f.startswith('.')]
-    ext = tuple(o.lower() for o in L(ext))
-    images = {o.with_suffix(''):o for o in sorted(all_files) if o.suffix.lower() in ext}
-    twins = [o for o in sorted(all_files) if o.suffix.lower() in ext and images[o.with_suffix('')]!=o]
-    if twins: raise LabelError(f'{len(twins):,} images share their text file with another', dict(image=[o.relative_to(root).as_posix() for o in twins], other=[images[o.with_suffix("")].relative_to(root).as_posix() for o in twins]),
-        fix="one image for each text file, or ext=('.png',) to take images of one ending alone")
-    texts = {o.with_suffix(''):o for o in sorted(all_files) if o.suffix.lower()==txt}
-    alone = [o for k,o in sorted((images|texts).items()) if not (k in images and k in texts)]
-    if alone and (on_missing!='drop' or len(alone)==len(images|texts)):
-        raise LabelError(f'{len(alone):,} files have no partner', dict(file=[o.relative_to(root).as_posix() for o in alone], lacks=['image' if o.suffix.lower()==txt else f'{txt} file' for o in alone]),
-            fix=f"an empty {txt} file beside an image that has no class; on_missing='drop' where these files shall be left out")
-    keys = sorted(k for k in images if k in texts)
-    paths = [images[k].relative_to(root).as_posix() for k in keys]
-    sets = [_read_names(texts[k], delim) for k in (progress_bar(keys, leave=False) if show_progress(len(keys), 5000) else keys)]
-    vocab = _vocab_of(sets, vocab, lambda i: dict(file=texts[keys[i]].relative_to(root).as_posix()))
-    return cls(paths, _encode(sets, vocab), vocab, [group(o) for o in paths] if callable(group) else group, root=root)
+    if not root.is_dir():
+        raise LabelError(f'There is no folder {root}', fix='the folder that holds the images and their text files')
+    pairs = _image_text_pairs(root, tuple(o.lower() for o in L(ext)), txt, on_missing)
+    paths,texts = [[o[k].relative_to(root).as_posix() for o in pairs] for k in (0,1)]
+    bar = progress_bar(pairs, leave=False) if show_progress(len(pairs), 5000) else pairs
+    sets = [_read_names(o, delim) for _,o in bar]
+    vocab = _vocab_of(sets, vocab, lambda i: dict(file=texts[i]))
+    if callable(group): group = [group(o) for o in paths]
+    return cls(paths, _encode(sets, vocab), vocab, group, root=root)
 
 # %% ../../nbs/01_labels/01_readers.ipynb #5dabe9da
 def _load_mat(src, targets, class_name):
+    "Return targets (a matrix) and class names of a MATLAB file"
     from scipy.io import loadmat
     if not Path(src).exists(): raise LabelError(f'There is no label file {src}', fix='the path of a .mat file')
     try: mat = loadmat(src, simplify_cells=False)
-    except NotImplementedError: raise LabelError(f'{src} is a MATLAB 7.3 file', fix="save('labels.mat', 'targets', 'class_name', '-v7') in MATLAB") from None
-    except Exception as e: raise LabelError(f'{src} is not a MATLAB file: {e}', fix='a .mat file of MATLAB 5 to 7.2') from None
+    except NotImplementedError:
+        fix = "save('labels.mat', 'targets', 'class_name', '-v7') in MATLAB"
+        raise LabelError(f'{src} is a MATLAB 7.3 file', fix=fix) from None
+    except Exception as e:
+        raise LabelError(f'{src} is not a MATLAB file: {e}', fix='a .mat file of MATLAB 5 to 7.2') from None
     for o in (targets, class_name):
-        if o not in mat: raise LabelError(f'{src} has no variable {o!r}', fix=f'the variables are {[k for k in mat if not k.startswith("__")]}: name them with targets= and class_name=')
+        if o in mat: continue
+        names = [k for k in mat if not k.startswith('__')]
+        raise LabelError(f'{src} has no variable {o!r}',
+            fix=f'the variables are {names}: name them with targets= and class_name=')
     y = mat[targets]
     y = np.asarray(y.todense() if hasattr(y, 'todense') else y, dtype=np.float32)
     return y, [str(np.squeeze(o)).strip() for o in np.ravel(mat[class_name])]
 
+def _classes_last(y, C, targets, class_name, classes_first):
+    "Return targets as (N,C)"
+    if y.ndim!=2 or C not in y.shape:
+        raise LabelError(f'{targets!r} has shape {y.shape} and {class_name!r} has {C} names',
+            fix='one row or one column of targets for each name')
+    if y.shape==(C,C) and classes_first is None:
+        raise LabelError(f'{targets!r} is {C} x {C}: rows and columns could both be classes',
+            fix='classes_first=True or False')
+    return y.T if ifnone(classes_first, y.shape[0]==C) else y
+
+def _check_start(path_fmt, start, n, root):
+    "Raise where files are numbered from one less than `start`"
+    before,last = path_fmt.format(start-1), path_fmt.format(start+n-1)
+    if _files_exist([Path(root)/before, Path(root)/last]).tolist()==[True,False]:
+        raise LabelError(f'{before} is there and {last} is not: the images seem to be numbered from {start-1}',
+            fix=f'start={start-1}')
+
+# %% ../../nbs/01_labels/01_readers.ipynb #084da8ce
 @patch(cls_method=True)
-@delegates(_build, but=('group_col','split_col','meta_cols'))
+@delegates(_build_table, but=('group_col','split_col','meta_cols'))
 def from_mat(cls:LabelTable,
     src:str|Path, # .mat file
     path_fmt:str, # How a file name is made from the image's number, for example 'original/{}.jpg'
@@ -293,20 +433,19 @@ def from_mat(cls:LabelTable,
 )->LabelTable:
     "Read targets and class names from a MATLAB file"
     y,vocab = _load_mat(src, targets, class_name)
-    C = len(vocab)
-    if y.ndim!=2 or C not in y.shape: raise LabelError(f'{targets!r} has shape {y.shape} and {class_name!r} has {C} names', fix='one row or one column of targets for each name')
-    if y.shape==(C,C) and classes_first is None: raise LabelError(f'{targets!r} is {C} x {C}: rows and columns could both be classes', fix='classes_first=True or False')
-    if ifnone(classes_first, y.shape[0]==C): y = y.T # (N,C)
+    y = _classes_last(y, len(vocab), targets, class_name, classes_first)
     bad = ~(np.isnan(y) | (y==1) | (y==negative))
-    if bad.any(): raise LabelError(f'{bad.sum():,} targets are neither 1 nor {negative}', [dict(image=i+start, label=vocab[j], value=y[i,j]) for i,j in np.argwhere(bad)[:100]], fix='negative=0 for targets in 0 and 1')
+    if bad.any():
+        cells = [dict(image=i+start, label=vocab[j], value=y[i,j]) for i,j in np.argwhere(bad)[:100]]
+        raise LabelError(f'{bad.sum():,} targets are neither 1 nor {negative}', cells,
+            fix='negative=0 for targets in 0 and 1')
     y[y==negative] = 0
     root = kwargs.get('root')
-    if root is not None and kwargs.get('on_missing')!='keep' and _exists([Path(root)/path_fmt.format(i) for i in (start-1, start+len(y)-1)]).tolist()==[True,False]:
-        raise LabelError(f'{path_fmt.format(start-1)} is there and {path_fmt.format(start+len(y)-1)} is not: the images seem to be numbered from {start-1}', fix=f'start={start-1}')
-    return _build(None, np.arange(start, start+len(y)), y, vocab, path_fmt=path_fmt, **kwargs)
+    if root is not None and kwargs.get('on_missing')!='keep': _check_start(path_fmt, start, len(y), root)
+    return _build_table(None, np.arange(start, start+len(y)), y, vocab, path_fmt=path_fmt, **kwargs)
 
 # %% ../../nbs/01_labels/01_readers.ipynb #35908e01
-_bools = {'true':'valid','1':'valid','1.0':'valid','yes':'valid','false':'train','0':'train','0.0':'train','no':'train'}
+_bools = {o:'valid' for o in ('true','1','1.0','yes')} | {o:'train' for o in ('false','0','0.0','no')}
 
 @patch(cls_method=True)
 @delegates(LabelTable.from_delimited, but=('path_col','label_col','split_col'))
@@ -319,14 +458,46 @@ def from_fastai(cls:LabelTable,
     **kwargs
 )->LabelTable:
     "Read fastai's form: `fname`, `labels` separated by a space, `is_valid`"
-    df = _read(src, [fname_col, label_col, valid_col, kwargs.get('group_col')], kwargs.get('meta_cols'))
+    df = _read(src, [fname_col, label_col, valid_col], **kwargs)
     if valid_col is None: return cls.from_delimited(df, fname_col, label_col, delim=delim, **kwargs)
     flag = df[valid_col].astype(str).str.strip().str.lower()
     bad = ~flag.isin(_bools)
-    if bad.any(): raise LabelError(f'{bad.sum():,} rows of {valid_col!r} are neither true nor false', dict(row=np.flatnonzero(bad), value=df[valid_col][bad]), fix='True and False, or valid_col=None')
-    return cls.from_delimited(df.assign(**{valid_col: flag.map(_bools)}), fname_col, label_col, delim=delim, split_col=valid_col, **kwargs)
+    if bad.any():
+        raise LabelError(f'{bad.sum():,} rows of {valid_col!r} are neither true nor false',
+            dict(row=np.flatnonzero(bad), value=df[valid_col][bad]), fix='True and False, or valid_col=None')
+    df = df.assign(**{valid_col: flag.map(_bools)})
+    return cls.from_delimited(df, fname_col, label_col, delim=delim, split_col=valid_col, **kwargs)
 
 # %% ../../nbs/01_labels/01_readers.ipynb #b89c8814
+_strings_fix = ("[o.split('|') for o in labels] for strings such as 'A|B', [[o] for o in labels] for one label each, "
+    'or LabelTable.from_delimited')
+_onehot_fix = 'LabelTable(paths, targets, vocab) for rows of 0 and 1'
+_indices_fix = ('[[vocab[i] for i in o] for o in labels] for class indices, '
+    '[[str(i) for i in o] for o in labels] where the numbers are the names')
+
+def _is_onehot(labels, vocab):
+    "Return whether every row is as long as `vocab` and holds 0 and 1 alone"
+    return vocab is not None and all(o is not None and len(o)==len(vocab) and set(o)<={0,1} for o in labels)
+
+def _check_names(labels, vocab):
+    "Raise where a row holds numbers, with what to do for one-hot rows and for class indices"
+    other = [i for i,o in enumerate(labels) for p in o or [] if not isinstance(p, str)]
+    if not other: return
+    rows = dict(row=other, labels=[labels[i] for i in other])
+    raise LabelError('Labels are numbers where class names are meant', rows,
+        fix=_onehot_fix if _is_onehot(labels, vocab) else _indices_fix)
+
+def _name_lists(labels, vocab):
+    "Return the names of each row, None where they are unknown; raises for strings, class indices and one-hot rows"
+    strings = [i for i,o in enumerate(labels) if isinstance(o, (str,bytes))]
+    if strings:
+        raise LabelError(f'{len(strings):,} rows are a string, whose characters would become classes',
+            dict(row=strings, labels=[labels[i] for i in strings]), fix=_strings_fix)
+    labels = [None if o is None or (isinstance(o, float) and np.isnan(o)) else list(o) for o in labels]
+    _check_names(labels, vocab)
+    return [None if o is None else _clean_names(o) for o in labels]
+
+# %% ../../nbs/01_labels/01_readers.ipynb #6b4f32ee
 @patch(cls_method=True)
 def from_lists(cls:LabelTable,
     paths:list, # (N,) file names
@@ -339,19 +510,9 @@ def from_lists(cls:LabelTable,
 )->LabelTable:
     "Read a list or set of class names for each path"
     paths,labels = list(paths),list(labels)
-    if len(paths)!=len(labels): raise LabelError(f'{len(labels)} label lists for {len(paths)} paths', fix='one list for each path')
-    strs = [i for i,o in enumerate(labels) if isinstance(o, (str,bytes))]
-    if strs: raise LabelError(f'{len(strs):,} rows are a string, whose characters would become classes', dict(row=strs, labels=[labels[i] for i in strs]),
-        fix="[o.split('|') for o in labels] for strings such as 'A|B', [[o] for o in labels] for one label each, or LabelTable.from_delimited")
-    labels = [None if o is None or (isinstance(o, float) and np.isnan(o)) else list(o) for o in labels]
-    other = [i for i,o in enumerate(labels) for p in o or [] if not isinstance(p, str)]
-    if other:
-        onehot = vocab is not None and all(o is not None and len(o)==len(vocab) and set(o)<={0,1} for o in labels)
-        raise LabelError('Labels are numbers where class names are meant', dict(row=other, labels=[labels[i] for i in other]), fix=
-            'LabelTable(paths, targets, vocab) for rows of 0 and 1' if onehot else '[[vocab[i] for i in o] for o in labels] for class indices, [[str(i) for i in o] for o in labels] where the numbers are the names')
-    labels = [None if o is None else sorted({p.strip() for p in o}-{''}) for o in labels]
-    vocab = _vocab_of([o or [] for o in labels], vocab, lambda i: dict(row=i, path=paths[i]))
-    y = _encode([o or [] for o in labels], vocab)
-    y[[o is None for o in labels]] = np.nan
-    res = cls(paths, y, vocab, group, split, root=root)
+    if len(paths)!=len(labels):
+        raise LabelError(f'{len(labels)} label lists for {len(paths)} paths', fix='one list for each path')
+    sets = _name_lists(labels, vocab)
+    vocab = _vocab_of(sets, vocab, lambda i: dict(row=i, path=paths[i]))
+    res = cls(paths, _encode(sets, vocab), vocab, group, split, root=root)
     return res.check_files(on_missing) if root is not None and on_missing!='keep' else res

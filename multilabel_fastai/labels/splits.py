@@ -13,7 +13,7 @@ from fastcore.all import *
 from ..utils.hints import *
 from ..utils.progress import *
 from .table import *
-from .table import _check_column
+from .table import _check_column, _check_split
 
 # %% ../../nbs/01_labels/02_splits.ipynb #69a26fe3
 def split_index(
@@ -102,7 +102,7 @@ def with_split(self:LabelTable,
             col[v] = k
         split = np.where(pd.isna(col), 'train', col)
     d = self._df.drop(columns='split', errors='ignore')
-    d.insert(1+len(self.vocab)+self.has_group, 'split', _check_column(split, 'split', d.path))
+    d.insert(1+len(self.vocab)+self.has_group, 'split', _check_split(split, d.path))
     return self._new(d)
 
 # %% ../../nbs/01_labels/02_splits.ipynb #ca44a62b

@@ -6,13 +6,12 @@
 __all__ = ['SPLITS', 'LabelError', 'LabelTable']
 
 # %% ../../nbs/01_labels/00_table.ipynb #3b05cc5a
-import difflib, importlib, os, sys
+import os
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from pathlib import Path
 from fastcore.all import *
-from fastprogress.fastprogress import progress_bar
 from ..utils.hints import *
-from ..utils.progress import *
+from ..utils.plots import *
 
 # %% ../../nbs/01_labels/00_table.ipynb #9ec486a3
 class LabelError(ValueError):
@@ -31,10 +30,8 @@ class LabelError(ValueError):
         if fix: msg.append(f'Fix: {fix}')
         super().__init__('\n'.join(msg))
 
-
 # %% ../../nbs/01_labels/00_table.ipynb #ca621c88
 SPLITS = ('train', 'valid', 'test')
-_reserved = ('path', 'group', 'split', 'macro')
 
 class LabelTable:
     "Images with multi-label targets, groups and splits; every method returns a new table"
@@ -48,111 +45,148 @@ class LabelTable:
         root:str|Path=None, # Folder that `paths` start from
         logic=None, # Rules between the labels, see `LabelLogic`
     ):
-        paths,vocab = [_posix(o) for o in paths],_check_vocab(vocab)
+        paths = [_posix(o) for o in paths]
+        vocab = _check_vocab(vocab)
         y = _check_targets(targets, vocab, paths)
-        df = pd.concat([pd.DataFrame({'path': pd.Series(paths, dtype=object)}), pd.DataFrame(y, columns=vocab)], axis=1)
+        parts = [pd.DataFrame({'path': pd.Series(paths, dtype=object)}), pd.DataFrame(y, columns=vocab)]
+        df = pd.concat(parts, axis=1)
         if group is not None: df['group'] = _check_column(group, 'group', paths)
-        if split is not None: df['split'] = _check_column(split, 'split', paths)
-        if meta is not None: df = pd.concat([df, _check_meta(meta, df.columns, len(paths)).reset_index(drop=True)], axis=1)
+        if split is not None: df['split'] = _check_split(split, paths)
+        if meta is not None: df = pd.concat([df, _check_meta(meta, df.columns, len(paths))], axis=1)
         self._init(df, vocab, Path(root) if root is not None else None, logic)
         _check_unique(self)
 
     def _init(self, df, vocab, root, logic):
-        self._df,self.vocab,self.root,self.logic = df.reset_index(drop=True),L(vocab),root,logic
+        self._df = df.reset_index(drop=True)
+        self.vocab,self.root,self.logic = L(vocab),root,logic
         return self
 
     def _new(self, df=None, vocab=None, root=None, logic=None):
-        "The same table with some parts exchanged; these were checked already"
-        new = object.__new__(type(self))
-        return new._init(ifnone(df, self._df), ifnone(vocab, self.vocab), ifnone(root, self.root), ifnone(logic, self.logic))
+        "Return the same table with some parts exchanged, which were checked before"
+        parts = [ifnone(a, b) for a,b in ((df,self._df), (vocab,self.vocab), (root,self.root), (logic,self.logic))]
+        return object.__new__(type(self))._init(*parts)
 
 # %% ../../nbs/01_labels/00_table.ipynb #f9f26fd6
+_reserved = ('path', 'group', 'split', 'macro')
+_no_vocab = "name the classes, as in vocab=['A','B'], or look at the label column or delimiter that was given"
+
 def _check_vocab(vocab):
-    if isinstance(vocab, str): raise LabelError(f'vocab is the string {vocab!r}, whose characters would become classes', fix=f'vocab=[{vocab!r}]')
+    "Return the class names as a list of strings; raises for names that cannot be columns of a table"
+    if isinstance(vocab, str):
+        raise LabelError(f'vocab is the string {vocab!r}, whose characters would become classes',
+            fix=f'vocab=[{vocab!r}]')
     vocab = [str(o) for o in vocab]
-    if not vocab: raise LabelError('The vocabulary is empty: no row has any label', fix="name the classes, as in vocab=['A','B'], or look at the label column or delimiter that was given")
+    if not vocab: raise LabelError('The vocabulary is empty: no row has any label', fix=_no_vocab)
     twice = sorted({o for o in vocab if vocab.count(o)>1})
     if twice: raise LabelError(f'Class names appear twice in the vocabulary: {twice}', fix='one name for each class')
     taken = [o for o in vocab if o in _reserved]
-    if taken: raise LabelError(f'{taken} are names that tables and reports use themselves and cannot be classes', fix=f'rename the class, for example {taken[0]}_label')
+    if taken:
+        raise LabelError(f'{taken} are names that tables and reports use themselves and cannot be classes',
+            fix=f'rename the class, for example {taken[0]}_label')
     return vocab
 
+# %% ../../nbs/01_labels/00_table.ipynb #6a978536
+_not_numbers = 'Targets are not a matrix of numbers: rows of names or of class indices are not one-hot'
+_class_indices = ('lists of class indices are not one-hot: '
+    'LabelTable.from_lists(paths, [[vocab[i] for i in o] for o in indices])')
+_minus_one = "LabelTable.from_onehot(..., uncertain='ignore') where -1 means uncertain, negative=-1 where it means no"
+
 def _check_targets(targets, vocab, paths):
+    "Return the targets as (N,C) float32; raises for values that are neither in [0,1] nor NaN"
     try: y = np.array(targets, dtype=np.float32)
-    except (ValueError,TypeError): raise LabelError('Targets are not a matrix of numbers: rows of names or of class indices are not one-hot',
-        fix='LabelTable.from_lists(paths, labels) for lists of names') from None
-    if y.shape!=(len(paths),len(vocab)): raise LabelError(f'Targets have shape {y.shape} where {len(paths)} paths and {len(vocab)} classes need {(len(paths),len(vocab))}',
-        fix='one row for each path and one column for each class; for lists of class names LabelTable.from_lists')
+    except (ValueError,TypeError):
+        raise LabelError(_not_numbers, fix='LabelTable.from_lists(paths, labels) for lists of names') from None
+    want = (len(paths), len(vocab))
+    if y.shape!=want:
+        raise LabelError(f'Targets have shape {y.shape} where {want[0]} paths and {want[1]} classes need {want}',
+            fix='one row for each path and one column for each class; for lists of class names LabelTable.from_lists')
     bad = ~(((y>=0) & (y<=1)) | np.isnan(y))
     if bad.any():
         r,c = np.nonzero(bad)
-        rows = dict(row=r, path=[paths[i] for i in r], **{'class':[vocab[i] for i in c]}, value=y[bad])
-        hint = ('lists of class indices are not one-hot: LabelTable.from_lists(paths, [[vocab[i] for i in o] for o in indices])' if (y[bad]>1).any()
-                else "LabelTable.from_onehot(..., uncertain='ignore') where -1 means uncertain, negative=-1 where it means no")
-        raise LabelError(f'{bad.sum():,} targets are neither a value in [0,1] nor NaN', rows, hint)
+        rows = {'row':r, 'path':[paths[i] for i in r], 'class':[vocab[i] for i in c], 'value':y[bad]}
+        raise LabelError(f'{bad.sum():,} targets are neither a value in [0,1] nor NaN', rows,
+            fix=_class_indices if (y[bad]>1).any() else _minus_one)
     return y
 
 # %% ../../nbs/01_labels/00_table.ipynb #e611ea73
 def _posix(o):
-    "A path with forward slashes; those that are plain already are not parsed, which is most of the time for 100,000 of them"
+    "Return a path with forward slashes; one that is plain already is not parsed, which saves most of the time"
     s = os.fspath(o)
-    return Path(s).as_posix() if '\\' in s or '//' in s or '/.' in s or s[:1]=='.' or s[-1:]=='/' else s
-
-_split_names = dict(train='train', training='train', valid='valid', val='valid', validation='valid', dev='valid', test='test', testing='test')
+    plain = '\\' not in s and '//' not in s and '/.' not in s and s[:1]!='.' and s[-1:]!='/'
+    return s if plain else Path(s).as_posix()
 
 def _check_column(col, name, paths):
-    "One string for each row; numbers that pandas turned to float for want of a value are told apart from text"
+    "Return one string for each row; whole numbers that pandas turned to float for want of a value lose their point"
     col = pd.Series([col] if isinstance(col, str) else list(col))
-    if len(col)!=len(paths): raise LabelError(f'{len(col)} values of {name} for {len(paths)} paths', fix=f'one {name} for each path')
-    if col.isna().any(): raise LabelError(f'{col.isna().sum():,} rows have no {name}', dict(row=np.flatnonzero(col.isna()), path=np.array(paths)[col.isna()]),
-        fix=f'fill the {name} column, or leave it out')
+    if len(col)!=len(paths):
+        raise LabelError(f'{len(col)} values of {name} for {len(paths)} paths', fix=f'one {name} for each path')
+    gone = col.isna()
+    if gone.any():
+        rows = dict(row=np.flatnonzero(gone), path=np.array(paths)[gone])
+        raise LabelError(f'{gone.sum():,} rows have no {name}', rows,
+            fix=f'fill the {name} column, or leave it out')
     if pd.api.types.is_float_dtype(col) and (col==col.round()).all(): col = col.astype(int)
-    col = pd.Series([str(o) for o in col], dtype=object)
-    if name=='split':
-        bad = ~col.str.lower().isin(_split_names)
-        if bad.any(): raise LabelError(f'{bad.sum():,} rows are in a split that is not one of {SPLITS}', dict(row=np.flatnonzero(bad), split=col[bad]),
-            fix='rename the splits')
-        col = col.str.lower().map(_split_names).astype(object)
-    return col
+    return pd.Series([str(o) for o in col], dtype=object)
 
+_split_names = dict(train='train', training='train', valid='valid', val='valid', validation='valid', dev='valid',
+    test='test', testing='test')
+
+def _check_split(col, paths):
+    "Return 'train', 'valid' or 'test' for each row, from these and from other usual names"
+    col = _check_column(col, 'split', paths)
+    bad = ~col.str.lower().isin(_split_names)
+    if bad.any():
+        raise LabelError(f'{bad.sum():,} rows are in a split that is not one of {SPLITS}',
+            dict(row=np.flatnonzero(bad), split=col[bad]), fix='rename the splits')
+    return col.str.lower().map(_split_names).astype(object)
+
+# %% ../../nbs/01_labels/00_table.ipynb #165238cc
 def _check_meta(meta, taken, n):
+    "Return the further columns; raises where a name is `taken` or their number of rows is not `n`"
     if len(meta)!=n: raise LabelError(f'{len(meta)} rows of further columns for {n} paths', fix='one row for each path')
     both = [o for o in meta.columns if o in set(taken)]
-    if both: raise LabelError(f'Columns {both} are names of the table already', fix='rename them, or leave them out of meta_cols')
-    return meta
+    if both:
+        raise LabelError(f'Columns {both} are names of the table already', fix='rename them, or leave them out of meta_cols')
+    return meta.reset_index(drop=True)
+
+_equal_rows = 'read df.drop_duplicates() in place of the file: the repeated rows are equal'
+_unequal_rows = 'one row for each path: these rows disagree, so decide which one counts'
 
 def _check_unique(t):
+    "Raise where a path appears more than once"
     dup = t._df.path.duplicated(keep=False)
     if not dup.any(): return
-    same = len(t._df[dup].drop_duplicates())==t._df[dup].path.nunique()
-    raise LabelError(f'{t._df.path[dup].nunique():,} paths appear more than once', t._df[dup].sort_values('path', kind='stable').assign(row=lambda d: d.index)[['row','path',*t.vocab[:6]]],
-        fix="read df.drop_duplicates() in place of the file: the repeated rows are equal" if same else "one row for each path: these rows disagree, so decide which one counts")
+    rows = t._df[dup]
+    n = rows.path.nunique()
+    shown = rows.sort_values('path', kind='stable').assign(row=lambda d: d.index)[['row','path',*t.vocab[:6]]]
+    raise LabelError(f'{n:,} paths appear more than once', shown,
+        fix=_equal_rows if len(rows.drop_duplicates())==n else _unequal_rows)
 
 # %% ../../nbs/01_labels/00_table.ipynb #176f8976
 @patch(as_prop=True)
 def df(self:LabelTable)->pd.DataFrame:
-    "A copy of the table: `path`, the classes, `group`, `split`, further columns"
+    "Return a copy of the table: `path`, the classes, `group`, `split`, further columns"
     return self._df.copy()
 
 @patch(as_prop=True)
 def targets(self:LabelTable)->np.ndarray:
-    "Targets, (N,C) float32: 1, 0, NaN or soft"
+    "Return the targets, (N,C) float32: 1, 0, NaN or soft"
     return self._df[list(self.vocab)].to_numpy(dtype=np.float32, copy=True)
 
 @patch(as_prop=True)
 def files(self:LabelTable)->list:
-    "Each row's file as a `Path`, `root` in front"
+    "Return each row's file as a `Path`, `root` in front"
     root = self.root or Path()
     return [root/o for o in self._df.path]
 
 @patch(as_prop=True)
 def has_group(self:LabelTable)->bool:
-    "Whether rows belong to groups"
+    "Return whether rows belong to groups"
     return 'group' in self._df
 
 @patch(as_prop=True)
 def splits(self:LabelTable)->list:
-    "The splits that have rows, in the order train, valid, test; empty before `split`"
+    "Return the splits that have rows, in the order train, valid, test; empty before `split`"
     return [o for o in SPLITS if 'split' in self._df and (self._df.split==o).any()]
 
 @patch
@@ -160,32 +194,35 @@ def __len__(self:LabelTable): return len(self._df)
 
 @patch
 def __eq__(self:LabelTable, other):
-    return isinstance(other, LabelTable) and self.vocab==other.vocab and self._df.astype(object).equals(other._df.astype(object))
+    if not isinstance(other, LabelTable): return False
+    return self.vocab==other.vocab and self._df.astype(object).equals(other._df.astype(object))
 
 # %% ../../nbs/01_labels/00_table.ipynb #c3685581
 @patch
 def __getitem__(self:LabelTable, i):
-    "The rows of a split (`'valid'`), of a mask, a slice or a list of row numbers"
+    "Return the rows of a split (`'valid'`), of a mask, a slice or a list of row numbers"
+    if isinstance(i, slice): return self._new(self._df[i])
     if isinstance(i, str):
-        if i not in self.splits: raise LabelError(f'There is no split {i!r}: this table has {self.splits or "no split yet"}', fix='labels.split(valid=0.2) first')
+        if i not in self.splits:
+            raise LabelError(f'There is no split {i!r}: this table has {self.splits or "no split yet"}',
+                fix='labels.split(valid=0.2) first')
         i = (self._df.split==i).to_numpy()
-    if isinstance(i, (int,np.integer)): i = [i]
-    i = i if isinstance(i, slice) else np.asarray(i)
-    return self._new(self._df[i] if isinstance(i, slice) or i.dtype==bool else self._df.iloc[i])
+    i = np.atleast_1d(np.asarray(i))
+    return self._new(self._df[i] if i.dtype==bool else self._df.iloc[i])
 
 @patch
 def __repr__(self:LabelTable):
-    y,names = self.targets,', '.join(self.vocab[:15]) + (', ...' if len(self.vocab)>15 else '')
+    y = self.targets
+    names = ', '.join(self.vocab[:15]) + (', ...' if len(self.vocab)>15 else '')
     group = f'{self._df.group.nunique():,} groups' if self.has_group else 'no groups'
     splits = ' · '.join(f'{o} {(self._df.split==o).sum():,}' for o in self.splits) or 'not split'
-    unknown = np.isnan(y).mean()
     return (f'LabelTable: {len(self):,} images, {len(self.vocab)} classes ({names}), {group}\n'
-            f'{np.nansum(y)/max(len(y),1):.2f} labels an image, {unknown:.1%} of the labels unknown; {splits}')
+        f'{np.nansum(y)/max(len(y),1):.2f} labels an image, {np.isnan(y).mean():.1%} of the labels unknown; {splits}')
 
 # %% ../../nbs/01_labels/00_table.ipynb #7b6b9b73
 @patch(as_prop=True)
 def paths(self:LabelTable)->np.ndarray:
-    "Paths of the rows as the table has them, (N,) object; read-only"
+    "Return the paths of the rows as the table has them, (N,) object; read-only"
     paths = self._df.path.to_numpy()[:]
     paths.flags.writeable = False
     return paths
@@ -200,14 +237,15 @@ def row_of(self:LabelTable,
     names = np.array([_posix(o) for o in paths], dtype=object)
     index = pd.Index(self._df.path)
     rows = index.get_indexer(names)
-    if self.root is not None and (rows<0).any():
+    other = rows<0
+    if self.root is not None and other.any():
         root = (self.root/'_').as_posix()[:-1]
-        other = rows<0
         rows[other] = index.get_indexer([o.removeprefix(root) for o in names[other]])
-    gone = np.flatnonzero(rows<0)
+    gone = names[rows<0]
     if len(gone) and missing=='raise':
-        raise LabelError(f'{len(gone):,} paths are not in the table{did_you_mean(names[gone[0]], index) if len(index)<5000 else ""}', dict(path=names[gone]),
-            fix="paths as they stand in labels.paths, or files below labels.root; missing='keep' gives -1 for the others")
+        near = did_you_mean(gone[0], index) if len(index)<5000 else ''
+        raise LabelError(f'{len(gone):,} paths are not in the table{near}', dict(path=gone),
+            fix="paths as in labels.paths, or files below labels.root; missing='keep' gives -1 for the others")
     return rows
 
 # %% ../../nbs/01_labels/00_table.ipynb #205d6e28
@@ -215,9 +253,11 @@ def row_of(self:LabelTable,
 def with_classes(self:LabelTable,
     vocab:list, # Classes to keep, in the order wanted
 )->LabelTable:
-    "The same rows with the classes in `vocab` alone"
+    "Return the same rows with the classes in `vocab` alone"
     unknown = [o for o in vocab if o not in self.vocab]
-    if unknown: raise LabelError(f'Unknown class {unknown[0]!r}{did_you_mean(unknown[0], self.vocab)}', fix=f'choose from {list(self.vocab)}')
+    if unknown:
+        near = did_you_mean(unknown[0], self.vocab)
+        raise LabelError(f'Unknown class {unknown[0]!r}{near}', fix=f'choose from {list(self.vocab)}')
     rest = [o for o in self._df.columns if o!='path' and o not in self.vocab]
     logic = self.logic.restrict(vocab) if self.logic is not None else None
     return self._new(self._df[['path', *vocab, *rest]], _check_vocab(vocab), logic=logic)
@@ -226,27 +266,35 @@ def with_classes(self:LabelTable,
 def drop_classes(self:LabelTable,
     vocab:list, # Classes to leave out
 )->LabelTable:
-    "The same rows without the classes in `vocab`"
+    "Return the same rows without the classes in `vocab`"
     self.with_classes(vocab)
     return self.with_classes([o for o in self.vocab if o not in vocab])
 
 # %% ../../nbs/01_labels/00_table.ipynb #8465ecf6
 _policies = dict(ignore=np.nan, ones=1., zeros=0., smooth=(0.55,0.85))
+_policy_names = f'one of {list(_policies)}, a number in [0,1], or a pair of them'
 
 def _policy_values(policy, n, rng, what):
-    "`n` values for labels that `policy` decides"
+    "Return `n` values for labels that `policy` decides"
     if isinstance(policy, str):
-        if policy not in _policies: raise LabelError(f'Unknown policy {policy!r} for {what} labels{did_you_mean(policy, _policies)}', fix=f'one of {list(_policies)}, a number in [0,1], or a pair of them')
+        if policy not in _policies:
+            near = did_you_mean(policy, _policies)
+            raise LabelError(f'Unknown policy {policy!r} for {what} labels{near}', fix=_policy_names)
         policy = _policies[policy]
     lo,hi = policy if isinstance(policy, (tuple,list)) else (policy,policy)
-    if not np.isnan(lo) and not 0<=lo<=hi<=1: raise LabelError(f'Policy {policy} for {what} labels is outside [0,1]', fix='a number in [0,1], or a pair (low, high)')
+    if not np.isnan(lo) and not 0<=lo<=hi<=1:
+        raise LabelError(f'Policy {policy} for {what} labels is outside [0,1]',
+            fix='a number in [0,1], or a pair (low, high)')
     return rng.uniform(lo, hi, n) if hi>lo else np.full(n, lo)
 
 def _apply_policy(y, mask, vocab, policy, seed, what):
     "Fill `y` (N,C) in place where `mask` (N,C) holds"
     by_class = policy if isinstance(policy, dict) else {'*':policy}
     unknown = [o for o in by_class if o!='*' and o not in vocab]
-    if unknown: raise LabelError(f'The policy for {what} labels names an unknown class {unknown[0]!r}{did_you_mean(unknown[0], vocab)}', fix=f'choose from {list(vocab)}')
+    if unknown:
+        near = did_you_mean(unknown[0], vocab)
+        raise LabelError(f'The policy for {what} labels names an unknown class {unknown[0]!r}{near}',
+            fix=f'choose from {list(vocab)}')
     for i,o in enumerate(vocab):
         p = by_class.get(o, by_class.get('*', 'ignore'))
         y[mask[:,i],i] = _policy_values(p, mask[:,i].sum(), np.random.default_rng([seed,i]), what)
@@ -254,10 +302,10 @@ def _apply_policy(y, mask, vocab, policy, seed, what):
 # %% ../../nbs/01_labels/00_table.ipynb #87cea95e
 @patch
 def fill_unknown(self:LabelTable,
-    policy:str|float|tuple|dict, # 'ones', 'zeros', 'smooth', a number, a pair, or a dict from class to one of these; '*' for the rest
+    policy:str|float|tuple|dict, # 'ones', 'zeros', 'smooth', a number, a pair, or a dict by class ('*' for the rest)
     seed:int=42, # For the draws of 'smooth' and of pairs
 )->LabelTable:
-    "Labels that are NaN, filled by a policy for each class"
+    "Return the table with its NaN labels filled by a policy for each class"
     y,df = self.targets,self._df.copy()
     _apply_policy(y, np.isnan(y), self.vocab, policy, seed, 'unknown')
     df[list(self.vocab)] = y
@@ -274,41 +322,42 @@ def to_csv(self:LabelTable,
 
 @patch
 def to_lists(self:LabelTable)->list:
-    "The names of the positive classes (1, or soft from 0.5) of each row; None where all are unknown"
-    y = self.targets
-    return [None if np.isnan(o).all() else [c for c,v in zip(self.vocab,o) if v>=0.5] for o in y]
+    "Return the names of the positive classes (1, or soft from 0.5) of each row; None where all are unknown"
+    names = lambda row: [c for c,v in zip(self.vocab, row) if v>=0.5]
+    return [None if np.isnan(o).all() else names(o) for o in self.targets]
 
 # %% ../../nbs/01_labels/00_table.ipynb #0f152f42
 @patch
 def counts(self:LabelTable)->pd.DataFrame:
-    "Positives, negatives, unknown and prevalence (positives among the known) of each class"
+    "Return positives, negatives, unknown and prevalence (positives among the known) of each class"
     y = self.targets
-    known = ~np.isnan(y)
+    n = (~np.isnan(y)).sum(0)
     pos = np.nansum(y, 0).astype(float)
-    n = known.sum(0)
-    return pd.DataFrame(dict(positive=pos, negative=n-pos, unknown=len(y)-n, prevalence=pos/np.where(n, n, np.nan)), index=pd.Index(self.vocab, name='class'))
+    res = dict(positive=pos, negative=n-pos, unknown=len(y)-n, prevalence=pos/np.where(n, n, np.nan))
+    return pd.DataFrame(res, index=pd.Index(self.vocab, name='class'))
 
 @patch(as_prop=True)
 def cardinality(self:LabelTable)->float:
-    "Label cardinality: mean number of positive labels an image (Tsoumakas and Katakis 2007, section 4.1)"
+    "Return the label cardinality: mean number of positive labels an image (Tsoumakas and Katakis 2007, section 4.1)"
     return float(np.nansum(self.targets)/len(self))
 
 @patch(as_prop=True)
 def density(self:LabelTable)->float:
-    "Label density: cardinality divided by the number of classes (same place)"
+    "Return the label density: cardinality divided by the number of classes (same place)"
     return self.cardinality/len(self.vocab)
 
 @patch
 def label_sets(self:LabelTable)->pd.Series:
-    "How many images have each combination of labels, most frequent first; the empty one is '(none)'"
-    return pd.Series(['(unknown)' if o is None else ' + '.join(o) or '(none)' for o in self.to_lists()], dtype=object).value_counts()
+    "Return how many images have each combination of labels, most frequent first; the empty one is '(none)'"
+    names = ['(unknown)' if o is None else ' + '.join(o) or '(none)' for o in self.to_lists()]
+    return pd.Series(names, dtype=object).value_counts()
 
 # %% ../../nbs/01_labels/00_table.ipynb #e7bccc38
 @patch
 def cooccurrence(self:LabelTable,
-    normalize:bool=False, # Share of the row's images (where the column is known) that also have the column, in place of counts?
+    normalize:bool=False, # Share of the row's images, where the column is known, instead of counts?
 )->pd.DataFrame:
-    "How many images have both the row's and the column's class; (C,C), the diagonal is each class's count"
+    "Return how many images have both the row's and the column's class; (C,C), the diagonal is each class's count"
     y = self.targets
     pos,known = np.nan_to_num(y),(~np.isnan(y)).astype(np.float32)
     both,of = pos.T@pos,pos.T@known
@@ -321,7 +370,7 @@ def pos_weight(self:LabelTable,
     cap:float=None, # Largest weight
     sqrt:bool=False, # Square root of the ratio?
 )->np.ndarray:
-    "Negatives per positive of each class, (C,) float32, over the training rows where there is a split"
+    "Return negatives per positive of each class, (C,) float32, over the training rows where there is a split"
     c = (self['train'] if 'train' in self.splits else self).counts()
     none = c.index[~(c.positive>0)].tolist()
     if none: raise LabelError(f'Classes without a positive have no weight: {none}', fix=f'labels.drop_classes({none})')
@@ -335,15 +384,25 @@ def plot_counts(self:LabelTable,
     ax=None, # Axes to draw on
     figsize:tuple=None, # Width and height in inches
 ):
-    "Bars of positives for each class, most frequent first, with prevalence; unknown labels in grey"
+    "Plot bars of positives for each class, most frequent first, with prevalence; unknown labels in grey"
     c = self.counts().sort_values('positive')
     if ax is None: _,ax = plt.subplots(figsize=figsize or (7, 1+0.28*len(c)))
-    ax.barh(c.index, c.positive, color='#3b75af', label='positive')
-    if c.unknown.any(): ax.barh(c.index, c.unknown, left=c.positive, color='#cccccc', label='unknown'); ax.legend(frameon=False, loc='lower right')
-    for i,(n,u,p) in enumerate(zip(c.positive, c.unknown, c.prevalence)): ax.text(n+u, i, f' {n:,.0f} ({p:.1%})', va='center', fontsize=9)
-    ax.set(xlabel='images', xlim=(0, (c.positive+c.unknown).max()*1.25), title=f'{len(self):,} images, {self.cardinality:.2f} labels each')
-    ax.spines[['top','right']].set_visible(False)
-    return ax
+    ax.barh(c.index, c.positive, color=BLUE, label='positive')
+    if c.unknown.any():
+        ax.barh(c.index, c.unknown, left=c.positive, color='#cccccc', label='unknown')
+        ax.legend(frameon=False, loc='lower right')
+    for i,(n,u,p) in enumerate(zip(c.positive, c.unknown, c.prevalence)):
+        ax.text(n+u, i, f' {n:,.0f} ({p:.1%})', va='center', fontsize=9)
+    ax.set(xlabel='images', xlim=(0, (c.positive+c.unknown).max()*1.25))
+    ax.set_title(f'{len(self):,} images, {self.cardinality:.2f} labels each')
+    return clean_axes(ax)
+
+# %% ../../nbs/01_labels/00_table.ipynb #e40b3628
+def _annotate_shares(ax, shares, top):
+    "Write each share into its cell of a heat map, white on dark"
+    for i,j in np.argwhere(np.isfinite(shares)):
+        color = 'white' if shares[i,j]>0.6*top else DARK
+        ax.text(j, i, f'{shares[i,j]:.0%}', ha='center', va='center', fontsize=7, color=color)
 
 @patch
 def plot_cooccurrence(self:LabelTable,
@@ -351,13 +410,16 @@ def plot_cooccurrence(self:LabelTable,
     figsize:tuple=None, # Width and height in inches
     annotate:bool=None, # Write the share into each cell? Up to 20 classes if None
 ):
-    "Heat map of `cooccurrence`: the share of the row's images that also have the column's label"
-    m,n = self.cooccurrence(normalize=True),len(self.vocab)
+    "Plot a heat map of `cooccurrence`: the share of the row's images that also have the column's label"
+    n = len(self.vocab)
     if ax is None: _,ax = plt.subplots(figsize=figsize or (2.5+0.4*n, 1.5+0.36*n))
-    a = m.to_numpy(copy=True); np.fill_diagonal(a, np.nan)
-    im = ax.imshow(a, cmap='Blues', vmin=0, vmax=np.nanmax(a) if np.isfinite(a).any() and np.nanmax(a)>0 else 1, aspect='auto')
-    ax.set_xticks(range(n), m.columns, rotation=45, ha='right'); ax.set_yticks(range(n), [f'{o} ({v:,.0f})' for o,v in zip(m.index, np.diag(self.cooccurrence()))])
-    for i,j in np.argwhere(np.isfinite(a)) if ifnone(annotate, n<=20) else []:
-        ax.text(j, i, f'{a[i,j]:.0%}', ha='center', va='center', fontsize=7, color='white' if a[i,j]>0.6*np.nanmax(a) else '#333333')
-    ax.set_title('share of the row that also has the column'); plt.colorbar(im, ax=ax, fraction=0.04, pad=0.02)
+    shares = self.cooccurrence(normalize=True).to_numpy(copy=True)
+    np.fill_diagonal(shares, np.nan)
+    top = np.nanmax(shares, initial=0)
+    im = ax.imshow(shares, cmap='Blues', vmin=0, vmax=top or 1, aspect='auto')
+    ax.set_xticks(range(n), self.vocab, rotation=45, ha='right')
+    ax.set_yticks(range(n), [f'{o} ({v:,.0f})' for o,v in zip(self.vocab, np.diag(self.cooccurrence()))])
+    if ifnone(annotate, n<=20): _annotate_shares(ax, shares, top)
+    ax.set_title('share of the row that also has the column')
+    plt.colorbar(im, ax=ax, fraction=0.04, pad=0.02)
     return ax
