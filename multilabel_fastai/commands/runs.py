@@ -35,7 +35,6 @@ from ..networks.slices import *
 from ..training.epoch_metrics import *
 from ..training.learner import *
 from ..training.evaluation import *
-from ..training.evaluation import _save_plot
 from ..training.frozen import *
 from ..training.stages import *
 from ..training.stages import stage_loss
@@ -405,7 +404,7 @@ def _finish(learn, out, o, config, losses):
     write_atomic(out/'model.safetensors', lambda f: save_weights(unwrap_model(learn.model), str(f))) # before anything can go wrong
     if o['objective'] and 'valid' in learn.dls.labels.splits:
         for k in dict.fromkeys((None, o['pool'])): learn.tune_decision(pool=k, objective=o['objective'], calibration=o['calibration'] or None)
-    if losses is not None and len(losses.rows): _save_plot(out/'batch_losses.png', partial(plot_batch_losses, losses.table()))
+    if losses is not None and len(losses.rows): save_plot(out/'batch_losses.png', partial(plot_batch_losses, losses.table()))
     reports = learn.save_run(out, config, o['pool'])
     _write_config(out, json.loads((out/'config.json').read_text())|dict(finished=time.strftime('%Y-%m-%d %H:%M:%S')))
     return reports

@@ -19,7 +19,7 @@ from ..images.datablock import *
 from ..decision.report import *
 from ..training.learner import *
 from ..training.evaluation import *
-from ..training.evaluation import _prediction_table, _save_plot
+from ..decision.readout import *
 from ..training.compare import *
 from ..deploy.bundle import *
 from ..networks.backbones import *
@@ -85,7 +85,8 @@ def load_run(
     for k in dict.fromkeys((None, o['pool'])):
         d = folder/('decision.json' if k is None else 'decision_groups.json')
         if not d.exists() and not (o['objective'] and 'valid' in labels.splits): continue
-        try: learn.use_decision(d, k)
+        try:
+            for key,decision in load_decisions(d, DecisionKey(k)).items(): learn.use_decision(decision, key.pool, key.by)
         except (ValueError,FileNotFoundError) as e: raise RunError(f'{e}') from e
     if getattr(learn.loss_func, 'decision', None) is not None: dls.labels.logic = learn.loss_func.decision.logic
     return _accelerated(learn, o|dict(compile=False))
@@ -113,8 +114,8 @@ def _seen(trained, labels):
 def _save_reports(out, reports):
     out = Path(out); out.mkdir(parents=True, exist_ok=True)
     for name,r in reports.items():
-        for what,f in dict(predictions=lambda f: _prediction_table(r).to_csv(f, index=False), report=r.df.to_csv, overall=r.overall.to_csv).items(): write_atomic(out/f'{what}_{name}.csv', f)
-        _save_plot(out/f'report_{name}.png', partial(plot_report, r))
+        for what,f in dict(predictions=lambda f: report_rows(r).to_csv(f, index=False), report=r.df.to_csv, overall=r.overall.to_csv).items(): write_atomic(out/f'{what}_{name}.csv', f)
+        save_plot(out/f'report_{name}.png', partial(plot_report, r))
 
 def evaluate_run(
     folder:str|Path, # Of a run that has ended

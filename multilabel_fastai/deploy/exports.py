@@ -26,11 +26,11 @@ from ..losses.contract import *
 from ..decision.calibration import *
 from ..decision.thresholds import *
 from ..decision.decision import *
+from ..decision.readout import *
 from ..networks.backbones import *
 from ..training.learner import *
 from ..training.evaluation import *
 from .bundle import *
-from .bundle import _check_pipeline
 
 # %% ../../nbs/10_deploy/02_exports.ipynb #d106a664
 class ExportError(ValueError): "What cannot be exported, and why"
@@ -165,15 +165,15 @@ _sparse = dict(sparsemax=_Sparsemax, entmax15=_Entmax15)
 class DecisionLayer(nn.Module):
     "Probabilities (N,C) float32 and labels (N,C) bool of scores (N,C)"
     def __init__(self,
-        loss:MultiLabelLoss, # Its activation, and its decision or else its thresholds
+        readout:Readout, # Its activation, and its decision or else its thresholds
         n_out:int, # C
     ):
         super().__init__()
-        d,act,odds = loss.decision,deepcopy(loss.act),getattr(loss, 'odds', None)
+        d,act,odds = readout.decision,deepcopy(readout.activation),readout.odds
         self.act = _sparse[act.name]() if act.name in _sparse else act
         self.register_buffer('shift', torch.zeros(1) if odds is None else odds.detach().cpu().log()/act.scale)
         self.calibration = nn.ModuleList([CalibrationLayer(o) for o in d.calibration] if d else [])
-        self.register_buffer('thresholds', torch.as_tensor(d.thresholds if d else loss.thresholds(n_out).cpu(), dtype=torch.float64).clone())
+        self.register_buffer('thresholds', torch.as_tensor(d.thresholds if d else readout.own_thresholds(n_out).cpu(), dtype=torch.float64).clone())
         self.limits = nn.ModuleList([LimitLayer(n_out, d.at_least, d.at_most)] if d and (d.at_least or d.at_most is not None) else [])
         self.rules = nn.ModuleList([RuleLayer(d.logic, d.vocab, d.thresholds)] if d and d.logic is not None else [])
 
@@ -195,12 +195,12 @@ class DecisionNetwork(nn.Module):
     "Probabilities (N,K) float32, calibrated where there is a decision, and labels (N,K) bool, of pixels (N,C,H,W) from 0 to 255, uint8 or float"
     def __init__(self,
         model:nn.Module, # Normalised pixels (N,C,H,W) to scores (N,K)
-        loss:MultiLabelLoss, # With activation, and decision or thresholds
+        readout:Readout, # With activation, and decision or thresholds
         stats:tuple, # (mean, std) of each channel, of pixels from 0 to 1
         n_out:int, # K
     ):
         super().__init__()
-        self.network,self.decide = deepcopy(model).cpu().eval(),DecisionLayer(loss, n_out)
+        self.network,self.decide = deepcopy(model).cpu().eval(),DecisionLayer(readout, n_out)
         for k,v in zip(('mean','std'), stats): self.register_buffer(k, torch.as_tensor(v, dtype=torch.float32).detach().cpu().clone().view(1, -1, 1, 1))
         self.eval().requires_grad_(False)
 
@@ -209,20 +209,22 @@ class DecisionNetwork(nn.Module):
 
 # %% ../../nbs/10_deploy/02_exports.ipynb #2846eb9d
 class _Parts:
-    "What an export is made of: network and loss on the CPU, statistics, class names, preprocessing, and a few real pictures where there are some"
+    "What an export is made of: network and readout on the CPU, statistics, class names, preprocessing, and a few real pictures where there are some"
     def __init__(self, o):
         dls,self.pictures = getattr(o, 'dls', None),()
-        if dls is None: self.stats,self.vocab,self.preprocess,loss = [p.flatten().tolist() for p in (o.mean,o.std)],list(o.vocab),o.preprocess,o.loss
+        if dls is None: self.stats,self.vocab,self.preprocess,readout = [p.flatten().tolist() for p in (o.mean,o.std)],list(o.vocab),o.preprocess,o.readout
         else:
-            self.stats,self.vocab,self.preprocess,loss = _check_pipeline(dls),list(map(str, dls.vocab)),dls.preprocess,o.loss_func
+            self.stats,self.vocab,self.preprocess,readout = check_pipeline(dls),list(map(str, dls.vocab)),dls.preprocess,readout_of(o.loss_func)
+            readout.attach(o.model)
             self.pictures = [np.asarray(dls.valid_ds[i][0]) for i in range(min(4, len(dls.valid_ds)))]
-        self.loss = deepcopy(loss if isinstance(loss, MultiLabelLoss) else wrap_loss(loss)).cpu()
+        self.readout = deepcopy(readout).cpu()
+        self.loss = type(o.loss_func).__name__ if dls is not None else getattr(o, 'config', {}).get('loss', {}).get('name')
         self.model = deepcopy(unwrap_model(o.model)).cpu().eval()
 
     def probs(self, pixels):
         "Probabilities (N,K) of pixels without any of the layers above"
         mean,std = [torch.tensor(o).view(-1, 1, 1) for o in self.stats]
-        with torch.no_grad(): return self.loss.activation(self.model((torch.as_tensor(pixels).float()/255-mean)/std)).numpy()
+        with torch.no_grad(): return self.readout.probabilities(self.model((torch.as_tensor(pixels).float()/255-mean)/std)).numpy()
 
 # %% ../../nbs/10_deploy/02_exports.ipynb #d51ac3c2
 class ExportedModel:
@@ -328,10 +330,9 @@ _writers = {'.pt':_write_torchscript, '.pt2':_write_program, '.onnx':_write_onnx
 # %% ../../nbs/10_deploy/02_exports.ipynb #5fea4f6e
 def _info(o, input):
     "What stands in the file beside the network"
-    d = o.loss.decision
-    t = d.thresholds if d else o.loss.thresholds(len(o.vocab)).numpy().astype(float)
+    d,t = o.readout.decision,o.readout.as_decision(o.vocab).thresholds
     return dict(kind='multilabel_fastai export', version=1, vocab=o.vocab, shape=list(o.preprocess.shape), input=input, preprocess=o.preprocess.config, preprocess_fingerprint=o.preprocess.fingerprint,
-                stats=[list(map(float, s)) for s in o.stats], loss=type(o.loss).__name__, activation=o.loss.act.name, thresholds=[None if np.isinf(v) else float(v) for v in t],
+                stats=[list(map(float, s)) for s in o.stats], loss=o.loss, activation=o.readout.activation.name, thresholds=[None if np.isinf(v) else float(v) for v in t],
                 decision=d and d.to_dict(), versions={k:version(k) for k in ('torch','fastai','timm','numpy')})
 
 def _check_file(tmp, name, o, net, pixels, tol):
@@ -355,7 +356,7 @@ def export_bundle(
     file,kind = Path(file),_suffix(file)
     if input not in ('uint8','float32'): raise ValueError(f"input is {input!r}: choose 'uint8' or 'float32'")
     o = _Parts(o)
-    net = DecisionNetwork(o.model, o.loss, o.stats, len(o.vocab))
+    net = DecisionNetwork(o.model, o.readout, o.stats, len(o.vocab))
     pixels = np.random.default_rng(0).integers(0, 256, (3, *o.preprocess.shape)).astype(input)
     def _f(tmp):
         try: _writers[kind](net, torch.from_numpy(pixels[:2]), tmp, json.dumps(_info(o, input), allow_nan=False))
@@ -408,5 +409,5 @@ def compare_export(
         k = list(rows[i:i+bs]); x = np.stack([get(int(j)) for j in k])
         q = parts.probs(x) if want is None else want[k]
         p,y = model(x)
-        far,wrong = max(far, np.abs(p-q).max().item()),wrong+int((y!=parts.loss.decodes(torch.from_numpy(q)).numpy()).sum())
+        far,wrong = max(far, np.abs(p-q).max().item()),wrong+int((y!=parts.readout.labels(torch.from_numpy(q)).numpy()).sum())
     return pd.DataFrame([{'images':len(rows), 'largest difference':far, 'labels':len(rows)*len(parts.vocab), 'labels that differ':wrong, 'MB':round(Path(file).stat().st_size/1e6, 2)}], index=[Path(file).name])

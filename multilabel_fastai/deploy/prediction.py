@@ -23,12 +23,11 @@ from ..images.preprocess import *
 from ..images.packs import *
 from ..losses.contract import *
 from ..decision.decision import *
+from ..decision.readout import *
 from ..networks.backbones import *
 from ..training.learner import *
 from ..training.evaluation import *
-from ..training.evaluation import _key, _own_thresholds
 from .bundle import *
-from .bundle import _check_pipeline, _image_facts
 
 # %% ../../nbs/10_deploy/04_prediction.ipynb #67ec10e7
 def _is_picture(f):
@@ -181,14 +180,13 @@ class _PackReader:
 
 # %% ../../nbs/10_deploy/04_prediction.ipynb #5b11344a
 def _learner_bundle(learn, device=None):
-    "A learner in the form of a bundle, which shares its network and its loss"
-    mean,std = _check_pipeline(learn.dls)
-    loss,vocab,at = learn.loss_func if isinstance(learn.loss_func, MultiLabelLoss) else wrap_loss(learn.loss_func),list(map(str, learn.dls.vocab)),list(learn.dls.train_ds.items)[:20]
-    old = loss.decision
-    try: loss.decision = None; own = _own_thresholds(loss, len(vocab)).tolist()
-    finally: loss.decision = old
-    facts = _image_facts(learn.dls, 200) if at and all(isinstance(o, (str,Path)) and Path(o).exists() for o in at) else ImageFacts()
-    return Bundle(dict(vocab=vocab, mean=mean, std=std, loss=dict(thresholds=own), images=facts.to_dict()), unwrap_model(learn.model), learn.dls.preprocess, loss, device=device or learn.dls.device)
+    "A learner in the form of a bundle, which shares its network and its readout"
+    mean,std = check_pipeline(learn.dls)
+    readout,vocab,at = readout_of(learn.loss_func),list(map(str, learn.dls.vocab)),list(learn.dls.train_ds.items)[:20]
+    readout.attach(learn.model)
+    own = readout.own_thresholds(len(vocab)).double().cpu().tolist()
+    facts = image_facts(learn.dls, 200) if at and all(isinstance(o, (str,Path)) and Path(o).exists() for o in at) else ImageFacts()
+    return Bundle(dict(vocab=vocab, mean=mean, std=std, loss=dict(thresholds=own), images=facts.to_dict()), unwrap_model(learn.model), learn.dls.preprocess, readout, device=device or learn.dls.device)
 
 @contextmanager
 def _asked(model, device=None):
@@ -273,8 +271,8 @@ class _Pool:
 # %% ../../nbs/10_deploy/04_prediction.ipynb #1d732023
 def _pool_decision(bundle, pool, by):
     "The decision for predictions pooled like that, or None"
-    d = getattr(bundle.loss, 'decisions', {})
-    return d.get(_key(pool, by), d.get(pool))
+    d = bundle.readout.decisions
+    return d.get(DecisionKey(pool, by), d.get(DecisionKey(pool)))
 
 def _pooled_table(bundle, pooled, d):
     "Pooled probabilities as the decision `d` has them, with labels"
@@ -330,8 +328,8 @@ def _digest(parts):
 
 def _about(bundle, pool, by, columns, root=None):
     "What decides about the rows, in words for which each can differ"
-    l,weights = bundle.loss,(o.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes() for o in bundle.model.state_dict().values())
-    read = [getattr(l.act, 'name', None), None if l.odds is None else l.odds.double().cpu().tolist(), [float(o) for o in bundle.config['loss']['thresholds']], [[str(k),v.to_dict()] for k,v in getattr(l, 'decisions', {}).items()]]
+    r,weights = bundle.readout,(o.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes() for o in bundle.model.state_dict().values())
+    read = [getattr(r.activation, 'name', None), None if r.odds is None else r.odds.double().cpu().tolist(), [float(o) for o in bundle.config['loss']['thresholds']], [[str(k.short),v.to_dict()] for k,v in r.decisions.items()]]
     return {'format':1, 'classes':bundle.vocab, 'preprocessing':str(bundle.preprocess), 'weights':_digest(itertools.chain(weights, [bundle.config['mean'], bundle.config['std']])),
             'decision':_digest([read]), 'pool':pool, 'by':by, 'columns':columns, 'root':root}
 
@@ -451,7 +449,7 @@ def predict_table(
     "Probabilities and labels of images, a row for each file in their order, or for each group"
     if bs<1 or part_rows<1 or (num_workers or 0)<0: raise ValueError(f'bs is {bs}, part_rows {part_rows} and num_workers {num_workers}: at least 1, 1 and 0')
     if not (out or read): raise ValueError('read=False needs a file to write to: give out')
-    out,key = _out_file(out) if out else None,_key(pool, by) if pool else None
+    out,key = _out_file(out) if out else None,DecisionKey(pool, by) if pool else None
     with _asked(bundle, device) as b, _channels_last(b.model) if channels_last else nullcontext():
         src = _Source(source, b.preprocess.slices, by)
         if pool and not src.grouped: raise PredictionError(f"pool={pool!r} says how to pool, and by has to say what: 'folder', a DICOM keyword such as 'StudyInstanceUID', or a LabelTable with groups")

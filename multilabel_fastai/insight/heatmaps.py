@@ -372,13 +372,13 @@ def heatmap_source(
 # %% ../../nbs/09_insight/02_heatmaps.ipynb #90e5ed61
 def _judged(o, scores):
     "Probabilities (N,C), predicted labels (N,C) and thresholds (C,) of raw scores"
-    loss = getattr(o, 'loss_func', None) or getattr(o, 'loss', None)
-    if loss is None or isinstance(loss, str):
-        loss = MultiLabelBCE()
-        loss.decision = getattr(o, 'decision', None)
-    elif not isinstance(loss, MultiLabelLoss): loss = wrap_loss(loss)
-    p = loss.activation(scores)
-    given,t = loss.decodes(p),loss.thresholds(p.shape[1])
+    readout = getattr(o, 'readout', None)
+    if readout is None and getattr(o, 'loss_func', None) is not None: readout = readout_of(o.loss_func)
+    if readout is None:
+        readout = readout_of(MultiLabelBCE())
+        readout.use(getattr(o, 'decision', None))
+    p = readout.probabilities(scores)
+    given,t = readout.labels(p),readout.thresholds(p.shape[1])
     return *[np.asarray(torch.as_tensor(k).cpu()) for k in (p, given)], np.asarray(t.detach().cpu(), dtype=np.float64)
 
 def _class_numbers(vocab, labels):

@@ -18,17 +18,16 @@ from ..images.preprocess import *
 from ..images.loaders import *
 from ..images.datablock import *
 from ..losses.contract import *
-from ..losses.contract import _replacing
 from ..metrics.predictions import *
 from ..metrics.classwise import *
 from ..metrics.intervals import *
 from ..metrics.proper_scores import log_probs, wilson_interval, plot_reliability as _plot_reliability
 from ..decision.decision import *
+from ..decision.readout import *
 from ..decision.report import resolve_labels
 from ..decision.curves import class_axes, plot_roc as _plot_roc, plot_precision_recall as _plot_precision_recall
 from ..training.learner import *
 from ..training.evaluation import *
-from ..training.evaluation import _as_decided, _own_thresholds, _plain_scores
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #20045606
 def _meta(labels, paths, vocab):
@@ -111,11 +110,7 @@ def _own_losses(learn, split):
     dl = learn.dls.test_dl(learn.dls[i].dataset.items, with_labels=True) if i==0 else learn.dls[i]
     with learn.no_bar() if hasattr(learn, 'progress') else learn.no_mbar(): x,y = learn.get_preds(dl=dl, act=noop)
     x,y = x.float(),y[0] if isinstance(y, (tuple,list)) else y
-    f._follow(x)
-    with torch.no_grad(): x,y,known,_ = f._prepare(x.as_subclass(Tensor), y.as_subclass(Tensor)); l,counts = f.compute(x, y, known)
-    if l.ndim<2: raise ValueError(f"{type(f).__name__} returns one loss for each image: choose loss='bce', the binary cross entropy of each label")
-    if f.weight is not None: l = l*f.weight
-    return np.where(counts.bool().numpy(), l.double().numpy(), np.nan)
+    with torch.no_grad(): return f.label_losses(x, y).double().numpy()
 
 def _pictures(ds, names):
     "Function of a row's name that returns its picture as the DataLoaders read it, before augmentation; None where they read none"
@@ -143,13 +138,13 @@ def from_learner(cls:MultiLabelInterpretation,
     if loss not in ('bce','own') or loss=='own' and pool: raise ValueError(f"loss is {loss!r}: choose 'bce', or 'own' for pictures")
     vocab,labels,i = list(map(str, learn.dls.vocab)),labels_of(learn.dls),split_index(split)
     pooled = pool and isinstance(_in_force(learn, pool, by)[0], Decision)
-    with _replacing(learn, 'metrics', []), _plain_scores(learn) if pooled else nullcontext(): # metrics nobody sees here; a decision about groups calibrates what was pooled
-        df,own = learn.predictions(split, pool, by),_own_losses(learn, split) if loss=='own' else None
-    with _replacing(learn, 'metrics', []): honest = _as_decided(learn, split, pool, by) if crossfit else None
+    with replacing(learn, 'metrics', []): # metrics nobody sees here; a decision about groups calibrates what was pooled
+        df,own = learn.predictions(split, pool, by, calibrated=not pooled),_own_losses(learn, split) if loss=='own' else None
+    with replacing(learn, 'metrics', []): honest = decided_cases(learn, split, pool, by) if crossfit else None
     C,paths = len(vocab),df[df.columns[0]].astype(str).tolist()
     p,y,scores,(decide,t,how) = df.iloc[:,-2*C:-C].to_numpy(np.float64),df.iloc[:,-C:].to_numpy(np.float64),None,_in_force(learn, pool, by)
     if crossfit:
-        q,_,given,t,rows,_,scores,how = honest
+        q,given,t,rows,scores,how = honest.cases.probs,honest.decide,honest.thresholds,honest.cases.rows,honest.scores,honest.name
         at = {o:n for n,o in enumerate(rows)}
         full = lambda o: np.array([o[at[r]] if r in at else np.full(C, np.nan) for r in paths])
         p,how = full(q),'decided'+how.partition('decided')[2] if 'decided' in how else ''
@@ -163,8 +158,8 @@ def from_learner(cls:MultiLabelInterpretation,
 
 def _in_force(learn, pool, by):
     "What decides, its thresholds, and words for it"
-    d = getattr(learn.loss_func, 'decisions', {}).get(pool if by is None else (pool,by))
-    if d is None: t = _own_thresholds(learn.loss_func, len(learn.dls.vocab)); return t,t,''
+    d = learn.decisions.get(DecisionKey(pool, by).short)
+    if d is None: t = loss_thresholds(learn.loss_func, len(learn.dls.vocab)); return t,t,''
     return d,d.thresholds,f'decided by {d.fitted.get("objective", "hand")}'+(f' as tuned on {d.fitted["split"]}' if d.fitted.get('split') else '')
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #594827ce
@@ -612,7 +607,7 @@ def _plot_image_losses(self, k, largest=True, **kwargs):
     f,ds = self.learn.loss_func,getattr(self.dl, 'dataset', None)
     if not isinstance(f, MultiLabelLoss) or not hasattr(ds, 'tls'): return _plot_of_fastai(self, k, largest, **kwargs)
     losses,idx = [o[k] for o in self.top_losses(None, largest)] if is_listy(k) or isinstance(k, range) else self.top_losses(k, largest)
-    with _replacing(self.learn, 'metrics', []), self.learn.no_bar() if hasattr(self.learn, 'progress') else self.learn.no_mbar(): _,p,y,d,_ = self[idx]
+    with replacing(self.learn, 'metrics', []), self.learn.no_bar() if hasattr(self.learn, 'progress') else self.learn.no_mbar(): _,p,y,d,_ = self[idx]
     y,d,p,vocab = hard_targets(to_np(y[0] if isinstance(y, (tuple,list)) else y)),to_np(d[0] if isinstance(d, (tuple,list)) else d)>0,to_np(p),list(map(str, self.learn.dls.vocab))
     nrows,ncols = kwargs.pop('nrows', None),kwargs.pop('ncols', None)
     items = [(ds.tls[0][i], f'loss {l:.2f}', _lines(*o, vocab)) for i,l,*o in zip(idx.tolist(), losses.tolist(), p, y, d)]

@@ -15,7 +15,6 @@ from ..labels.splits import *
 from ..images.preprocess import *
 from ..images.loaders import *
 from ..training.learner import *
-from ..training.evaluation import _plain_scores
 from ..training.frozen import *
 from .duplicates import *
 
@@ -64,8 +63,8 @@ def _aligned(probs, labels, what='predictions'):
 # %% ../../nbs/09_insight/05_label_audit.ipynb #52c625a3
 def _learner_probs(learn, t):
     "Predictions of the rows of `t` as the network gives them; NaN for files that cannot be read"
-    with _plain_scores(learn), learn.no_bar() if hasattr(learn, 'progress') else nullcontext():
-        res = learn.predictions('valid')
+    with learn.no_bar() if hasattr(learn, 'progress') else nullcontext():
+        res = learn.predictions('valid', calibrated=False)
     if not isinstance(learn.dls, MultiLabelDLs): return res
     bad = (set(learn.dls.quarantine.path) & set(t._df.path))-set(res.path)
     return pd.concat([res, pd.DataFrame({'path':sorted(bad)})], ignore_index=True)

@@ -21,7 +21,7 @@ from ..images.preprocess import *
 from ..images.loaders import *
 from ..decision.decision import *
 from ..training.learner import *
-from ..training.evaluation import _own_thresholds
+from ..losses.contract import *
 from .heatmaps import *
 
 # %% ../../nbs/09_insight/06_review.ipynb #d13104e9
@@ -582,8 +582,7 @@ def from_learner(cls:LabelReview,
         raise LabelError('These DataLoaders do not know the table that they were made from',
                          fix="multilabel_dls(labels), or LabelReview(labels['valid'], probs)")
     probs = learn.predictions(split)
-    decision = getattr(learn.loss_func, 'decision', None)
-    if not decision: decision = Decision(learn.dls.vocab, _own_thresholds(learn.loss_func, len(learn.dls.vocab)))
+    decision = decision_of(learn.loss_func, learn.dls.vocab)
     kwargs = dict(heatmap=learn, preprocess=preprocess_of(learn.dls)) | kwargs
     return cls(labels[split], probs, decision=decision, **kwargs)
 

@@ -166,7 +166,7 @@ def _loss_facts(loss):
     kept = _own_scalars(loss)
     if isinstance(getattr(loss, 'act', None), nn.Module): kept['activation'] = loss.act.name
     if isinstance(loss, BaseLoss): kept['of'] = _loss_facts(loss.func)
-    if isinstance(loss, nn.Module): kept |= {k:_hash(v) for k,v in loss.named_buffers()} | {k:_loss_facts(v) for k,v in loss.named_children() if k!='act'}
+    if isinstance(loss, nn.Module): kept |= {k.removeprefix('readout.'):_hash(v) for k,v in loss.named_buffers()} | {k:_loss_facts(v) for k,v in loss.named_children() if k not in ('act','readout')}
     return {_name(loss):kept}
 
 def _layer_facts(m):
@@ -177,7 +177,7 @@ def _layer_facts(m):
 # %% ../../nbs/08_training/08_checkpoints.ipynb #8a46dc57
 _reporting = ('TrainEvalCallback','Recorder','CastToTensor','ProgressCallback','ShowGraphCallback','CSVLogger','TensorBoardCallback','WandbCallback','QuarantineWarning','TrainingHistory',
     'BatchLosses','ProgressLines','Guards','StopAtNaN','TerminateOnNaNCallback','ParamScheduler','Checkpoints','_AfterAll',
-    'DeviceRecorder','DeviceProgress','SkipUndefined') # what does not change a weight, or is described by itself
+    'DeviceRecorder','DeviceProgress','SkipUndefined','CheckDecision') # what does not change a weight, or is described by itself
 
 def _course(f):
     "Where a schedule goes, for each group of layers"
@@ -497,7 +497,6 @@ def _hush(self:Checkpoints):
 def _loud(self:Checkpoints):
     for o,run in self._quiet: o.run = run
     self._quiet = []
-
 
 # %% ../../nbs/08_training/08_checkpoints.ipynb #1054adce
 @patch

@@ -10,7 +10,7 @@ import math
 from inspect import signature
 from fastai.vision.all import *
 from ..utils.tensors import *
-from ..losses.contract import _takes
+from ..losses.contract import *
 from ..metrics.classwise import *
 from ..metrics.example_based import *
 from ..metrics.proper_scores import *
@@ -20,7 +20,7 @@ def _probabilities(loss, scores, check=True):
     "Probabilities (N,C) of the scores of a batch, by the loss's own activation; raises where it gives none. `check` looks at the values"
     act,name = getattr(loss, 'activation', None),getattr(loss, '__name__', type(loss).__name__)
     p = plain_tensor(ifnone(act, noop)(plain_tensor(scores.detach())))
-    if not (act is None and _takes.get(name)=='scores' or check and ((p<0)|(p>1)).any()): return p
+    if not (act is None and LOSS_INPUTS.get(name)=='scores' or check and ((p<0)|(p>1)).any()): return p
     why = f'{name} has no activation that makes probabilities of scores' if act is None else f'The activation of {name} gives no probabilities'
     raise ValueError(f"{why}, and metrics need them; this batch has values from {p.min():.3g} to {p.max():.3g}. Choose the loss by name, as in multilabel_learner(dls, arch, loss='bce'), or wrap it: wrap_loss({name}(), takes='scores')")
 

@@ -12,7 +12,6 @@ from ..labels.splits import *
 from ..images.loaders import *
 from ..images.datablock import *
 from ..losses.contract import *
-from ..losses.contract import _instead, _takes
 from ..losses.per_label import *
 from ..losses.ranking import *
 
@@ -49,8 +48,8 @@ def _loss_problems(loss, model):
     "What does not fit between a loss, its activation and the last layer of the network"
     name,inner = getattr(loss, '__name__', type(loss).__name__),getattr(loss, 'module', None)
     last,act = list(model.modules())[-1],getattr(getattr(loss, 'act', None), 'name', 'its own')
-    if name in _instead: return [f'{name} does not take multi-label targets (N,C) of 0 and 1: choose loss={_instead[name]!r}']
-    takes = 'scores' if isinstance(loss, MultiLabelLoss) else _takes.get(name)
+    if name in LOSS_REPLACEMENTS: return [f'{name} does not take multi-label targets (N,C) of 0 and 1: choose loss={LOSS_REPLACEMENTS[name]!r}']
+    takes = 'scores' if isinstance(loss, MultiLabelLoss) else LOSS_INPUTS.get(name)
     if takes=='scores' and isinstance(last, _sigmoids): return [f'The network ends in {type(last).__name__}, and {name} applies {act if isinstance(loss, MultiLabelLoss) else "a sigmoid"} to it once more: leave the last layer out']
     if takes=='probabilities' and not isinstance(last, _sigmoids): return [f'{name} takes probabilities, and the network ends in {type(last).__name__}: choose loss={"bce"!r}, or end it in nn.Sigmoid()']
     return []

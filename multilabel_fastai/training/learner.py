@@ -126,13 +126,14 @@ def predictions(self:Learner,
     split:str='valid', # 'train', 'valid' or 'test'
     pool:str=None, # 'max', 'mean' or 'noisy-or': one row for each group, such as a study, see `pool_slices`
     by:str=None, # Further column of the table to pool by, in place of its groups
+    calibrated:bool=True, # As the decision for single images has them?
 )->pd.DataFrame:
     "One row for each picture of a split: path, each class's probability, and its target as `<class>_target`; NaN where the picture could not be read"
     i = split_index(split)
     if i>=len(self.dls.loaders): raise ValueError(f'The DataLoaders have no {split!r} split: split the table with labels.split(valid=0.1, test=0.1)')
     files,vocab,labels = self.dls[i].dataset.items,list(self.dls.vocab),labels_of(self.dls)
     dl = self.dls.test_dl(files, with_labels=True) if i==0 else self.dls[i] # training rows without augmentation
-    with self.no_bar() if not hasattr(self, 'progress') else self.no_mbar(): p,y = self.get_preds(dl=dl)
+    with self.no_bar() if not hasattr(self, 'progress') else self.no_mbar(): p,y = self.get_preds(dl=dl, act=None if calibrated else uncalibrated_activation(self.loss_func))
     if isinstance(y, (tuple,list)): y = y[0] # the second one weighs the images
     names = dict(zip(map(str, labels.files), labels._df.path)) if labels else {}
     paths = [names.get(str(f), str(f)) for f in files]
