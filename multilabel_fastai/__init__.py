@@ -39,6 +39,7 @@ from .training.learner import *
 from .training.evaluation import *
 from .training.frozen import *
 from .training.stages import *
+from .training.fit_state import CheckpointError, write_checkpoint, read_checkpoint
 from .training.checkpoints import *
 from .training.speed import *
 from .training.loggers import *

@@ -26,6 +26,7 @@ from ..losses.per_label import *
 from ..losses.ranking import *
 from ..losses.activations import *
 from ..training.stages import *
+from ..training.fit_state import *
 from ..training.checkpoints import *
 from ..training.compare import *
 from ..datasets.public import *
