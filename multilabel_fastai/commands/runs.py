@@ -38,6 +38,7 @@ from ..training.evaluation import *
 from ..training.frozen import *
 from ..training.stages import *
 from ..training.stages import stage_loss
+from ..training.fit_state import *
 from ..training.checkpoints import *
 from ..training.compare import *
 from ..training.speed import *

@@ -5,16 +5,18 @@
 # %% auto #0
 __all__ = ['SCALARS', 'array_hash', 'describe', 'draws_in_main_process', 'fit_facts', 'current_facts', 'fit_differences']
 
-# %% ../../nbs/08_training/06_fit_facts.ipynb #204cb793
+# %% ../../nbs/08_training/06_fit_facts.ipynb #a0b8586f
 import hashlib, inspect, json, re
 from fastai.vision.all import *
 from torch.distributions import Distribution
 from ..labels.table import *
 from ..utils.tensors import *
+from ..images.loaders import *
 from ..decision.decision import data_fingerprint
 from .learner import *
+from .frozen import *
 
-# %% ../../nbs/08_training/06_fit_facts.ipynb #46024b5c
+# %% ../../nbs/08_training/06_fit_facts.ipynb #a7f73a9f
 SCALARS = (str,int,float,bool,type(None)) # what JSON holds as it is
 
 def _blake(*parts):
@@ -51,7 +53,7 @@ def _describe_object(o, depth):
     args = _arguments(o)
     return {kind:describe(args, depth+1)} if args else kind
 
-# %% ../../nbs/08_training/06_fit_facts.ipynb #d20a3ac3
+# %% ../../nbs/08_training/06_fit_facts.ipynb #08ce771b
 _descriptions = ( # kind, its description: the first that fits
     (np.generic, lambda o,depth: o.item()),
     (SCALARS, lambda o,depth: o),
@@ -104,11 +106,11 @@ def _label_facts(labels):
             'labels':data_fingerprint(labels.targets, labels.vocab, paths)}
 
 def _data_facts(dls):
-    labels,sets = getattr(dls, 'labels', None),[o.dataset for o in dls.loaders]
+    labels,sets = labels_of(dls),[o.dataset for o in dls.loaders]
     res = dict(images=[len(o) for o in sets])
     if labels is not None: res |= _label_facts(labels)
     else: res['files'] = _names_hash([_names_hash(getattr(o, 'items', [])) for o in sets])
-    if hasattr(dls, 'features'): res['features'] = dls.features
+    if isinstance(dls.train, FeatureDL): res['features'] = dls.train.feats.identity
     return res
 
 def _loader_facts(dls):
@@ -117,12 +119,12 @@ def _loader_facts(dls):
     tfms = [type(f).__name__ for f in _dataset_transforms(dl)]
     tfms += [describe(f) for o in pipelines for f in getattr(o, 'fs', [])]
     res = {'batch size':getattr(dl, 'bs', None) or getattr(dl, 'batch_size', None), 'batches':len(dl),
-           'preprocess':str(getattr(dls, 'preprocess', None)),
+           'preprocess':str(preprocess_of(dls)),
            'drawn by weights':describe(getattr(dl, 'weights', getattr(dl, 'wgts', None))),
            'drawn per group':getattr(dl, 'per_group', None), 'transforms':tfms}
     return res if draws_in_main_process(dl) else res | dict(workers=_num_workers(dl))
 
-# %% ../../nbs/08_training/06_fit_facts.ipynb #8ffbbaa4
+# %% ../../nbs/08_training/06_fit_facts.ipynb #f4907bbc
 def _own_scalars(o): return {k:v for k,v in vars(o).items() if isinstance(v, SCALARS) and k[0]!='_' and k!='training'}
 
 def _loss_facts(loss):
@@ -172,7 +174,7 @@ def fit_facts(
     res = _network_facts(network) | _data_facts(dls) | _loader_facts(dls) | _training_facts(learn)
     return json.loads(json.dumps(res, default=describe))
 
-# %% ../../nbs/08_training/06_fit_facts.ipynb #bfa920dd
+# %% ../../nbs/08_training/06_fit_facts.ipynb #649be19e
 def current_facts(
     facts:dict, # From `fit_facts` of this version or an earlier one
 )->dict:

@@ -32,16 +32,25 @@ class FrozenFeatures:
 
     @property
     def nbytes(self): return sum(o.numel()*o.element_size() for o in self.x)
+    @property
+    def identity(self):
+        "By which a run that is taken up knows them"
+        return dict(backbone=self.made_with['backbone'][1], views=self.views)
+
     def __repr__(self):
-        n = ', '.join(f'{o.shape[1]:,} {s}' + (f' in {o.shape[0]} views' if o.shape[0]>1 else '') for s,o in zip(SPLITS, self.x))
+        views = [f' in {len(o)} views' if len(o)>1 else '' for o in self.x]
+        n = ', '.join(f'{o.shape[1]:,} {s}{v}' for s,o,v in zip(SPLITS, self.x, views))
         return f'FrozenFeatures: {"×".join(map(str, self.x[0].shape[2:]))} of {n}; {self.nbytes/2**20:,.0f} MB'
 
     def find(self, files):
         "Split and row numbers of `files`; None unless one split has all of them, not augmented"
         for i,row in enumerate(self.row):
-            if (i or not self.views) and all(isinstance(o, (str,Path)) and str(o) in row for o in files): return i,[row[str(o)] for o in files]
+            if self.views and i==0: continue
+            if all(isinstance(o, (str,Path)) and str(o) in row for o in files): return i,[row[str(o)] for o in files]
 
-    def rows(self, i, at, with_labels=True): return self.x[i][:,at], self.y[i][at] if with_labels else None
+    def rows(self, i, at, with_labels=True):
+        "Features (V,n,F) and targets (n,C) of the rows `at` of split `i`"
+        return self.x[i][:,at],self.y[i][at] if with_labels else None
 
 # %% ../../nbs/08_training/04_frozen.ipynb #a6b7e24a
 @torch.no_grad()
@@ -60,10 +69,21 @@ class _Backbone(ItemTransform):
 # %% ../../nbs/08_training/04_frozen.ipynb #198934e9
 class FeatureDL(SampledDL):
     "Batches of features gathered by their row numbers; pass p takes view p % V"
-    x,y,feats,images,frozen,passes = None,None,None,None,None,0 # (V,N,F), (N,C), FrozenFeatures, the loader of the images, layers, passes so far
+    x = y = None # (V,N,F), (N,C)
+    feats = images = frozen = None # `FrozenFeatures`, the loader of the images, the frozen layers
+    passes = 0 # so far
+
+    @classmethod
+    def over(cls, dl, x, y, feats, frozen, bs=None):
+        "A loader of the features `x` and targets `y` in place of `dl`"
+        res = dl.new(cls=cls, num_workers=0, after_batch=[])
+        res.x,res.y,res.feats,res.images,res.frozen,res.rng = x,y,feats,dl,frozen,deepcopy(dl.rng)
+        if bs: res.bs = min(bs, res.n)
+        return res
 
     def create_batches(self, samps):
-        x,self.passes = self.x[self.passes%len(self.x)],self.passes+1
+        x = self.x[self.passes%len(self.x)] # (N,F)
+        self.passes += 1
         for idx in chunked(samps, self.bs, self.drop_last): yield (x[idx],) if self.y is None else (x[idx],self.y[idx])
 
     def new(self, dataset=None, cls=None, **kwargs):
@@ -76,60 +96,85 @@ class FeatureDL(SampledDL):
         return res
 
     def _from_images(self, dataset, **kwargs):
+        "A loader of images that no feature is known of"
         res = self.images.new(dataset, **kwargs)
-        res.after_batch = Pipeline([*res.after_batch.fs, _Backbone(self.frozen, self.feats.channels_last)], split_idx=res.after_batch.split_idx)
+        tfms = [*res.after_batch.fs, _Backbone(self.frozen, self.feats.channels_last)]
+        res.after_batch = Pipeline(tfms, split_idx=res.after_batch.split_idx)
         return res
 
     def show_batch(self, *args, **kwargs): return self.images.show_batch(*args, **kwargs)
 
 # %% ../../nbs/08_training/04_frozen.ipynb #4a8ef09f
-_bn,_dropout = nn.modules.batchnorm._BatchNorm,nn.modules.dropout._DropoutNd
+_batch_norm,_dropout = nn.modules.batchnorm._BatchNorm,nn.modules.dropout._DropoutNd
 
-def _fixed(m):
+def _is_fixed(m):
     "Whether a layer of the head does in training what it does in validation"
-    return not any(o.requires_grad for o in m.parameters()) and not any(isinstance(o, (_bn,_dropout)) for o in m.modules())
+    if any(o.requires_grad for o in m.parameters()): return False
+    return not any(isinstance(o, (_batch_norm,_dropout)) for o in m.modules())
+
+_adapts = ('The batch norm of the backbone adapts to the batches, so that its features change. '
+           'Fix: multilabel_learner(..., train_bn=False), the default for trained weights; '
+           'learn.add_cb(KeepBatchNorm()) for a network without')
 
 def _check_frozen(learn):
-    backbone = learn.model[0]
-    bn = [o for o in backbone.modules() if isinstance(o, _bn)]
-    trained,of_bn = [o for o in backbone.parameters() if o.requires_grad],{id(p) for o in bn for p in o.parameters()}
-    if any(id(o) not in of_bn for o in trained): raise ValueError(f'The backbone is not frozen, {len(trained)} of its parameters are trained. Fix: learn.freeze()')
-    if bn and (trained or not (hasattr(learn, 'keep_batch_norm') or hasattr(learn, 'bn_freeze'))):
-        raise ValueError('The batch norm of the backbone adapts to the batches, so that its features change. Fix: multilabel_learner(..., train_bn=False), the default for trained weights; learn.add_cb(KeepBatchNorm()) for a network without')
+    "Raise where the features of the backbone would change in training"
+    norms = [o for o in learn.model[0].modules() if isinstance(o, _batch_norm)]
+    of_norms = {id(p) for o in norms for p in o.parameters()}
+    trained = [p for p in learn.model[0].parameters() if p.requires_grad]
+    if any(id(p) not in of_norms for p in trained):
+        raise ValueError(f'The backbone is not frozen, {len(trained)} of its parameters are trained. '
+                         'Fix: learn.freeze()')
+    is_kept = hasattr(learn, 'keep_batch_norm') or hasattr(learn, 'bn_freeze')
+    if norms and (trained or not is_kept): raise ValueError(_adapts)
 
-def _parts(learn):
+def _frozen_and_rest(learn):
     "The layers down to the features, and those after them"
     m = learn.model
-    if not (isinstance(m, nn.Sequential) and len(m)>1): raise ValueError(f'The network is a {type(m).__name__}, and not a backbone and a head in an nn.Sequential, as multilabel_learner makes it')
+    if not (isinstance(m, nn.Sequential) and len(m)>1):
+        raise ValueError(f'The network is a {type(m).__name__}, and not a backbone and a head in an nn.Sequential, '
+                         'as multilabel_learner makes it')
     _check_frozen(learn)
     layers = [o for h in m[1:] for o in (h if isinstance(h, nn.Sequential) else [h])]
-    n = first(i for i,o in enumerate(layers) if not _fixed(o))
+    n = first(i for i,o in enumerate(layers) if not _is_fixed(o))
     if n is None: raise ValueError('The head has nothing to train. Fix: learn.freeze(), which leaves the head free')
-    return nn.Sequential(m[0], *layers[:n]), nn.Sequential(*layers[n:])
+    return nn.Sequential(m[0], *layers[:n]),nn.Sequential(*layers[n:])
 
 # %% ../../nbs/08_training/04_frozen.ipynb #1c9d5dd2
 def _tensor_hash(named):
+    "Hash of names and tensors, every bit of them"
     h = hashlib.blake2b(digest_size=16)
-    for k,v in named: h.update(k.encode()); h.update(v.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    for k,v in named:
+        h.update(k.encode())
+        h.update(v.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return h.hexdigest()
 
-def _made_with(learn, frozen):
-    "Fingerprints of what decides about features and targets"
-    dls,layers = learn.dls,[type(o).__name__ for o in frozen.modules()]
-    norm = sorted({_tensor_hash([(k, getattr(o, k)) for o in dl.after_batch.fs if isinstance(o, Normalize) for k in ('mean','std')]) for dl in dls.loaders})
-    labels = labels_of(dls)
-    return dict(backbone=(layers, _tensor_hash(frozen.state_dict().items())), preprocessing=(str(preprocess_of(dls)), norm),
-                files=[list(map(str, dl.dataset.items)) for dl in dls.loaders], labels=(list(dls.vocab), _tensor_hash([('y', tensor(labels.targets))] if labels else [])))
+def _normalization_hash(dl):
+    norms = [o for o in dl.after_batch.fs if isinstance(o, Normalize)]
+    return _tensor_hash([(k, getattr(o, k)) for o in norms for k in ('mean','std')])
+
+def _fingerprints(learn, frozen):
+    "What decides about features and targets"
+    dls,labels = learn.dls,labels_of(learn.dls)
+    layers = [type(o).__name__ for o in frozen.modules()]
+    norms = sorted({_normalization_hash(dl) for dl in dls.loaders})
+    targets = [('y', tensor(labels.targets))] if labels else []
+    return dict(backbone=(layers, _tensor_hash(frozen.state_dict().items())),
+                preprocessing=(str(preprocess_of(dls)), norms),
+                files=[list(map(str, dl.dataset.items)) for dl in dls.loaders],
+                labels=(list(dls.vocab), _tensor_hash(targets)))
 
 # %% ../../nbs/08_training/04_frozen.ipynb #ec5425f4
 def _check_same(frozen, x):
     "Raise where the frozen layers do something else with a batch while they train"
     want = _features(frozen, x)
     for o in frozen.train().modules():
-        if isinstance(o, _bn): o.eval()
+        if isinstance(o, _batch_norm): o.eval()
     with torch.no_grad(): got = frozen(x.as_subclass(Tensor)).float()
-    names = sorted({type(o).__name__ for o in frozen.modules() if re.search('drop|stochastic', type(o).__name__, re.I)})
-    if not torch.allclose(got, want, rtol=1e-2, atol=1e-2*float(want.abs().max())): raise ValueError(f'The backbone draws at random while it trains, so that its features change. Fix: its layers {names} with a rate of 0')
+    if torch.allclose(got, want, rtol=1e-2, atol=1e-2*float(want.abs().max())): return
+    kinds = {type(o).__name__ for o in frozen.modules()}
+    names = sorted(o for o in kinds if re.search('drop|stochastic', o, re.I))
+    raise ValueError('The backbone draws at random while it trains, so that its features change. '
+                     f'Fix: its layers {names} with a rate of 0')
 
 def _as_valid(dl):
     "Let the transforms do what they do with validation images"
@@ -142,70 +187,100 @@ def _all_rows(dl, plain):
     return res
 
 # %% ../../nbs/08_training/04_frozen.ipynb #659f1c8e
-def _run(frozen, dl, V, step, channels_last):
+_has_weights = ('The images have weights in the loss, which features do not carry. '
+                'Fix: multilabel_dls without image_weights, or learn.fit')
+
+def _pass_images(frozen, dl, V, step, channels_last):
     "Features (V,N,F) of V passes over `dl`, and its targets (N,C); `step` is called after each batch"
     xs = ys = None
     for v in range(V):
         at = 0
         for x,y,*more in dl:
-            if more: raise ValueError('The images have weights in the loss, which features do not carry. Fix: multilabel_dls without image_weights, or learn.fit')
+            if more: raise ValueError(_has_weights)
             if xs is None: _check_same(frozen, x[:8])
-            f = _features(frozen, x, channels_last).cpu()
-            if xs is None: xs,ys = torch.empty((V,dl.n,*f.shape[1:])),y.cpu().new_empty((dl.n,*y.shape[1:]))
-            xs[v,at:at+len(f)],ys[at:at+len(f)],at = f,y.cpu(),at+len(f)
+            f,y = _features(frozen, x, channels_last).cpu(),y.cpu()
+            if xs is None: xs,ys = torch.empty((V,dl.n,*f.shape[1:])),y.new_empty((dl.n,*y.shape[1:]))
+            xs[v,at:at+len(f)],ys[at:at+len(f)] = f,y
+            at += len(f)
             step()
     return xs,ys
+
+def _bar_step(learn, n_images, n_batches):
+    "What to call after each batch: moves a bar where one is worth it"
+    if not (hasattr(learn, 'progress') and show_progress(n_images, 200)): return noop
+    bar,done = progress_bar(range(n_batches), leave=False),itertools.count(1)
+    bar.update(0)
+    return lambda: bar.update(next(done))
 
 def backbone_features(
     learn:Learner, # From `multilabel_learner`, its backbone frozen
     views:int=0, # Augmented passes over the training images; one pass without augmentation if 0
-    channels_last:bool=None, # Memory layout in which a CPU convolves up to twice as fast, and rounds otherwise; on a CPU if None
+    channels_last:bool=None, # Memory layout: up to twice as fast on a CPU, and rounds otherwise; on a CPU if None
 )->FrozenFeatures:
-    "Features and targets of the images of every split"
-    frozen,_ = _parts(learn)
+    "Compute features and targets of the images of every split; raises `ValueError` where training would change them"
+    frozen,_ = _frozen_and_rest(learn)
     channels_last = ifnone(channels_last, torch.device(learn.dls.device or 'cpu').type=='cpu')
-    dls = [_all_rows(dl, not (i==0 and views)) for i,dl in enumerate(learn.dls.loaders)]
+    dls = [_all_rows(dl, plain=i>0 or not views) for i,dl in enumerate(learn.dls.loaders)]
     V = [max(1, views)]+[1]*(len(dls)-1)
-    n,bar,done = sum(v*len(o) for v,o in zip(V, dls)),None,itertools.count(1)
-    if hasattr(learn, 'progress') and show_progress(sum(v*o.n for v,o in zip(V, dls)), 200): bar = progress_bar(range(n), leave=False); bar.update(0)
-    res = [_run(frozen, o, v, lambda: bar and bar.update(next(done)), channels_last) for v,o in zip(V, dls)]
-    return FrozenFeatures(*zip(*res), [list(o.dataset.items) for o in dls], views, _made_with(learn, frozen), channels_last)
+    step = _bar_step(learn, sum(v*o.n for v,o in zip(V, dls)), sum(v*len(o) for v,o in zip(V, dls)))
+    res = [_pass_images(frozen, o, v, step, channels_last) for v,o in zip(V, dls)]
+    files = [list(o.dataset.items) for o in dls]
+    return FrozenFeatures(*zip(*res), files, views, _fingerprints(learn, frozen), channels_last)
 
 # %% ../../nbs/08_training/04_frozen.ipynb #28e69b88
-def _feature_dls(dls, feats, frozen, bs):
-    "DataLoaders of the features, with what reports and predictions want to know"
-    def _new(dl, x, y):
-        res = dl.new(cls=FeatureDL, num_workers=0, after_batch=[])
-        res.x,res.y,res.feats,res.images,res.frozen,res.rng = x,y,feats,dl,frozen,deepcopy(dl.rng)
-        if bs: res.bs = min(bs, res.n)
-        return res
-    new = loaders_like(dls, list(map(_new, dls.loaders, feats.x, feats.y)))
-    new.features = dict(backbone=feats.made_with['backbone'][1], views=feats.views) # by which a run that is taken up knows them
-    return new
+def _rows_of_all(feats):
+    "Row of each file in all splits joined"
+    start = np.cumsum([0,*map(len, feats.files)])
+    return {o:start[i]+k for i,rows in enumerate(feats.row) for o,k in rows.items()}
 
-def _dealt_anew(feats, learn, now):
-    "Features for other splits of images that they have, and `now` as it is where nothing differs but the splits; as they are where that cannot be"
-    at,labels = {o:(i,k) for i,rows in enumerate(feats.row) for o,k in rows.items()},labels_of(learn.dls)
-    if feats.views or labels is None or list(labels.vocab)!=feats.made_with['labels'][0] or any(o not in at for files in now['files'] for o in files): return feats,now
-    want,start = dict(zip(map(str, labels.files), labels.targets)),np.cumsum([0,*map(len, feats.files)])
-    idx = [tensor([start[i]+k for i,k in map(at.get, files)]).long() for files in now['files']]
+def _are_of(feats, learn, files):
+    "Whether all of `files` have features that other splits of a table of the same classes can take"
+    labels = labels_of(learn.dls)
+    if feats.views or labels is None or list(labels.vocab)!=feats.made_with['labels'][0]: return False
+    known = _rows_of_all(feats)
+    return all(o in known for split in files for o in split)
+
+def _resplit(feats, learn, files):
+    "The features with other splits, or of some of their images"
+    at = _rows_of_all(feats)
+    idx = [tensor([at[o] for o in split]).long() for split in files]
     x,y = torch.cat(feats.x, 1),torch.cat(feats.y)
-    res = FrozenFeatures([x[:,o] for o in idx], [y[o] for o in idx], [list(o.dataset.items) for o in learn.dls.loaders], 0, feats.made_with|dict(files=now['files']), feats.channels_last)
-    same = all(np.array_equal(a.cpu().numpy(), np.stack([want[o] for o in files]), equal_nan=True) for a,files in zip(res.y, now['files']))
-    return res, now|dict(labels=feats.made_with['labels']) if same else now
+    items = [list(o.dataset.items) for o in learn.dls.loaders]
+    made_with = feats.made_with|dict(files=files)
+    return FrozenFeatures([x[:,o] for o in idx], [y[o] for o in idx], items, 0, made_with, feats.channels_last)
+
+def _have_targets(feats, labels):
+    "Whether the targets are those of a table"
+    want = dict(zip(map(str, labels.files), labels.targets))
+    return all(np.array_equal(y.cpu().numpy(), np.stack([want[str(o)] for o in files]), equal_nan=True)
+               for y,files in zip(feats.y, feats.files))
+
+# %% ../../nbs/08_training/04_frozen.ipynb #59306c2c
+def _check_made_with(feats, now):
+    other = [k for k,v in now.items() if v!=feats.made_with[k]]
+    if other: raise ValueError(f'The features are not of this learner: {" and ".join(other)} differ from what they '
+                               'were made with. Fix: backbone_features(learn)')
+
+def _shared_history(learn):
+    "A `TrainingHistory` that writes to the rows and the file of `learn`"
+    res = TrainingHistory()
+    if hasattr(learn, 'training_history'): res.rows,res.file = learn.training_history.rows,learn.training_history.file
+    return res
 
 def frozen_learner(
-    learn:Learner, # The learner that the features are of, or another with the same backbone, and all or some of the same images and labels, split as it likes
+    learn:Learner, # That of the features, or another with the same backbone, and images and labels of them in any split
     feats:FrozenFeatures, # From `backbone_features`
     bs:int=None, # Rows in a batch; as the loaders of `learn` have it if None
     cbs=None, # Callbacks for the training; those of `learn` stay with it, but both write the same history
 )->Learner:
-    "A `Learner` that trains the head of `learn` on features, with its loss, metrics, optimizer and learning rate"
-    frozen,head = _parts(learn)
-    now = _made_with(learn, frozen)
-    if now['files']!=feats.made_with['files']: feats,now = _dealt_anew(feats, learn, now)
-    if other:=[k for k,v in now.items() if v!=feats.made_with[k]]: raise ValueError(f'The features are not of this learner: {" and ".join(other)} differ from what they were made with. Fix: backbone_features(learn)')
-    history = TrainingHistory()
-    if hasattr(learn, 'training_history'): history.rows,history.file = learn.training_history.rows,learn.training_history.file
+    "Make a `Learner` that trains the head of `learn` on features, with its loss, metrics, optimizer and learning rate"
+    frozen,head = _frozen_and_rest(learn)
+    now = _fingerprints(learn, frozen)
+    if now['files']!=feats.made_with['files'] and _are_of(feats, learn, now['files']):
+        feats = _resplit(feats, learn, now['files'])
+        if _have_targets(feats, labels_of(learn.dls)): now['labels'] = feats.made_with['labels']
+    _check_made_with(feats, now)
+    loaders = [FeatureDL.over(dl, x, y, feats, frozen, bs) for dl,x,y in zip(learn.dls.loaders, feats.x, feats.y)]
     args = {o:getattr(learn, o) for o in ('loss_func','opt_func','lr','path','model_dir','wd','wd_bn_bias','moms')}
-    return Learner(_feature_dls(learn.dls, feats, frozen, bs), head, metrics=list(learn.metrics), cbs=L(cbs)+[QuarantineWarning(),history,StopAtNaN()], **args)
+    cbs = L(cbs)+[QuarantineWarning(),_shared_history(learn),StopAtNaN()]
+    return Learner(loaders_like(learn.dls, loaders), head, metrics=list(learn.metrics), cbs=cbs, **args)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import SimpleNamespace
 from fastai.vision.all import *
 from ..utils.files import *
+from ..utils.plots import *
 from ..labels.table import *
-from ..images.datablock import AUGMENTATIONS, augment_transforms
+from ..images.datablock import augment_transforms
 from ..losses.activations import *
 from ..losses.contract import *
 from ..losses.per_label import *
@@ -21,38 +22,45 @@ from ..losses.ranking import *
 from ..networks.backbones import resolve_arch
 from .learner import *
 
-
 # %% ../../nbs/08_training/05_stages.ipynb #640337aa
 _schedules = dict(one_cycle='fit_one_cycle', constant='fit', flat_cos='fit_flat_cos')
 
+_what_train_is = ("'all', 'backbone', 'head', a layer such as 'layer4', 'layer3+' with all after it, "
+                  'several with a comma between, or -1 for the last group')
+
 def _as_train(v):
     if isinstance(v, (list,tuple)): v = ','.join(map(str, v))
-    if isinstance(v, str) and re.fullmatch(r'\s*-\d+\s*', v): return int(v)
     if isinstance(v, int) and not isinstance(v, bool): return v
-    v = re.sub(r'\s', '', v) if isinstance(v, str) else v
-    if not isinstance(v, str) or not all(re.fullmatch(r'\w[\w.]*\+?', o) for o in v.split(',')): raise ValueError(f"train is {v!r}: 'all', 'backbone', 'head', a layer such as 'layer4', 'layer3+' with all after it, several with a comma between, or -1 for the last group")
-    return v
+    if isinstance(v, str):
+        v = re.sub(r'\s', '', v)
+        if re.fullmatch(r'-\d+', v): return int(v)
+        if all(re.fullmatch(r'\w[\w.]*\+?', o) for o in v.split(',')): return v
+    raise ValueError(f'train is {v!r}: {_what_train_is}')
 
-def _as_number(k, v, least=0, kind=float):
+def _as_number(k, v, least=0, kind=float, above=False):
     try: res = kind(str(v)) if not isinstance(v, bool) else None
     except ValueError: res = None
-    if res is None or not math.isfinite(res) or res<least or (k=='lr' and res==0): raise ValueError(f'{k} is {v!r}: a {"whole number" if kind is int else "number"} {"above 0" if k=="lr" else f"from {least} up"} is needed')
-    return res
+    if res is not None and math.isfinite(res) and res>=least and not (above and res==least): return res
+    what,bound = 'whole number' if kind is int else 'number',f'above {least}' if above else f'from {least} up'
+    raise ValueError(f'{k} is {v!r}: a {what} {bound} is needed')
+
+_as_rate = partial(_as_number, 'lr', above=True)
 
 def _as_lr(v):
     if isinstance(v, slice): v = [o for o in (v.start,v.stop) if o is not None]
     elif isinstance(v, str) and ':' in v: v = [o for o in v.split(':') if o.strip()]
-    if not isinstance(v, (list,tuple)): return _as_number('lr', v)
-    if len(v) not in (1,2): raise ValueError(f'lr is {v!r}: one rate, or two with a colon between, lowest group and highest')
-    return slice(*[_as_number('lr', o) for o in v])
+    if not isinstance(v, (list,tuple)): return _as_rate(v)
+    if len(v) in (1,2): return slice(*map(_as_rate, v))
+    raise ValueError(f'lr is {v!r}: one rate, or two with a colon between, lowest group and highest')
 
 # %% ../../nbs/08_training/05_stages.ipynb #34b0af77
 def _as_loss(v):
-    if isinstance(v, str) and v not in loss_names(): raise ValueError(f'There is no loss {v!r}: choose from {loss_names()}')
-    return v if isinstance(v, str) else get_loss(v)
+    if not isinstance(v, str): return get_loss(v)
+    if v not in loss_names(): raise ValueError(f'There is no loss {v!r}: choose from {loss_names()}')
+    return v
 
 def _as_augment(v):
-    if isinstance(v, str) and v not in (names:=[*AUGMENTATIONS,'none']): raise ValueError(f'augment is {v!r}: choose from {names}, or a list of transforms')
+    if isinstance(v, str): augment_transforms(v) # raises for a name that is not known
     return v
 
 def _as_flag(k, v):
@@ -62,146 +70,205 @@ def _as_flag(k, v):
 
 def _as_name(k, v, choices=None):
     if choices and v not in choices: raise ValueError(f'{k} is {v!r}: choose from {list(choices)}')
-    if not isinstance(v, str) or re.search(r'[;,:=\n]', v): raise ValueError(f'{k} is {v!r}: text without any of ; , : =')
-    return v
+    if isinstance(v, str) and not re.search(r'[;,:=\n]', v): return v
+    raise ValueError(f'{k} is {v!r}: text without any of ; , : =')
 
-_checks = dict(train=_as_train, loss=_as_loss, activation=partial(_as_name, 'activation'), lr=_as_lr, epochs=partial(_as_number, 'epochs', least=1, kind=int), augment=_as_augment,
-    schedule=partial(_as_name, 'schedule', choices=_schedules), bs=partial(_as_number, 'bs', least=1, kind=int), wd=partial(_as_number, 'wd'), name=partial(_as_name, 'name'), train_bn=partial(_as_flag, 'train_bn'))
+_checks = dict(
+    train=_as_train, loss=_as_loss, lr=_as_lr, augment=_as_augment,
+    epochs=partial(_as_number, 'epochs', least=1, kind=int), bs=partial(_as_number, 'bs', least=1, kind=int),
+    wd=partial(_as_number, 'wd'), schedule=partial(_as_name, 'schedule', choices=_schedules),
+    activation=partial(_as_name, 'activation'), name=partial(_as_name, 'name'), train_bn=partial(_as_flag, 'train_bn'))
 
 # %% ../../nbs/08_training/05_stages.ipynb #36f9dc76
 @dataclass(frozen=True)
 class Stage:
-    "One fit: what is trained, with which loss, rate and augmentation, and for how long; raises `ValueError` for what has no meaning"
-    train:int|str='all' # 'all', 'backbone', 'head', layers such as 'layer3+' or 'layer2,layer4', or -1 for the last group
+    """One fit: what is trained, with which loss, rate and augmentation, and for how long
+
+    Raises `ValueError` for what has no meaning, `ActivationLossError` for an activation and a loss that do not fit."""
+    train:int|str='all' # 'all', 'backbone', 'head', 'layer3+', 'layer2,layer4', or -1 for the last group
     loss:str|MultiLabelLoss=None # Name, or a loss under the contract; the learner's own if None
     activation:str=None # Activation before a loss given by name; the loss's own if None
     lr:float|slice=None # Highest learning rate, or a slice over the groups; the learner's own if None
     epochs:int=1 # Passes over the training images
     schedule:str='one_cycle' # Of the learning rate: 'one_cycle', 'constant' or 'flat_cos'
-    augment:str|list=None # 'medical', 'natural', 'mirror', 'none', or a list of batch transforms; as the loaders have it if None
+    augment:str|list=None # 'medical', 'natural', 'mirror', 'none', or batch transforms; as the loaders have it if None
     bs:int=None # Training images in a batch; as the loaders have it if None
     wd:float=None # Weight decay; the learner's own if None
     name:str=None # For tables
     train_bn:bool=None # Let the batch norm of frozen layers adapt? As the learner has it if None
 
     def __post_init__(self):
-        for k,f in _checks.items():
-            if getattr(self, k) is not None: object.__setattr__(self, k, f(getattr(self, k)))
+        given = {k:getattr(self, k) for k in _checks if getattr(self, k) is not None}
+        for k,v in given.items(): object.__setattr__(self, k, _checks[k](v))
         if self.activation is None: return
-        if not isinstance(self.loss, str): raise ValueError(f'activation is {self.activation!r}, and it belongs to a loss given by name')
+        if not isinstance(self.loss, str):
+            raise ValueError(f'activation is {self.activation!r}, and it belongs to a loss given by name')
         if why:=why_not(self.activation, self.loss): raise ActivationLossError(why)
 
     def options(self):
         "Values other than the defaults"
-        return {f.name:v for f in fields(self) if f.name!='train' and (v:=getattr(self, f.name))!=f.default}
-    def __str__(self): return f'{self.train}'+(':' if (o:=self.options()) else '')+','.join(f'{k}={_text(v)}' for k,v in o.items())
+        values = {f.name:(getattr(self, f.name),f.default) for f in fields(self) if f.name!='train'}
+        return {k:v for k,(v,default) in values.items() if v!=default}
+
+    def __str__(self):
+        opts = ','.join(f'{k}={_text(v)}' for k,v in self.options().items())
+        return f'{self.train}:{opts}' if opts else f'{self.train}'
 
 # %% ../../nbs/08_training/05_stages.ipynb #bacfd24e
+def _settings_hash(o):
+    simple = {k:v for k,v in vars(o).items() if isinstance(v, (int,float,str,tuple)) and k!='training'}
+    tensors = {k:v.tolist() for k,v in o.state_dict().items()} if isinstance(o, nn.Module) else {}
+    return hashlib.blake2b(repr((sorted(simple.items()), tensors)).encode(), digest_size=3).hexdigest()
+
 def _object_text(o):
     "A loss or transform by its class and a digest of its settings"
     if isinstance(o, type) or not hasattr(o, '__dict__'): return f'<{getattr(o, "__name__", o)}>'
-    simple = {k:v for k,v in vars(o).items() if isinstance(v, (int,float,str,tuple)) and k!='training'}
-    tensors = {k:v.tolist() for k,v in o.state_dict().items()} if isinstance(o, nn.Module) else {}
-    return f'<{type(o).__name__} {hashlib.blake2b(repr((sorted(simple.items()), tensors)).encode(), digest_size=3).hexdigest()}>'
+    return f'<{type(o).__name__} {_settings_hash(o)}>'
 
 def _text(v):
+    "A value as the text of stages has it"
+    if isinstance(v, bool): return f'{v}'.lower()
     if isinstance(v, slice): return f'{ifnone(v.start, "")}:{v.stop}'
     if isinstance(v, (list,tuple)): return '['+' '.join(map(_object_text, v))+']'
-    return f'{v}'.lower() if isinstance(v, bool) else f'{v}' if isinstance(v, (str,int,float)) else _object_text(v)
+    return f'{v}' if isinstance(v, (str,int,float)) else _object_text(v)
 
 # %% ../../nbs/08_training/05_stages.ipynb #c5256750
-def _is_stage(o): return type(o).__name__=='Stage' and is_dataclass(o) # also one of before the module was read again, as with %autoreload
+def _is_stage(o): return type(o).__name__=='Stage' and is_dataclass(o) # also one of before the module was read again
 
-def _parse_stage(o):
-    if _is_stage(o): return o if isinstance(o, Stage) else Stage(**vars(o))
-    if isinstance(o, str):
-        train,_,opts = o.partition(':')
-        pairs = [p.partition('=') for p in opts.split(',') if p.strip()]
-        if bad:=[k+eq for k,eq,v in pairs if not (k.strip() and eq and v.strip())]: raise ValueError(f'{bad[0].strip()!r} is no option: name=value, such as lr=1e-4')
-        o = dict(train=train, **{k.strip():v.strip() for k,_,v in pairs})
-        if len(o)<len(pairs)+1: raise ValueError('an option is given twice, or train, which stands before the colon')
-    if not isinstance(o, dict): raise TypeError(f'{type(o).__name__} is no stage: a Stage, text such as layer4+:lr=1e-4, or a dict')
+def _split_stage(text):
+    "The options of a stage in a dict, as text"
+    train,_,opts = text.partition(':')
+    pairs = [p.partition('=') for p in opts.split(',') if p.strip()]
+    bad = [k+eq for k,eq,v in pairs if not (k.strip() and eq and v.strip())]
+    if bad: raise ValueError(f'{bad[0].strip()!r} is no option: name=value, such as lr=1e-4')
+    res = dict(train=train, **{k.strip():v.strip() for k,_,v in pairs if k.strip()!='train'})
+    if len(res)<len(pairs)+1: raise ValueError('an option is given twice, or train, which stands before the colon')
+    return res
+
+def _as_stage(o):
+    if isinstance(o, Stage): return o
+    if _is_stage(o): o = vars(o)
+    if isinstance(o, str): o = _split_stage(o)
+    if not isinstance(o, dict):
+        raise TypeError(f'{type(o).__name__} is no stage: a Stage, text such as layer4+:lr=1e-4, or a dict')
     known = [f.name for f in fields(Stage)]
-    if other:=[k for k in o if k not in known]: raise ValueError(f'there is no option {other[0]!r}: choose from {known}')
+    other = [k for k in o if k not in known]
+    if other: raise ValueError(f'there is no option {other[0]!r}: choose from {known}')
     return Stage(**o)
+
+# %% ../../nbs/08_training/05_stages.ipynb #91abfec6
+def _stage_items(stages):
+    "What is one stage each, from text, a dict, a stage or a list"
+    if isinstance(stages, str):
+        if stages.strip().lower()=='nih': return NIH_STAGES
+        return [o.strip() for o in re.split(r'[;\n]', stages) if o.strip()]
+    if isinstance(stages, dict): return stages.get('stages', [stages])
+    return [stages] if _is_stage(stages) else stages
 
 def parse_stages(
     stages, # Text, 'nih', a `Stage` or dict, a list of these, or a dict with such a list under 'stages'
 )->list: # Of `Stage`
-    "The stages; raises `ValueError` with the number of the stage that cannot be read, and why"
-    if isinstance(stages, str): stages = NIH_STAGES if stages.strip().lower()=='nih' else [o.strip() for o in re.split(r'[;\n]', stages) if o.strip()]
-    elif isinstance(stages, dict): stages = stages['stages'] if 'stages' in stages else [stages]
-    elif _is_stage(stages): stages = [stages]
+    "Read stages; raises `ValueError` with the number of the stage that cannot be read, and why"
     res = []
-    for i,o in enumerate(stages, 1):
-        try: res.append(_parse_stage(o))
+    for i,o in enumerate(_stage_items(stages), 1):
+        try: res.append(_as_stage(o))
         except (ValueError,TypeError) as e: raise ValueError(f'Stage {i} ({o}): {e}') from e
     if not res: raise ValueError('There are no stages: one at least, such as head:lr=1e-3,epochs=2')
     return res
 
 # %% ../../nbs/08_training/05_stages.ipynb #2fa74ed8
-NIH_STAGES = [Stage(train, loss='focal', lr=lr, epochs=epochs, schedule='constant', wd=0., train_bn=True) for train,lr,epochs in (('layer2+',1e-5,2), ('layer3+',3e-4,1), ('layer4+',1e-3,3), ('fc',1e-3,2))]
+_nih = (('layer2+',1e-5,2), ('layer3+',3e-4,1), ('layer4+',1e-3,3), ('fc',1e-3,2)) # layers, learning rate, epochs
+NIH_STAGES = [Stage(train, loss='focal', lr=lr, epochs=epochs, schedule='constant', wd=0., train_bn=True)
+              for train,lr,epochs in _nih]
 
 # %% ../../nbs/08_training/05_stages.ipynb #4d0db129
 def _original_names(backbone, arch):
     "Names of the parts of `backbone` that fastai cut from a torchvision network, and of its classifier"
     try:
-        with torch.random.fork_rng(devices=[]), torch.device('meta'): parts = list(resolve_arch(arch)().named_children())
+        with torch.random.fork_rng(devices=[]), torch.device('meta'):
+            parts = list(resolve_arch(arch)().named_children())
     except Exception: return {},None # an architecture that cannot be made without arguments or memory keeps its numbers
-    if [type(o) for o in backbone]!=[type(o) for _,o in parts[:len(backbone)]]: return {},None
-    rest = [k for k,o in parts[len(backbone):] if len(list(o.parameters()))]
-    return {str(i):k for i,(k,_) in enumerate(parts[:len(backbone)])},first(rest)
+    n = len(backbone)
+    if [type(o) for o in backbone]!=[type(o) for _,o in parts[:n]]: return {},None
+    rest = [k for k,o in parts[n:] if len(list(o.parameters()))]
+    return {str(i):k for i,(k,_) in enumerate(parts[:n])},first(rest)
+
+def _timm_names(backbone):
+    fc = getattr(backbone.model, 'default_cfg', {}).get('classifier')
+    named = {k.removeprefix('model.'):p for k,p in backbone.named_parameters()}
+    return named,fc.split('.')[0] if isinstance(fc, str) else None
 
 def _backbone_names(backbone, arch):
     "Parameters of a backbone by name, and the name of the classifier that was cut off"
-    if [k for k,_ in backbone.named_children()]==['model']: # a network of timm
-        fc = getattr(backbone.model, 'default_cfg', {}).get('classifier')
-        return {k.removeprefix('model.'):p for k,p in backbone.named_parameters()},fc.split('.')[0] if isinstance(fc, str) else None
-    names,fc = _original_names(backbone, arch) if arch is not None and isinstance(backbone, nn.Sequential) else ({},None)
-    new = lambda k: '.'.join([names.get(k.split('.')[0], k.split('.')[0]), *k.split('.')[1:]])
-    return {new(k):p for k,p in backbone.named_parameters()},fc
+    if [k for k,_ in backbone.named_children()]==['model']: return _timm_names(backbone)
+    is_cut = arch is not None and isinstance(backbone, nn.Sequential)
+    names,fc = _original_names(backbone, arch) if is_cut else ({},None)
+    def _renamed(k):
+        top,*rest = k.split('.')
+        return '.'.join([names.get(top, top), *rest])
+    return {_renamed(k):p for k,p in backbone.named_parameters()},fc
 
 # %% ../../nbs/08_training/05_stages.ipynb #5ba53557
+def _top(name): return name.split('.')[0]
+def _to_depth(name, n): return '.'.join(name.split('.')[:n])
+
+def _has_head(m):
+    "Whether a network is a backbone and a head with parameters in an `nn.Sequential`"
+    if not (isinstance(m, nn.Sequential) and len(m)==2): return False
+    return len(list(m[0].children()))>0 and len(list(m[1].parameters()))>0
+
 class _Layers:
     "Parameters of a learner's network in their order, and the names by which they are found"
     def __init__(self, learn):
         m = self.model = learn.model
-        if isinstance(m, nn.Sequential) and len(m)==2 and len(list(m[0].children())) and len(list(m[1].parameters())):
-            named,fc = _backbone_names(m[0], getattr(learn, 'arch', None))
-            named = {(f'backbone.{k}' if k.split('.')[0]=='head' else k):p for k,p in named.items()}|{f'head.{k}':p for k,p in m[1].named_parameters()}
-            self.alias = {fc:'head'}
-        else: named,self.alias = dict(m.named_parameters()),{}
+        named,alias = self._named(m, getattr(learn, 'arch', None)) if _has_head(m) else (dict(m.named_parameters()),{})
         self.names,self.params = list(named),list(named.values())
-        self.tops = list(dict.fromkeys(o.split('.')[0] for o in self.names))
-        if 'head' not in self.tops: self.alias['head'] = self.tops[-1]
-        self.alias = {k:v for k,v in self.alias.items() if k and k not in self.tops}
+        self.tops = list(dict.fromkeys(map(_top, self.names)))
+        if 'head' not in self.tops: alias['head'] = self.tops[-1]
+        self.alias = {k:v for k,v in alias.items() if k and k not in self.tops}
+
+    def _named(self, m, arch):
+        named,fc = _backbone_names(m[0], arch)
+        named = {f'backbone.{k}' if _top(k)=='head' else k:p for k,p in named.items()}
+        return named | {f'head.{k}':p for k,p in m[1].named_parameters()},{fc:'head'}
+
+    def _is_in(self, o, name):
+        "Whether the parameter `o` belongs to the layer `name`"
+        if name=='all' or o==name or o.startswith(name+'.'): return True
+        return name=='backbone' and _top(o)!=self.alias.get('head', 'head')
 
     def find(self, term):
         "Whether each parameter belongs to `term`"
-        name,plus = term.removesuffix('+'),term.endswith('+')
+        name = term.removesuffix('+')
         name = self.alias.get(name, name)
-        head = self.alias.get('head', 'head')
-        hit = np.array([name=='all' or (name=='backbone' and o.split('.')[0]!=head) or o==name or o.startswith(name+'.') for o in self.names])
+        hit = np.array([self._is_in(o, name) for o in self.names])
         if not hit.any(): raise ValueError(self.unknown(name))
-        return np.arange(len(hit))>=hit.argmax() if plus else hit
+        return np.arange(len(hit))>=hit.argmax() if term.endswith('+') else hit
+
+    def inside(self, name):
+        "Names of the parts of a layer"
+        parts = [_to_depth(o, name.count('.')+2) for o in self.names if o.startswith(name+'.')]
+        return list(dict.fromkeys(parts))
 
     def unknown(self, name):
+        "What is said of a name that is not there"
         also = ''.join(f'; {v!r} is also called {k!r}' for k,v in self.alias.items())
-        up = first((name.rsplit('.', i)[0] for i in range(1, name.count('.')+1)), lambda u: any(o.startswith(u+'.') for o in self.names))
-        inside = list(dict.fromkeys('.'.join(o.split('.')[:up.count('.')+2]) for o in self.names if o.startswith(up+'.'))) if up else []
-        return f"The network has no layer {name!r} with parameters: choose from {self.tops}, 'backbone', 'all', or -1 for the last group{also}"+(f'; {up} holds {inside}' if up else '')
+        above = [_to_depth(name, i) for i in range(name.count('.'), 0, -1)]
+        parts = first((f'; {o} holds {self.inside(o)}' for o in above if self.inside(o)))
+        return (f"The network has no layer {name!r} with parameters: choose from {self.tops}, 'backbone', 'all', "
+                f"or -1 for the last group{also}{parts or ''}")
 
 # %% ../../nbs/08_training/05_stages.ipynb #2e3a8222
 @patch
 def layer_names(self:Learner,
     inside:str=None, # Layer whose parts are asked for; the network if None
 )->list:
-    "Names by which `Stage` finds layers with parameters, in the order of the network"
+    "Return the names by which `Stage` finds layers with parameters, in the order of the network"
     layers = _Layers(self)
     if inside is None: return layers.tops
     inside = layers.alias.get(inside, inside)
-    layers.find(inside)
-    return list(dict.fromkeys('.'.join(o.split('.')[:inside.count('.')+2]) for o in layers.names if o.startswith(inside+'.')))
+    layers.find(inside) # raises where it is not there
+    return layers.inside(inside)
 
 # %% ../../nbs/08_training/05_stages.ipynb #a4c735a1
 def _own_loss(learn):
@@ -209,79 +276,114 @@ def _own_loss(learn):
     if learn.loss_func is not getattr(learn, '_stage_loss', None): learn._loss_before = learn.loss_func
     return learn._loss_before
 
-def stage_loss(learn, stage):
+def stage_loss(
+    learn:Learner, # Learner
+    stage:Stage, # Stage
+)->MultiLabelLoss:
+    "Return the loss of a stage: its own, with the counts of the training rows, or the learner's before its stages"
     if stage.loss is None: return _own_loss(learn)
-    loss = get_loss(stage.loss, stage.activation, training_rows(learn.dls)) if isinstance(stage.loss, str) else stage.loss
+    loss = stage.loss
+    if isinstance(loss, str): loss = get_loss(loss, stage.activation, training_rows(learn.dls))
     check_soft_labels(loss, learn.dls)
     return loss.to(getattr(learn.dls, 'device', None) or default_device())
+
+def _groups(learn):
+    "Parameter groups of a learner"
+    groups = learn.splitter(learn.model) if learn.opt is None else learn.opt.param_lists
+    return groups if isinstance(groups[0], (L,list,tuple)) else [groups]
 
 def _chosen(learn, layers, train):
     "Whether each parameter is trained, without batch norm that adapts everywhere"
     if isinstance(train, str): return np.any([layers.find(o) for o in train.split(',')], axis=0)
-    groups = learn.splitter(learn.model) if learn.opt is None else learn.opt.param_lists
-    groups = groups if isinstance(groups[0], (L,list,tuple)) else [groups]
-    if not -len(groups)<=train<len(groups): raise ValueError(f'train is {train}, and the learner has {len(groups)} parameter groups: from -{len(groups)} to -1, or the name of a layer, one of {layers.tops}')
+    groups = _groups(learn)
+    n = len(groups)
+    if not -n<=train<n: raise ValueError(f'train is {train}, and the learner has {n} parameter groups: '
+                                         f'from -{n} to -1, or the name of a layer, one of {layers.tops}')
     ids = {id(p) for g in groups[train:] for p in g}
     return np.array([id(p) in ids for p in layers.params])
 
 # %% ../../nbs/08_training/05_stages.ipynb #225eb02a
+def _is_augmentation(o): return isinstance(o, RandTransform) or getattr(o, 'split_idx', None)==0
+
+def _augmentation(dl):
+    "Batch transforms that training images alone have"
+    return [o for o in getattr(getattr(dl, 'after_batch', None), 'fs', []) if _is_augmentation(o)]
+
+def _batch_tfms(dl, augment):
+    "Batch transforms of a training loader with `augment` in place of its own augmentation, or None for as they are"
+    if augment is None or not hasattr(dl, 'after_batch'): return None
+    own = _augmentation(dl)
+    sized = [type(o).__name__ for o in own if getattr(o, 'size', None) is not None]
+    if sized: raise ValueError(f'{sized[0]} of the loaders also sets the size of the images, which would change '
+                               'without it: set the size in multilabel_dls(size=...)')
+    others = [o for o in dl.after_batch.fs if o not in own]
+    return Pipeline([*others, *augment_transforms(augment)], split_idx=dl.after_batch.split_idx)
+
 def _plan(learn, stage, layers=None):
     "A stage as this learner will run it"
     layers = layers or _Layers(learn)
-    chosen,bn = _chosen(learn, layers, stage.train),ifnone(stage.train_bn, getattr(learn, 'train_bn', False))
-    norms = {id(p) for p in norm_bias_params(learn.model, False)} if bn else set()
-    return SimpleNamespace(stage=stage, layers=layers, chosen=chosen, trained=chosen|[id(p) in norms for p in layers.params], train_bn=bn, loss=stage_loss(learn, stage), tfms=_batch_tfms(learn.dls.train, stage.augment))
+    chosen = _chosen(learn, layers, stage.train)
+    train_bn = ifnone(stage.train_bn, getattr(learn, 'train_bn', False))
+    norms = {id(p) for p in norm_bias_params(learn.model, False)} if train_bn else set()
+    trained = chosen|[id(p) in norms for p in layers.params]
+    return SimpleNamespace(stage=stage, layers=layers, chosen=chosen, trained=trained, train_bn=train_bn,
+                           loss=stage_loss(learn, stage), tfms=_batch_tfms(learn.dls.train, stage.augment))
 
+# %% ../../nbs/08_training/05_stages.ipynb #b82f556a
 def _cover(names, mask, depth=1):
     "The fewest names that cover what is trained"
     res = []
-    for k,at in itertools.groupby(range(len(names)), key=lambda i: '.'.join(names[i].split('.')[:depth])):
+    for k,at in itertools.groupby(range(len(names)), key=lambda i: _to_depth(names[i], depth)):
         at = list(at)
         if mask[at].all(): res.append(k)
         elif mask[at].any(): res += _cover([names[i] for i in at], mask[at], depth+1)
     return res
 
-def _augmentation(dl):
-    "Batch transforms that training images alone have"
-    return [o for o in getattr(getattr(dl, 'after_batch', None), 'fs', []) if isinstance(o, RandTransform) or getattr(o, 'split_idx', None)==0]
+def _layers_text(p):
+    if p.chosen.all(): return 'all'
+    return ', '.join(_cover(p.layers.names, p.chosen))+(' + norms' if (p.trained!=p.chosen).any() else '')
 
-def _batch_tfms(dl, augment):
-    "Batch transforms of a training loader with `augment` in place of its own augmentation, or as they are"
-    if augment is None or not hasattr(dl, 'after_batch'): return None
-    own = _augmentation(dl)
-    if sized:=[type(o).__name__ for o in own if getattr(o, 'size', None) is not None]: raise ValueError(f'{sized[0]} of the loaders also sets the size of the images, which would change without it: set the size in multilabel_dls(size=...)')
-    return Pipeline([*[o for o in dl.after_batch.fs if o not in own], *augment_transforms(augment)], split_idx=dl.after_batch.split_idx)
-
-# %% ../../nbs/08_training/05_stages.ipynb #b82f556a
 def _augment_text(dls, augment):
     if isinstance(augment, str): return augment
-    return ', '.join(type(o).__name__ for o in (_augmentation(dls.train) if augment is None else augment)) or 'none'
+    tfms = _augmentation(dls.train) if augment is None else augment
+    return ', '.join(type(o).__name__ for o in tfms) or 'none'
 
 def _row(learn, p):
     "Row of the table for a plan"
-    s,n = p.stage,np.array([o.numel() for o in p.layers.params])
-    name = 'all' if p.chosen.all() else ', '.join(_cover(p.layers.names, p.chosen))+(' + norms' if (p.trained!=p.chosen).any() else '')
-    act = getattr(getattr(p.loss, 'act', None), 'name', '')
-    return dict(name=s.name, layers=name, trained=int(n[p.trained].sum()), of=int(n.sum()), loss=getattr(p.loss, 'name', type(p.loss).__name__), activation=act, lr=_text(ifnone(s.lr, learn.lr)),
-        epochs=s.epochs, schedule=s.schedule, augmentation=_augment_text(learn.dls, s.augment), bs=s.bs, wd=s.wd)
+    s,loss = p.stage,p.loss
+    n = np.array([o.numel() for o in p.layers.params])
+    return dict(name=s.name, layers=_layers_text(p), trained=int(n[p.trained].sum()), of=int(n.sum()),
+                loss=getattr(loss, 'name', type(loss).__name__),
+                activation=getattr(getattr(loss, 'act', None), 'name', ''),
+                lr=_text(ifnone(s.lr, learn.lr)), epochs=s.epochs, schedule=s.schedule,
+                augmentation=_augment_text(learn.dls, s.augment), bs=s.bs, wd=s.wd)
+
+@contextmanager
+def _named_stage(i, s):
+    "Errors in the block say which stage they are of"
+    try: yield
+    except (ValueError,TypeError) as e:
+        if type(e) not in (ValueError,TypeError): raise
+        raise type(e)(f'Stage {i} ({s}): {e}') from e
 
 @patch
 def stage_table(self:Learner,
     stages, # List of `Stage`, or what `parse_stages` reads
 )->pd.DataFrame:
-    "What each stage trains, and with what; raises for what this learner cannot run"
+    "Return what each stage trains, and with what; raises for what this learner cannot run"
     layers,rows = _Layers(self),[]
     for i,s in enumerate(parse_stages(stages), 1):
-        try: rows.append(_row(self, _plan(self, s, layers)))
-        except (ValueError,TypeError) as e: raise type(e)(f'Stage {i} ({s}): {e}') if type(e) in (ValueError,TypeError) else e
+        with _named_stage(i, s): rows.append(_row(self, _plan(self, s, layers)))
     res = pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows)+1, name='stage'))
-    return res.astype(dict(bs='Int64')).drop(columns=[o for o in ('name','bs','wd') if res[o].isna().all()])
+    empty = [o for o in ('name','bs','wd') if res[o].isna().all()]
+    return res.astype(dict(bs='Int64')).drop(columns=empty)
 
 # %% ../../nbs/08_training/05_stages.ipynb #b82b62fd
 def _identity(stages, i):
     "What tells a stage of a list from others"
-    text = '; '.join(map(str, stages[:i+1]))
-    return dict(index=i, name=ifnone(stages[i].name, str(stages[i].train)), text=str(stages[i]), hash=hashlib.blake2b(text.encode(), digest_size=8).hexdigest())
+    s,text = stages[i],'; '.join(map(str, stages[:i+1]))
+    hash = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return dict(index=i, name=ifnone(s.name, str(s.train)), text=str(s), hash=hash)
 
 class _FrozenNorms(Callback):
     "Batch norm layers whose parameters are frozen keep their statistics"
@@ -294,30 +396,49 @@ class _FrozenNorms(Callback):
 # %% ../../nbs/08_training/05_stages.ipynb #533cd6a3
 def _free(learn, plan):
     "A new optimizer, and gradients for what the stage trains alone"
-    for p in learn.model.parameters(): p.requires_grad_(True); p.grad = None # a gradient that is left over, even 0, would let weight decay change a frozen weight
+    for p in learn.model.parameters():
+        p.requires_grad_(True)
+        p.grad = None # a gradient that is left over, even 0, would let weight decay change a frozen weight
     learn.create_opt()
     for p,t in zip(plan.layers.params, plan.trained): p.requires_grad_(bool(t))
     chosen = {id(p) for p,t in zip(plan.layers.params, plan.chosen) if t}
     learn.opt.frozen_idx = first(i for i,g in enumerate(learn.opt.param_lists) if any(id(p) in chosen for p in g))
 
 @contextmanager
-def _in_stage(learn, plan, identity):
-    "The learner as the stage wants it; its training loader is afterwards what it was"
-    dl,s = learn.dls.train,plan.stage
-    was = {k:getattr(dl, k) for k,v in dict(after_batch=plan.tfms, bs=s.bs).items() if v is not None}
-    _free(learn, plan)
-    learn.stage,learn.loss_func,learn._stage_loss = identity,plan.loss,plan.loss
-    if plan.tfms is not None: dl.after_batch = plan.tfms
-    if s.bs is not None: dl.bs = min(s.bs, dl.n)
-    kept = learn.cbs.filter(risinstance(KeepBatchNorm)) if s.train_bn else []
-    learn.remove_cbs(kept)
+def _loader_of_stage(dl, plan):
+    "The training loader with the augmentation and batch size of a stage; afterwards it is what it was"
+    bs = plan.stage.bs
+    own = dict(after_batch=plan.tfms, bs=None if bs is None else min(bs, dl.n))
+    own = {k:v for k,v in own.items() if v is not None}
+    was = {k:getattr(dl, k) for k in own}
+    for k,v in own.items(): setattr(dl, k, v)
     try: yield
     finally:
         for k,v in was.items(): setattr(dl, k, v)
-        learn.add_cbs(kept)
-        learn.stage = None
+
+@contextmanager
+def _in_stage(learn, plan, identity):
+    "The learner as the stage wants it; the loss and what is frozen stay with it"
+    _free(learn, plan)
+    learn.stage,learn.loss_func,learn._stage_loss = identity,plan.loss,plan.loss
+    kept = learn.cbs.filter(risinstance(KeepBatchNorm)) if plan.stage.train_bn else []
+    with _loader_of_stage(learn.dls.train, plan):
+        learn.remove_cbs(kept)
+        try: yield
+        finally:
+            learn.add_cbs(kept)
+            learn.stage = None
 
 # %% ../../nbs/08_training/05_stages.ipynb #95f04b6f
+def _announcement(i, stages, row):
+    name = f', {stages[i].name}' if stages[i].name else ''
+    return (f'Stage {i+1} of {len(stages)}{name}: {row.layers}; {row.trained:,} of {row.of:,} parameters, '
+            f'{row.loss}, lr {row.lr}')
+
+def _norm_keepers(plan):
+    if plan.train_bn: return []
+    return [_FrozenNorms([o for o,t in zip(plan.layers.params, plan.trained) if not t])]
+
 @patch
 def fit_stages(self:Learner,
     stages, # List of `Stage`, or what `parse_stages` reads
@@ -325,72 +446,91 @@ def fit_stages(self:Learner,
     cbs=None, # Further callbacks of every stage
     checkpoints:Callback=None, # `Checkpoints`, which takes up a run that was broken off
 ):
-    "Train stage by stage, each a fit of its own, after a table of what each will train; raises before the first batch for what cannot be run"
-    stages,cbs = parse_stages(stages),L(cbs)
-    table = self.stage_table(stages)
+    "Train stage by stage, each a fit of its own; raises before the first batch for what cannot be run"
+    stages = parse_stages(stages)
+    table,n = self.stage_table(stages),len(stages)
     if checkpoints is not None and checkpoints not in self.cbs: self.add_cb(checkpoints)
-    if not 0<=start<len(stages): raise ValueError(f'start is {start}, and there are {len(stages)} stages: from 0 to {len(stages)-1}')
+    if not 0<=start<n: raise ValueError(f'start is {start}, and there are {n} stages: from 0 to {n-1}')
     self.logger(table.to_string())
     for i,s in enumerate(stages[start:], start):
-        p,r = _plan(self, s),table.iloc[i]
-        self.logger(f'Stage {i+1} of {len(stages)}{f", {s.name}" if s.name else ""}: {r.layers}; {r.trained:,} of {r.of:,} parameters, {r.loss}, lr {r.lr}')
-        with _in_stage(self, p, _identity(stages, i)):
+        plan = _plan(self, s)
+        self.logger(_announcement(i, stages, table.iloc[i]))
+        with _in_stage(self, plan, _identity(stages, i)):
             if checkpoints is not None: checkpoints.stage = self.stage
-            own = [] if p.train_bn else [_FrozenNorms([o for o,t in zip(p.layers.params, p.trained) if not t])]
-            getattr(self, _schedules[s.schedule])(s.epochs, s.lr, wd=s.wd, cbs=cbs+own)
+            fit = getattr(self, _schedules[s.schedule])
+            fit(s.epochs, s.lr, wd=s.wd, cbs=L(cbs)+_norm_keepers(plan))
 
 # %% ../../nbs/08_training/05_stages.ipynb #744f6c87
 class BatchLosses(Callback):
     "Losses of all batches, in `learn.batch_losses.table()`, and in a CSV file after each epoch where one is named"
     order,trained = 62,False
     def __init__(self, file:str|Path=None):
-        self.rows,self.part,self.batches,self.file = [],[],[],file # of whole epochs, of the one that runs, and those still on the device
+        self.file = file
+        self.rows,self.part = [],[] # of whole epochs, and of the one that runs
+        self.batches = [] # those still on the device
         if file: Path(file).parent.mkdir(parents=True, exist_ok=True)
+
     def before_fit(self): self.part,self.batches,self.trained = [],[],False
     def before_train(self): self.trained = not hasattr(self.learn, 'lr_finder')
-    def after_batch(self): self.batches.append(('train' if self.training else 'valid', self.iter, self.learn.loss.detach(), find_bs(self.yb)))
+    def after_batch(self):
+        split = 'train' if self.training else 'valid'
+        self.batches.append((split, self.iter, self.learn.loss.detach(), find_bs(self.yb)))
+
     def after_epoch(self):
         self._fetch()
         if self.trained: self.rows += self.part # validation alone also comes by here
         self.part,self.trained = [],False
-        if self.file and self.rows: self._write()
+        if self.file and self.rows: write_atomic(self.file, lambda o: self.table().to_csv(o, index=False))
 
     def _fetch(self):
+        "Take the losses from the device, all at once"
         if not self.batches: return
-        epoch,stage = self.rows[-1][0]+1 if self.rows else 0,vars(self.learn).get('stage')
-        losses = torch.stack([o[2].float() for o in self.batches]).tolist()
-        self.part += [(epoch, stage['index']+1 if stage else None, split, i, loss, n) for (split,i,_,n),loss in zip(self.batches, losses)]
+        epoch = self.rows[-1][0]+1 if self.rows else 0
+        stage = vars(self.learn).get('stage')
+        stage = stage['index']+1 if stage else None
+        losses = torch.stack([loss.float() for _,_,loss,_ in self.batches]).tolist()
+        self.part += [(epoch, stage, split, i, loss, n) for (split,i,_,n),loss in zip(self.batches, losses)]
         self.batches = []
 
-    def _write(self): write_atomic(Path(self.file), lambda o: self.table().to_csv(o, index=False))
     def table(self): return pd.DataFrame(self.rows, columns=['epoch','stage','split','batch','loss','images'])
     def state_dict(self): self._fetch(); return dict(rows=self.rows, part=self.part) # for checkpoints
-    def load_state_dict(self, state): self.rows,self.part,self.batches = [[tuple(o) for o in state[k]] for k in ('rows','part')]+[[]]
+    def load_state_dict(self, state):
+        self.rows,self.part = [[tuple(o) for o in state[k]] for k in ('rows','part')]
+        self.batches = []
 
 # %% ../../nbs/08_training/05_stages.ipynb #2cd6b693
 def epoch_losses(
     table:pd.DataFrame, # From `BatchLosses.table`, or read from its CSV file
 )->pd.DataFrame:
-    "Mean loss of each epoch in training and validation, weighed by the images of the batches"
+    "Return the mean loss of each epoch in training and validation, weighed by the images of the batches"
     t = table.assign(w=table.loss*table.images).groupby(['epoch','split'])[['w','images']].sum()
-    return (t.w/t.images).unstack('split').reindex(columns=['train','valid']).add_suffix('_loss').rename_axis(columns=None).reset_index()
+    res = (t.w/t.images).unstack('split').reindex(columns=['train','valid'])
+    return res.add_suffix('_loss').rename_axis(columns=None).reset_index()
+
+# %% ../../nbs/08_training/05_stages.ipynb #49d4b208
+def _stage_starts(table):
+    "(epoch, stage) where each stage begins"
+    stages = table[['epoch','stage']].drop_duplicates().stage.reset_index(drop=True)
+    return [(k,o) for k,o in stages.items() if pd.notna(o) and (not k or o!=stages[k-1])]
 
 def plot_batch_losses(
     table:pd.DataFrame, # From `BatchLosses.table`, or read from its CSV file
     figsize:tuple=(9,3.2),
 ):
-    "Mean losses of the epochs on the left, those of the batches on the right; dashed lines part the stages"
+    "Plot mean losses of the epochs on the left, those of the batches on the right; dashed lines part the stages"
     fig,axs = plt.subplots(1, 2, figsize=figsize, sharex=True)
     n = table.groupby(['epoch','split']).batch.transform('max')+1
     t,e = table.assign(x=table.epoch+(table.batch+0.5)/n),epoch_losses(table)
-    for split,c in (('train','#2166ac'),('valid','#d6604d')):
+    for split,line,c in (('train','-',BLUE),('valid','.',RED)):
         axs[0].plot(e.epoch+0.5, e[f'{split}_loss'], 'o-', ms=3, c=c, label=split)
-        axs[1].plot('x', 'loss', '-' if split=='train' else '.', ms=4, lw=0.8, c=c, label=split, data=t[t.split==split])
-    ends = table[['epoch','stage']].drop_duplicates().stage.reset_index(drop=True)
-    new = [k for k in range(len(ends)) if pd.notna(ends[k]) and (not k or ends[k]!=ends[k-1])]
-    for k in new: axs[0].annotate(f'stage {ends[k]:.0f}', (k, 1), xycoords=axs[0].get_xaxis_transform(), xytext=(2,3), textcoords='offset points', fontsize=8, c='gray')
-    for ax,o in zip(axs, ('mean loss of the epoch','loss of the batch')):
-        for k in new[1:]: ax.axvline(k, c='gray', ls='--', lw=0.8)
-        ax.set(xlabel='epochs', ylabel=o); ax.legend(frameon=False); ax.grid(alpha=0.3); ax.spines[['top','right']].set_visible(False); ax.xaxis.get_major_locator().set_params(integer=True)
+        axs[1].plot('x', 'loss', line, ms=4, lw=0.8, c=c, label=split, data=t[t.split==split])
+    starts,at = _stage_starts(table),axs[0].get_xaxis_transform()
+    for k,o in starts:
+        axs[0].annotate(f'stage {o:.0f}', (k, 1), xycoords=at, xytext=(2,3), textcoords='offset points',
+                        fontsize=8, c='gray')
+    for ax,name in zip(axs, ('mean loss of the epoch','loss of the batch')):
+        for k,_ in starts[1:]: ax.axvline(k, c='gray', ls='--', lw=0.8)
+        ax.set(xlabel='epochs', ylabel=name); ax.legend(frameon=False)
+        clean_axes(ax, 'both').xaxis.get_major_locator().set_params(integer=True)
     fig.tight_layout()
     return axs
