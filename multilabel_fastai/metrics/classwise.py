@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['COUNT_MEASURES', 'EMPTY_IS_RIGHT', 'auroc_multi', 'average_precision_multi', 'operating_points',
            'sensitivity_at_specificity', 'specificity_at_sensitivity', 'fbeta_of', 'get_measure', 'label_counts',
-           'count_metric', 'metric_at_threshold', 'f1_multi', 'fbeta_multi', 'precision_multi', 'recall_multi',
-           'specificity_multi', 'matthews_multi', 'label_accuracy', 'all_negative_accuracy', 'undefined_classes']
+           'count_metric_per_image', 'count_metric', 'metric_at_threshold', 'f1_multi', 'fbeta_multi',
+           'precision_multi', 'recall_multi', 'specificity_multi', 'matthews_multi', 'label_accuracy',
+           'all_negative_accuracy', 'undefined_classes']
 
 # %% ../../nbs/02_metrics/01_classwise.ipynb #f946fa3e
 import re
@@ -17,23 +18,16 @@ from sklearn import metrics as skm
 from .predictions import *
 
 # %% ../../nbs/02_metrics/01_classwise.ipynb #cdf5ccc3
-def _mean(v): return float(defined_mean(v))
+def _mean(values): return float(defined_mean(values))
 
-def _over_classes(v, support, average):
-    "Values of the classes (C,), or their mean"
-    if average is None: return v
-    return _mean(v) if average=='macro' else float(ratio((np.nan_to_num(v)*support).sum(), (np.isfinite(v)*support).sum()))
+def _over_classes(values, support, average):
+    "Return the values of the classes (C,), or their mean"
+    if average is None: return values
+    if average=='macro': return _mean(values)
+    return float(ratio((np.nan_to_num(values)*support).sum(), (np.isfinite(values)*support).sum()))
 
-def _per_class(f, p, y):
-    "`f(targets, probabilities)` over the known labels of each class (C,); NaN for a class that lacks an outcome"
-    res = np.full(y.shape[1], np.nan)
-    for c in range(y.shape[1]):
-        k = ~np.isnan(y[:,c]); t = y[k,c]
-        if t.any() and not t.all(): res[c] = f(t, p[k,c])
-    return res
-
-def _ranking(of_rows, probs, targs, average):
-    "A metric that takes the order of scores, in any average; `of_rows` has a value for each row: for the labels of an image, the images of a class, or all"
+def _averaged(of_rows, probs, targs, average):
+    "Return a metric of the order of scores, which `of_rows` gives for each row: an image, a class, or all labels"
     check_average(average)
     p,y = check_arrays(probs, targs)
     y = hard_targets(y)
@@ -41,12 +35,21 @@ def _ranking(of_rows, probs, targs, average):
     if average=='micro': return float(of_rows(p.reshape(1,-1), y.reshape(1,-1))[0])
     return _over_classes(of_rows(p.T, y.T), (y==1).sum(0), average)
 
+def _per_class(f, p, y):
+    "Return `f(targets, probabilities)` of the known labels of each row (C,N); NaN for one that lacks an outcome"
+    res = np.full(len(y), np.nan)
+    for c,known in enumerate(~np.isnan(y)):
+        t = y[c,known]
+        if t.any() and not t.all(): res[c] = f(t, p[c,known])
+    return res
+
 # %% ../../nbs/02_metrics/01_classwise.ipynb #2c974698
 def _row_auroc(p, y):
-    "AUROC of each row, from the ranks of its positives; NaN where it lacks a positive or a negative"
+    "Return the AUROC of each row, from the ranks of its positives; NaN if it lacks a positive or a negative"
     pos,neg = (y==1).sum(1),(y==0).sum(1)
-    r = rankdata(np.where(np.isnan(y), -1, p), axis=1)*(y==1) # unknown ones are ranked last
-    return ratio(r.sum(1)-pos*(y.shape[1]-pos-neg)-pos*(pos+1)/2, pos*neg)
+    unknown = y.shape[1]-pos-neg
+    ranks = rankdata(np.where(np.isnan(y), -1, p), axis=1)*(y==1) # unknown ones are ranked last
+    return ratio(ranks.sum(1)-pos*unknown-pos*(pos+1)/2, pos*neg)
 
 @takes_predictions
 def auroc_multi(
@@ -55,16 +58,19 @@ def auroc_multi(
     average:str='macro', # None for (C,), 'macro', 'micro', 'weighted' or 'samples'
     max_fpr:float=None, # Partial area: up to this false-positive rate, from above 0 to 1
 ):
-    "Area under the ROC curve; NaN for a class or an image that lacks a positive or a negative"
-    if max_fpr is not None and not 0<max_fpr<=1: raise ValueError(f'max_fpr is {max_fpr}: a false-positive rate above 0 and up to 1')
-    if max_fpr is not None and average=='samples': raise ValueError('A partial area needs more negatives than the labels of an image: choose another average')
-    if max_fpr in (None,1): return _ranking(_row_auroc, probs, targs, average)
-    return _ranking(lambda p,y: _per_class(partial(skm.roc_auc_score, max_fpr=max_fpr), p.T, y.T), probs, targs, average)
+    "Return the area under the ROC curve; NaN for a class or an image that lacks a positive or a negative"
+    if max_fpr is not None and not 0<max_fpr<=1:
+        raise ValueError(f'max_fpr is {max_fpr}: a false-positive rate above 0 and up to 1')
+    if max_fpr is not None and average=='samples':
+        raise ValueError('A partial area needs more negatives than the labels of an image: choose another average')
+    if max_fpr in (None,1): return _averaged(_row_auroc, probs, targs, average)
+    partial_area = partial(_per_class, partial(skm.roc_auc_score, max_fpr=max_fpr))
+    return _averaged(partial_area, probs, targs, average)
 
 # %% ../../nbs/02_metrics/01_classwise.ipynb #3deb9eca
 def _row_average_precision(p, y):
-    "Average precision of each row; NaN where it has no positive"
-    at_least = lambda k: rankdata(-np.where(k, p, -1), method='max', axis=1) # how many in `k` score as high, for those in `k`
+    "Return the average precision of each row; NaN if it has no positive"
+    at_least = lambda k: rankdata(-np.where(k, p, -1), method='max', axis=1) # how many of `k` score at least as high
     precision = ratio(at_least(y==1), at_least(~np.isnan(y)))
     return ratio(np.where(y==1, precision, 0).sum(1), (y==1).sum(1))
 
@@ -74,31 +80,34 @@ def average_precision_multi(
     targs, # Targets (N,C): 1, 0, NaN for unknown
     average:str='macro', # None for (C,), 'macro' (mAP), 'micro', 'weighted' or 'samples'
 ):
-    "Average precision; NaN for a class or an image without a positive"
-    return _ranking(_row_average_precision, probs, targs, average)
+    "Return the average precision; NaN for a class or an image without a positive"
+    return _averaged(_row_average_precision, probs, targs, average)
 
 # %% ../../nbs/02_metrics/01_classwise.ipynb #8b433d97
 def operating_points(
     p, # Probabilities of one class (N,)
     y, # Its targets (N,): 1, 0, NaN for unknown
 )->tuple: # Thresholds (K+1,), and a tuple of tp, fp, fn, tn (K+1,)
-    "`inf` and the distinct scores of one class, highest first, and what labels given from each on (>=) count"
+    "Return `inf` and the distinct scores of one class, highest first, and the counts of labels given from each on (>=)"
     p,y = np.asarray(p),np.asarray(y)
     p,y = p[~np.isnan(y)],y[~np.isnan(y)]
-    s,k = np.unique(-p, return_inverse=True)
-    tp,given = [np.append(0, np.cumsum(np.bincount(k, weights=o, minlength=len(s)))) for o in (y,np.ones_like(y))]
-    return np.append(np.inf, -s),(tp, given-tp, y.sum()-tp, len(y)-given-(y.sum()-tp))
+    scores,which = np.unique(-p, return_inverse=True)
+    up_to = lambda o: np.append(0, np.cumsum(np.bincount(which, weights=o, minlength=len(scores))))
+    tp,given = up_to(y),up_to(np.ones_like(y))
+    fn = y.sum()-tp
+    return np.append(np.inf, -scores),(tp, given-tp, fn, len(y)-given-fn)
 
 # %% ../../nbs/02_metrics/01_classwise.ipynb #d0b281e5
-def _at_least(probs, targs, floor, average, name):
-    "The best of one rate among the operating points at which the other is at least `floor`, in each class"
+def _best_rate(probs, targs, floor, average, name):
+    "Return the best of one rate among the operating points at which the other, `name`, is at least `floor`"
     if not 0<=floor<=1: raise ValueError(f'{name} is {floor}: a share from 0 to 1')
     check_average(average, (None,'macro','micro','weighted'))
-    def _f(y, p):
+    def _of_class(y, p):
         tp,fp,fn,tn = operating_points(p, y)[1]
-        rate,kept = (tp/(tp+fn),tn/(tn+fp)) if name=='specificity' else (tn/(tn+fp),tp/(tp+fn))
-        return rate[kept>=floor].max()
-    return _ranking(lambda p,y: _per_class(_f, p.T, y.T), probs, targs, average)
+        sensitivity,specificity = tp/(tp+fn),tn/(tn+fp)
+        if name=='specificity': return sensitivity[specificity>=floor].max()
+        return specificity[sensitivity>=floor].max()
+    return _averaged(partial(_per_class, _of_class), probs, targs, average)
 
 @takes_predictions
 def sensitivity_at_specificity(
@@ -107,8 +116,8 @@ def sensitivity_at_specificity(
     specificity:float=0.9, # At least this
     average:str='macro', # None for (C,), 'macro', 'micro' or 'weighted'
 ):
-    "Highest sensitivity at a specificity of at least `specificity`; NaN for a class that lacks a positive or a negative"
-    return _at_least(probs, targs, specificity, average, 'specificity')
+    "Return the highest sensitivity at a specificity of at least `specificity`; NaN for a class that lacks an outcome"
+    return _best_rate(probs, targs, specificity, average, 'specificity')
 
 @takes_predictions
 def specificity_at_sensitivity(
@@ -117,14 +126,14 @@ def specificity_at_sensitivity(
     sensitivity:float=0.9, # At least this
     average:str='macro', # None for (C,), 'macro', 'micro' or 'weighted'
 ):
-    "Highest specificity at a sensitivity of at least `sensitivity`; NaN for a class that lacks a positive or a negative"
-    return _at_least(probs, targs, sensitivity, average, 'sensitivity')
+    "Return the highest specificity at a sensitivity of at least `sensitivity`; NaN for a class that lacks an outcome"
+    return _best_rate(probs, targs, sensitivity, average, 'sensitivity')
 
 # %% ../../nbs/02_metrics/01_classwise.ipynb #fe840101
 def fbeta_of(
     beta:float, # Recall counts this many times as much as precision
 ):
-    "The F-beta of counts, as a function of tp, fp, fn, tn"
+    "Return the F-beta of counts, as a function of tp, fp, fn, tn"
     if beta<=0: raise ValueError(f'beta is {beta}: it must be above 0')
     def _f(tp, fp, fn, tn): return ratio((1+beta**2)*tp, (1+beta**2)*tp+beta**2*fn+fp)
     _f.__name__ = f'f{beta:g}'
@@ -146,16 +155,17 @@ COUNT_MEASURES = dict( # name -> function of tp, fp, fn, tn, arrays of one shape
     youden=lambda tp,fp,fn,tn: ratio(tp*(tn+fp)-fp*(tp+fn), (tp+fn)*(tn+fp)),
     matthews=_matthews,
     jaccard=lambda tp,fp,fn,tn: ratio(tp, tp+fp+fn))
-EMPTY_IS_RIGHT = ('f1','jaccard') # of an image with nothing to find in which nothing was found
+EMPTY_IS_RIGHT = ('f1','jaccard') # they are 1 for an image with nothing to find in which nothing was found
 
 def get_measure(
     measure, # Key of `COUNT_MEASURES`, 'f2' or another beta, or a function
 ):
     "Return the function of tp, fp, fn, tn; raise ValueError for a name that is not known"
     if callable(measure): return measure
+    if measure in COUNT_MEASURES: return COUNT_MEASURES[measure]
     if m:=re.fullmatch(r'f([\d.]+)', str(measure)): return fbeta_of(float(m[1]))
-    if measure not in COUNT_MEASURES: raise ValueError(f'There is no measure {measure!r}: choose from {list(COUNT_MEASURES)}, f2 or another beta, or pass a function of tp, fp, fn, tn')
-    return COUNT_MEASURES[measure]
+    raise ValueError(f'There is no measure {measure!r}: choose from {list(COUNT_MEASURES)}, f2 or another beta, '
+                     'or pass a function of tp, fp, fn, tn')
 
 # %% ../../nbs/02_metrics/01_classwise.ipynb #b2acfd33
 def label_counts(
@@ -163,11 +173,23 @@ def label_counts(
     targs, # Targets (N,C): 1, 0, NaN for unknown
     average:str=None, # 'micro' counts all labels together, 'samples' each image; otherwise each class
 )->tuple: # tp, fp, fn, tn, each (C,), () or (N,)
-    "True positives, false positives, false negatives and true negatives among the known labels"
+    "Return true positives, false positives, false negatives and true negatives among the known labels"
     check_average(average)
     d,y = check_decisions(decisions, targs)
     axis = dict(samples=1, micro=None).get(average, 0)
     return tuple(np.asarray(o.sum(axis), dtype=np.float64) for o in (d&(y==1), d&(y==0), ~d&(y==1), ~d&(y==0)))
+
+def count_metric_per_image(
+    measure, # Key of `COUNT_MEASURES`, or a function of tp, fp, fn, tn
+    decisions, # Given labels (N,C), bool
+    targs, # Targets (N,C): 1, 0, NaN for unknown
+)->np.ndarray: # (N,)
+    """Return a measure of the labels of each image; NaN if it is 0/0
+
+    F1 and Jaccard of an image with nothing to find in which nothing was found are 1."""
+    tp,fp,fn,tn = label_counts(decisions, targs, 'samples')
+    values = get_measure(measure)(tp, fp, fn, tn)
+    return np.where(np.isnan(values)&(tn>0), 1., values) if measure in EMPTY_IS_RIGHT else values
 
 def count_metric(
     measure, # Key of `COUNT_MEASURES`, or a function of tp, fp, fn, tn
@@ -175,13 +197,11 @@ def count_metric(
     targs, # Targets (N,C): 1, 0, NaN for unknown
     average:str='macro', # None for (C,), 'macro', 'micro', 'weighted' or 'samples'
 ):
-    "A measure of given labels; classes and images in which it is 0/0 are left out of means, but F1 and Jaccard of an image with nothing to find and nothing found are 1"
+    "Return a measure of given labels; classes and images in which it is undefined are left out of means"
+    if average=='samples': return _mean(count_metric_per_image(measure, decisions, targs))
     counts = label_counts(decisions, targs, average)
-    v = get_measure(measure)(*counts)
-    if average=='micro': return float(v)
-    if average!='samples': return _over_classes(v, counts[0]+counts[2], average)
-    if measure in EMPTY_IS_RIGHT: v = np.where(np.isnan(v)&(counts[3]>0), 1., v)
-    return _mean(v)
+    values = get_measure(measure)(*counts)
+    return float(values) if average=='micro' else _over_classes(values, counts[0]+counts[2], average)
 
 # %% ../../nbs/02_metrics/01_classwise.ipynb #38a08d08
 @takes_predictions
@@ -203,7 +223,9 @@ def f1_multi(
     thresh:float|list=0.5, # A label is given from here on (>=); one for all or (C,)
     average:str='macro', # None for (C,), 'macro', 'micro', 'weighted' or 'samples'
 ):
-    "F1 = 2TP/(2TP+FP+FN) over the known labels; NaN where that is 0/0. Samples-F1 counts an image with nothing to find and nothing found as 1"
+    """Return F1 = 2TP/(2TP+FP+FN) over the known labels; NaN if that is 0/0
+
+    For 'samples', an image with nothing to find in which nothing was found counts as 1."""
     return metric_at_threshold('f1', probs, targs, thresh, average)
 
 @takes_predictions
@@ -211,27 +233,27 @@ def fbeta_multi(probs, targs,
     beta:float=2., # Recall counts this many times as much as precision
     thresh=0.5, average='macro',
 ):
-    "F-beta, in which recall counts `beta` times as much as precision; arguments and undefined values as in `f1_multi`"
+    "Return F-beta, in which recall counts `beta` times as much as precision; arguments as in `f1_multi`"
     return metric_at_threshold(fbeta_of(beta), probs, targs, thresh, average)
 
 @takes_predictions
 def precision_multi(probs, targs, thresh=0.5, average='macro'):
-    "Share of the given labels that are right (positive predictive value); arguments as in `f1_multi`, NaN where none is given"
+    "Return the share of the given labels that are right (PPV); arguments as in `f1_multi`, NaN if none is given"
     return metric_at_threshold('precision', probs, targs, thresh, average)
 
 @takes_predictions
 def recall_multi(probs, targs, thresh=0.5, average='macro'):
-    "Share of the positives that are found (sensitivity); arguments as in `f1_multi`, NaN where there is none"
+    "Return the share of the positives that are found (sensitivity); arguments as in `f1_multi`, NaN if there is none"
     return metric_at_threshold('recall', probs, targs, thresh, average)
 
 @takes_predictions
 def specificity_multi(probs, targs, thresh=0.5, average='macro'):
-    "Share of the negatives that are not called; arguments as in `f1_multi`, NaN where there is none"
+    "Return the share of the negatives that are not called; arguments as in `f1_multi`, NaN if there is none"
     return metric_at_threshold('specificity', probs, targs, thresh, average)
 
 @takes_predictions
 def matthews_multi(probs, targs, thresh=0.5, average='macro'):
-    "Matthews correlation of given and true labels; arguments as in `f1_multi`, NaN where either is all one way"
+    "Return the Matthews correlation of given and true labels; arguments as in `f1_multi`, NaN if either is all one way"
     return metric_at_threshold('matthews', probs, targs, thresh, average)
 
 # %% ../../nbs/02_metrics/01_classwise.ipynb #7aa529e9
@@ -242,7 +264,7 @@ def label_accuracy(
     thresh:float|list=0.5, # A label is given from here on (>=); one for all or (C,)
     average:str='micro', # None for (C,), 'macro', 'micro', 'weighted' or 'samples'
 ):
-    "Share of the known labels that are decided rightly"
+    "Return the share of the known labels that are decided rightly"
     return metric_at_threshold('accuracy', probs, targs, thresh, average)
 
 @takes_predictions
@@ -251,17 +273,21 @@ def all_negative_accuracy(
     targs, # Targets (N,C): 1, 0, NaN for unknown
     average:str='micro', # None for (C,), 'macro', 'micro', 'weighted' or 'samples'
 ):
-    "`label_accuracy` of a model that gives no label: the baseline"
+    "Return `label_accuracy` of a model that gives no label, the all-negative baseline"
     return label_accuracy(probs, targs, np.inf, average)
 
 # %% ../../nbs/02_metrics/01_classwise.ipynb #fddf819c
+_lacking = {():'no known label', (0.,):'no positive', (1.,):'no negative'} # outcomes of a class -> what it lacks
+
 @takes_predictions
 def undefined_classes(
-    targs, # Targets (N,C): 1, 0, NaN for unknown
+    targs, # Targets (N,C): 1, 0, NaN for unknown; or `Predictions`
     vocab:list, # C class names
 )->dict: # Class to 'no known label', 'no positive' or 'no negative'
-    "The classes for which some metric is not defined, and why; AUROC needs both outcomes, average precision and recall a positive, specificity a negative"
+    """Return the classes for which some metric is not defined, and why
+
+    AUROC needs both outcomes, average precision and recall a positive, specificity a negative."""
     y = hard_targets(as_float64(targs))
     if y.ndim!=2 or y.shape[1]!=len(vocab): raise ValueError(f'{len(vocab)} class names for targets of shape {y.shape}')
-    why = lambda o: None if len(o)==2 else 'no known label' if not o else 'no positive' if o=={0.} else 'no negative'
-    return {v:w for v,o in zip(vocab, y.T) if (w:=why(set(o[~np.isnan(o)])))}
+    outcomes = [tuple(np.unique(o[~np.isnan(o)])) for o in y.T]
+    return {v:_lacking[o] for v,o in zip(vocab, outcomes) if o in _lacking}

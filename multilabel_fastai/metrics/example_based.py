@@ -10,21 +10,20 @@ __all__ = ['subset_accuracy', 'hamming_loss_multi', 'one_error', 'coverage_error
 import numpy as np
 from scipy.stats import rankdata
 from .predictions import *
-from .classwise import *
-from .classwise import _mean, _row_average_precision
+from .classwise import _row_average_precision
 
 # %% ../../nbs/02_metrics/02_example_based.ipynb #48e3cd08
-def _wrong(probs, targs, thresh):
-    "Which labels are decided wrongly (N,C), and which are known (N,C)"
+def _wrong_labels(probs, targs, thresh):
+    "Return which labels are decided wrongly (N,C), and which are known (N,C)"
     p,y = check_arrays(probs, targs)
-    t = check_thresholds(thresh, p.shape[1])
+    given = p>=check_thresholds(thresh, p.shape[1])
     known = ~np.isnan(y)
-    return ((p>=t)!=(hard_targets(y)==1))&known, known
+    return (given!=(hard_targets(y)==1))&known, known
 
 def _over_images(values, defined, per_image):
-    "Values (N,) with NaN where they are not defined, or their mean"
+    "Return values (N,) with NaN where they are not defined, or their mean"
     values = np.where(defined, values, np.nan)
-    return values if per_image else _mean(values)
+    return values if per_image else float(defined_mean(values))
 
 # %% ../../nbs/02_metrics/02_example_based.ipynb #07d1f0bc
 @takes_predictions
@@ -34,8 +33,8 @@ def subset_accuracy(
     thresh:float|list=0.5, # A label is given from here on (>=); one for all or (C,)
     per_image:bool=False, # Values (N,) instead of their mean; NaN for an image without a known label
 ):
-    "Share of the images of which all known labels are right (exact match); NaN where no label is known"
-    wrong,known = _wrong(probs, targs, thresh)
+    "Return the share of the images of which all known labels are right (exact match); NaN where no label is known"
+    wrong,known = _wrong_labels(probs, targs, thresh)
     return _over_images(~wrong.any(1), known.any(1), per_image)
 
 # %% ../../nbs/02_metrics/02_example_based.ipynb #62170557
@@ -46,16 +45,16 @@ def hamming_loss_multi(
     thresh:float|list=0.5, # A label is given from here on (>=); one for all or (C,)
     per_image:bool=False, # Values (N,) instead of their mean; NaN for an image without a known label
 ):
-    "Mean over the images of the share of known labels that are wrong; NaN where no label is known"
-    wrong,known = _wrong(probs, targs, thresh)
+    "Return the mean over the images of the share of known labels that are wrong; NaN where no label is known"
+    wrong,known = _wrong_labels(probs, targs, thresh)
     return _over_images(wrong.sum(1)/np.maximum(known.sum(1), 1), known.any(1), per_image)
 
 # %% ../../nbs/02_metrics/02_example_based.ipynb #087045c7
-def _ranking(probs, targs):
-    "Scores of the known labels (N,C), -inf for the others; which labels an image has, and which it has not (N,C)"
+def _known_scores(probs, targs):
+    "Return scores, -inf for unknown labels; which labels an image has; and which it has not (N,C each)"
     p,y = check_arrays(probs, targs)
-    y,known = hard_targets(y),~np.isnan(y)
-    return np.where(known, p, -np.inf),y==1,y==0
+    y = hard_targets(y)
+    return np.where(np.isnan(y), -np.inf, p),y==1,y==0
 
 @takes_predictions
 def one_error(
@@ -63,14 +62,16 @@ def one_error(
     targs, # Targets (N,C): 1, 0, NaN for unknown
     per_image:bool=False, # Values (N,) instead of their mean; NaN for an image without a positive
 ):
-    "Share of the images of which the known label with the highest score is wrong, with ties as the expected share; NaN where no image has a label"
-    s,pos,neg = _ranking(probs, targs)
+    """Return the share of the images whose known label with the highest score is wrong; NaN where no image has a label
+
+    Labels that tie at the top count as the share of them that is wrong."""
+    s,pos,neg = _known_scores(probs, targs)
     top = (s==s.max(1, keepdims=True, initial=-np.inf))&(pos|neg)
     return _over_images((top&neg).sum(1)/np.maximum(top.sum(1), 1), pos.any(1), per_image)
 
 # %% ../../nbs/02_metrics/02_example_based.ipynb #478ad545
-def _at_least(s, where): # (N,C)
-    "How many of the labels at `where` are scored at least as high as each of them"
+def _rank_among(s, where): # (N,C)
+    "Return how many of the labels at `where` are scored at least as high as each of them"
     return rankdata(np.where(where, -s, np.inf), axis=1, method='max')
 
 @takes_predictions
@@ -79,9 +80,11 @@ def coverage_error_multi(
     targs, # Targets (N,C): 1, 0, NaN for unknown
     per_image:bool=False, # Values (N,) instead of their mean; NaN for an image without a positive
 ):
-    "Mean over the images of how many known labels are scored at least as high as the lowest positive one; NaN where no image has a label"
-    s,pos,neg = _ranking(probs, targs)
-    return _over_images(np.where(pos, _at_least(s, pos|neg), 0).max(1, initial=0), pos.any(1), per_image)
+    """Return the mean over the images of how many labels are scored at least as high as their lowest positive one
+
+    Only known labels count; NaN where no image has a label."""
+    s,pos,neg = _known_scores(probs, targs)
+    return _over_images(np.where(pos, _rank_among(s, pos|neg), 0).max(1, initial=0), pos.any(1), per_image)
 
 # %% ../../nbs/02_metrics/02_example_based.ipynb #cb213a69
 @takes_predictions
@@ -90,9 +93,11 @@ def ranking_loss(
     targs, # Targets (N,C): 1, 0, NaN for unknown
     per_image:bool=False, # Values (N,) instead of their mean; NaN for an image that lacks a positive or a negative
 ):
-    "Mean over the images of the share of pairs of a positive and a negative label in which the positive is not scored higher; NaN where no image has both"
-    s,pos,neg = _ranking(probs, targs)
-    wrong = np.where(pos, _at_least(s, pos|neg)-_at_least(s, pos), 0).sum(1)
+    """Return the mean over the images of the share of their pairs of labels in the wrong order
+
+    A pair is a positive and a negative label, in order if the positive one is scored higher; NaN where no image has both."""
+    s,pos,neg = _known_scores(probs, targs)
+    wrong = np.where(pos, _rank_among(s, pos|neg)-_rank_among(s, pos), 0).sum(1)
     pairs = pos.sum(1)*neg.sum(1)
     return _over_images(wrong/np.maximum(pairs, 1), pairs>0, per_image)
 
@@ -103,7 +108,7 @@ def label_ranking_average_precision(
     targs, # Targets (N,C): 1, 0, NaN for unknown
     per_image:bool=False, # Values (N,) instead of their mean; NaN for an image without a positive
 ):
-    "Mean over the images of the precision at the ranks of their labels, tied scores as one; NaN where no image has a label"
+    "Return the mean over the images of the precision at the ranks of their labels; NaN where no image has a label"
     p,y = check_arrays(probs, targs)
     values = _row_average_precision(p, hard_targets(y))
-    return values if per_image else _mean(values)
+    return values if per_image else float(defined_mean(values))
