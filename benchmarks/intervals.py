@@ -3,7 +3,7 @@ import os, platform, time, tracemalloc
 for o in ('OMP_NUM_THREADS','OPENBLAS_NUM_THREADS','MKL_NUM_THREADS'): os.environ.setdefault(o, '1')
 import numpy as np, pandas as pd
 from sklearn import metrics as skm
-from multilabel_fastai.metrics.delong import *
+from multilabel_fastai.metrics.replicates import *
 from multilabel_fastai.metrics.intervals import *
 
 REPLICATES,TIMED = 1000,5 # Ours; those that scikit-learn's time is extrapolated from

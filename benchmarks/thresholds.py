@@ -4,7 +4,7 @@ warnings.simplefilter('ignore')
 import numpy as np, pandas as pd
 from sklearn.metrics import f1_score
 from multilabel_fastai.metrics.classwise import f1_multi
-from multilabel_fastai.metrics.intervals import bootstrap_weights
+from multilabel_fastai.metrics.replicates import bootstrap_weights
 from multilabel_fastai.decision.thresholds import best_thresholds, threshold_replicates
 
 rates = np.array([0.104,0.025,0.042,0.021,0.119,0.022,0.015,0.002,0.177,0.052,0.056,0.030,0.013,0.047]) # prevalence in ChestX-ray14

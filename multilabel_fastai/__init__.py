@@ -22,8 +22,8 @@ from .losses.ranking import *
 from .metrics.predictions import *
 from .metrics.classwise import *
 from .metrics.example_based import *
+from .metrics.replicates import *
 from .metrics.intervals import *
-from .metrics.delong import *
 from .metrics.proper_scores import *
 from .decision.thresholds import *
 from .decision.calibration import *

@@ -15,6 +15,7 @@ from scipy import sparse
 from scipy.special import expit, logit
 from ..metrics.predictions import *
 from ..metrics.classwise import *
+from ..metrics.replicates import *
 from ..metrics.intervals import *
 from .thresholds import *
 from .thresholds import _joint

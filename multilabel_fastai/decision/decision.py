@@ -14,6 +14,7 @@ from scipy.special import logit
 from ..labels.logic import *
 from ..metrics.predictions import *
 from ..metrics.classwise import *
+from ..metrics.replicates import *
 from ..metrics.intervals import *
 from .thresholds import *
 from .calibration import *

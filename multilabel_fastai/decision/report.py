@@ -13,6 +13,7 @@ from fastcore.all import *
 from ..metrics.predictions import *
 from ..metrics.classwise import *
 from ..metrics.example_based import *
+from ..metrics.replicates import *
 from ..metrics.intervals import *
 from ..metrics.proper_scores import *
 from .decision import *

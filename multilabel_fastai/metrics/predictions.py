@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['AVERAGES', 'as_float64', 'check_arrays', 'hard_targets', 'check_decisions', 'check_thresholds', 'check_average',
-           'class_names', 'Predictions', 'takes_predictions', 'group_codes', 'ratio', 'defined_mean']
+           'check_level', 'class_names', 'Predictions', 'takes_predictions', 'group_codes', 'ratio', 'defined_mean']
 
 # %% ../../nbs/02_metrics/00_predictions.ipynb #0eb538b8
 import inspect
@@ -97,6 +97,12 @@ def check_average(
     if average in allowed: return
     raise ValueError(f'average is {average!r}: choose {", ".join(map(repr, allowed[:-1]))} or {allowed[-1]!r}')
 
+def check_level(
+    level:float, # Of an interval
+):
+    "Raise ValueError if the level is not a share, such as 0.95"
+    if not 0<level<1: raise ValueError(f'level is {level}: it is a share, such as 0.95')
+
 # %% ../../nbs/02_metrics/00_predictions.ipynb #7b82ec25
 def class_names(
     probs, # Probabilities (N,C)
@@ -125,7 +131,7 @@ def _plain_array(o):
 @dataclass(eq=False, repr=False)
 class Predictions:
     "Hold the probabilities of a set of images with targets, class names, paths, groups and further columns"
-    probs:np.ndarray # Probabilities (N,C), array, tensor, or DataFrame with class names; NaN in rows without a prediction
+    probs:np.ndarray # Probabilities (N,C), also as tensor or DataFrame of the classes; NaN in rows without a prediction
     targets:np.ndarray=None # Targets (N,C): 1, 0, NaN for unknown; None if they are not known
     vocab:list=None # C class names; the columns of a DataFrame, or '0', '1' ... if None
     paths:list=None # Path of each image (N,), or name of each row; '0', '1' ... if None
@@ -150,12 +156,13 @@ class Predictions:
             raise ValueError(f'Probabilities have shape {shape} and targets {of_targets}: both must be (N,C)')
         for values,what in ((self.paths,'paths'), (self.groups,'groups'), (self.columns,'rows of further columns')):
             if values is not None and len(values)!=shape[0]:
-                raise ValueError(f'{len(values):,} {what} for {shape[0]:,} rows of predictions: there must be one for each')
+                raise ValueError(f'{len(values):,} {what} for {shape[0]:,} rows of predictions: '
+                                 'there must be one for each')
 
     @property
     def known_targets(self):
         "Targets (N,C); raise ValueError if there are none"
-        if self.targets is None: raise ValueError('These predictions have no targets: there is nothing to compare them with')
+        if self.targets is None: raise ValueError('These predictions have no targets to compare them with')
         return self.targets
 
     @property
@@ -189,7 +196,9 @@ class Predictions:
         groups, # Group of each row (N,), a dict from path to group, a `LabelTable` with the paths, or None
     ):
         "Return the same rows with groups; raise ValueError if a path is not known"
-        if hasattr(groups, 'has_group'): groups = dict(zip(groups.df.path, groups.df.group)) if groups.has_group else None
+        if hasattr(groups, 'has_group'):
+            table = groups.df
+            groups = dict(zip(table.path, table.group)) if groups.has_group else None
         if isinstance(groups, dict):
             if lost := [o for o in self.paths if o not in groups]:
                 raise ValueError(f'{len(lost):,} of {len(self):,} rows have no group, such as {lost[0]}: '
@@ -198,14 +207,13 @@ class Predictions:
         return replace(self, groups=groups)
 
 # %% ../../nbs/02_metrics/00_predictions.ipynb #82f6dcc9
-def _class_columns(df, vocab):
-    "Names of the classes and of their targets in a table, the latter an empty list if there are none"
-    if vocab is None: vocab = [o for o in df.columns if f'{o}_target' in df.columns]
+def _target_columns(df, vocab):
+    "Return the columns of the targets in a table, an empty list if there are none; raise ValueError if a class is missing"
     lost = [o for o in vocab if o not in df.columns] if len(vocab) else ['<class>_target']
     if lost: raise ValueError(f'The table has no column {lost} among {list(df.columns)[:12]}')
     targets = [o for v in vocab if (o := f'{v}_target') in df.columns]
-    if targets and len(targets)<len(vocab): raise ValueError(f'Of the classes {list(vocab)[:12]}, only {targets[:12]} are there')
-    return list(vocab),targets
+    if 0<len(targets)<len(vocab): raise ValueError(f'Of the targets of {list(vocab)}, only {targets} are there')
+    return targets
 
 @patch(cls_method=True)
 def from_frame(cls:Predictions,
@@ -213,10 +221,12 @@ def from_frame(cls:Predictions,
     vocab:list=None, # C class names; those that have a target in the table if None
 )->Predictions:
     "Return the predictions of a table, found by the names of its columns; raise ValueError if a class is not there"
-    vocab,targets = _class_columns(df, vocab)
+    if vocab is None: vocab = [o for o in df.columns if f'{o}_target' in df.columns]
+    targets = _target_columns(df, vocab)
     key = 'group' if 'path' not in df.columns and 'group' in df.columns else 'path'
     rest = df.drop(columns=[*vocab,*targets]).drop(columns=['path','group'], errors='ignore')
-    return cls(df[vocab], df[targets] if targets else None, vocab, df.get(key), None if key=='group' else df.get('group'),
+    groups = None if key=='group' else df.get('group')
+    return cls(df[vocab], df[targets] if targets else None, vocab, df.get(key), groups,
                rest if len(rest.columns) else None, key)
 
 @patch
@@ -266,13 +276,17 @@ def takes_predictions(
 # %% ../../nbs/02_metrics/00_predictions.ipynb #b6679407
 def group_codes(
     groups, # Patient or study of each row (N,), or the number of rows if each stands on its own; or `Predictions`
+    n_rows:int=None, # N, to be checked; without groups (None), each of so many rows stands on its own
 )->np.ndarray: # (N,) int
     "Return the number of the group of each row, counted from 0; raise ValueError if a row has none"
     if isinstance(groups, Predictions): groups = len(groups) if groups.groups is None else groups.groups
+    if groups is None: groups = n_rows
     if isinstance(groups, Integral): code = np.arange(groups)
     else:
         if not isinstance(groups, (pd.Series,np.ndarray)): groups = pd.Series(list(groups), dtype=object)
         code = pd.factorize(groups)[0]
+    if n_rows is not None and len(code)!=n_rows:
+        raise ValueError(f'{len(code):,} groups for {n_rows:,} rows: there must be one for each row')
     if not len(code): raise ValueError('There are no rows')
     if lost := (code<0).sum():
         raise ValueError(f'{lost:,} of {len(code):,} rows have no group: drop them, or give each a group of its own')

@@ -4,23 +4,21 @@
 
 # %% auto #0
 __all__ = ['brier_score', 'log_probs', 'log_loss_multi', 'rsna_2022_score', 'calibration_error_replicates', 'calibration_error',
-           'wilson_interval', 'reliability_table', 'plot_reliability']
+           'wilson_interval', 'reliability_table']
 
 # %% ../../nbs/02_metrics/05_proper_scores.ipynb #40e7ec64
-import math, numpy as np, pandas as pd, matplotlib.pyplot as plt
-from matplotlib.ticker import LogLocator
+import numpy as np, pandas as pd
 from scipy import sparse
 from scipy.special import ndtri
-from torch import Tensor, finfo
 from .predictions import *
-from .intervals import *
+from .replicates import *
 
 # %% ../../nbs/02_metrics/05_proper_scores.ipynb #a5c24d47
 def _label_mean(loss, average):
-    "Mean of what each label costs (N,C), NaN where it is unknown"
+    "Return the mean of what each label costs (N,C), NaN where it is unknown"
     check_average(average, (None,'macro','micro'))
     if average=='micro': loss = loss.reshape(-1,1)
-    res = ratio(np.nansum(loss, 0), (~np.isnan(loss)).sum(0)) # (C,)
+    res = ratio(np.nansum(loss, 0), (~np.isnan(loss)).sum(0)) # (C,), or (1,) for micro
     return res if average is None else float(defined_mean(res))
 
 @takes_predictions
@@ -29,14 +27,16 @@ def brier_score(
     targs, # Targets (N,C) from 0 to 1, NaN for unknown
     average:str='macro', # 'macro' over the classes with a known label, 'micro' over all labels, None for (C,)
 ):
-    "Mean squared distance of probabilities and targets over the known labels; NaN where none is known"
+    "Return the mean squared distance of probabilities and targets over the known labels; NaN if none is known"
     p,y = check_arrays(probs, targs)
     return _label_mean((p-y)**2, average)
 
 # %% ../../nbs/02_metrics/05_proper_scores.ipynb #a7349108
 def _rounding_unit(probs):
-    "Distance from 1 to the next larger number of the type of the probabilities"
-    if isinstance(probs, Tensor): return finfo(probs.dtype).eps if probs.is_floating_point() else 2**-52
+    "Return the distance from 1 to the next larger number of the type of the probabilities; of float64 for whole numbers"
+    if hasattr(probs, 'is_floating_point'):
+        from torch import finfo # of bfloat16 too
+        return finfo(probs.dtype).eps if probs.is_floating_point() else 2**-52
     dtype = np.asarray(probs).dtype
     return float(np.finfo(dtype).eps) if dtype.kind=='f' else 2**-52
 
@@ -48,7 +48,7 @@ def log_probs(
 )->tuple: # Three float64 arrays (N,C)
     "Return log p, log(1-p) and the targets"
     p,y = check_arrays(probs, targs)
-    eps = _rounding_unit(probs) if eps is None else eps
+    if eps is None: eps = _rounding_unit(probs)
     if not 0<eps<0.5: raise ValueError(f'eps is {eps}: the least probability that counts, such as 1e-7')
     p = p.clip(eps, 1-eps)
     return np.log(p),np.log1p(-p),y
@@ -61,7 +61,7 @@ def log_loss_multi(
     average:str='macro', # 'macro' over the classes with a known label, 'micro' over all labels, None for (C,)
     eps:float=None, # Probabilities count as at least this far from 0 and 1; the rounding unit of their type if None
 ):
-    "Mean of -y log(p) - (1-y) log(1-p) over the known labels; NaN where none is known"
+    "Return the mean of -y log(p) - (1-y) log(1-p) over the known labels; NaN if none is known"
     log_p,log_q,y = log_probs(probs, targs, eps)
     return _label_mean(-y*log_p-(1-y)*log_q, average)
 
@@ -70,21 +70,24 @@ def log_loss_multi(
 def rsna_2022_score(
     probs, # Probabilities (N,C), or `Predictions`, one row for each study
     targs, # Targets (N,C): 1, 0, NaN for unknown
-    vocab:list=None, # C class names; the columns where `probs` is a DataFrame
+    vocab:list=None, # C class names; the columns if `probs` is a DataFrame
     row_normalised:bool=True, # Divide each study by the sum of its weights
     weights:tuple=(1,2), # Of a vertebra without and with a fracture
     overall_weights:tuple=(7,14), # Of a patient without and with one
     overall:str='patient_overall', # Name of the class that stands for the patient
     eps:float=None, # As in `log_loss_multi`
 )->float:
-    "Weighted log loss of the RSNA 2022 cervical spine competition; lower is better"
+    "Return the weighted log loss of the RSNA 2022 cervical spine competition; lower is better"
     names = class_names(probs, vocab)
-    if names is None or overall not in names: raise ValueError(f'The RSNA 2022 score needs to know which class is {overall}, and the class names are {names}: pass vocab=[...] with that name in it, or the name as overall=')
+    if names is None or overall not in names:
+        raise ValueError(f'The RSNA 2022 score needs to know which class is {overall}, and the class names are {names}: '
+                         'pass vocab=[...] with that name in it, or the name as overall=')
     log_p,log_q,y = log_probs(probs, targs, eps)
     neg,pos = np.where((np.array(names)==overall)[:,None], overall_weights, weights).T # (C,) each
-    loss,w = -pos*y*log_p-neg*(1-y)*log_q,pos*y+neg*(1-y)
+    loss = -pos*y*log_p-neg*(1-y)*log_q
     if not row_normalised: return _label_mean(loss, 'micro')
-    return float(defined_mean(ratio(np.nansum(loss, 1), np.nansum(w, 1))))
+    weight = pos*y+neg*(1-y)
+    return float(defined_mean(ratio(np.nansum(loss, 1), np.nansum(weight, 1))))
 
 # %% ../../nbs/02_metrics/05_proper_scores.ipynb #40ce71bb
 @takes_predictions
@@ -95,18 +98,21 @@ def calibration_error_replicates(
     n_bins:int=15, # Of equal width, from 0 to 1
     average:str='macro', # 'macro' over the classes with a known label, 'micro' over all labels, None for (n,C)
 )->np.ndarray: # (n,) or (n,C)
-    "Expected calibration error of the label probabilities in each replicate; NaN where no label is known"
+    "Return the expected calibration error of the label probabilities in each replicate; NaN if no label is known"
     check_average(average, (None,'macro','micro'))
     p,y = check_arrays(probs, targs)
     w = check_weights(weights, len(p))
     row,col = np.nonzero(~np.isnan(y))
-    gap,kind = (y-p)[row,col],col if average!='micro' else 0*col
-    k = 1 if average=='micro' else p.shape[1]
     bins = np.searchsorted(np.linspace(0, 1, n_bins+1)[1:-1], p[row,col])
-    gaps = sparse.csr_matrix((gap, (kind*n_bins+bins,row)), shape=(k*n_bins,len(p)))
-    known = sparse.csr_matrix((np.ones(len(row)), (kind,row)), shape=(k,len(p)))
+    gap = (y-p)[row,col]
+    k = 1 if average=='micro' else p.shape[1] # classes that are told apart
+    if average=='micro': col = 0*col
+    gaps = sparse.csr_matrix((gap, (col*n_bins+bins,row)), shape=(k*n_bins,len(p)))
+    known = sparse.csr_matrix((np.ones(len(row)), (col,row)), shape=(k,len(p)))
     res = np.empty((len(w),k))
-    for at,x in weight_blocks(w, np.float64): res[at] = ratio(np.abs(gaps@x).reshape(k, n_bins, -1).sum(1), known@x).T
+    for at,x in weight_blocks(w, np.float64):
+        off = np.abs(gaps@x).reshape(k, n_bins, -1).sum(1) # (k,m)
+        res[at] = ratio(off, known@x).T
     return res if average is None else defined_mean(res)
 
 # %% ../../nbs/02_metrics/05_proper_scores.ipynb #bb15f4c5
@@ -117,7 +123,7 @@ def calibration_error(
     n_bins:int=15, # Of equal width, from 0 to 1
     average:str='macro', # 'macro' over the classes with a known label, 'micro' over all labels, None for (C,)
 ):
-    "Expected calibration error of the label probabilities: mean distance of probability and frequency over the bins; NaN where no label is known"
+    "Return the mean distance of probability and frequency over the bins; NaN if no label is known"
     res = calibration_error_replicates(probs, targs, np.ones((1,len(probs)), dtype=int), n_bins, average)[0]
     return res if average is None else float(res)
 
@@ -129,24 +135,26 @@ def wilson_interval(
 )->tuple: # Lower and upper ends, each (...)
     "Return the ends of Wilson's interval of frequencies (Wilson 1927)"
     z2 = ndtri((1+level)/2)**2
-    mid,half = freq+z2/(2*n),np.sqrt(z2*(freq*(1-freq)/n+z2/(4*n**2)))
-    return ((mid-half)/(1+z2/n)).clip(0, 1),((mid+half)/(1+z2/n)).clip(0, 1)
+    middle = freq+z2/(2*n)
+    half = np.sqrt(z2*(freq*(1-freq)/n+z2/(4*n**2)))
+    return ((middle-half)/(1+z2/n)).clip(0, 1),((middle+half)/(1+z2/n)).clip(0, 1)
 
 def _bin_edges(p, n_bins, strategy):
     if strategy=='uniform': return np.linspace(0, 1, n_bins+1)
     if strategy=='quantile': return np.percentile(p, np.linspace(0, 1, n_bins+1)*100)
     raise ValueError(f"strategy is {strategy!r}: choose 'uniform' or 'quantile'")
 
-def _reliability(p, y, n_bins, strategy, level):
-    "Bins of one class"
+def _class_bins(p, y, n_bins, strategy, level):
+    "Return the bins of one class that hold a known label"
     p,y = p[~np.isnan(y)],y[~np.isnan(y)]
     edges = _bin_edges(p if len(p) else np.zeros(1), n_bins, strategy)
     at = np.searchsorted(edges[1:-1], p)
     n,sum_p,sum_y = [np.bincount(at, weights=o, minlength=n_bins) for o in (np.ones_like(p),p,y)]
-    k = n>0
-    n,freq = n[k],sum_y[k]/n[k]
-    low,high = wilson_interval(freq.clip(0, 1), n, level)
-    return pd.DataFrame({'from': edges[:-1][k], 'to': edges[1:][k], 'count': n.astype(int), 'mean probability': sum_p[k]/n, 'frequency': freq, 'low': low, 'high': high})
+    t = pd.DataFrame({'from':edges[:-1], 'to':edges[1:], 'count':n.astype(int)})
+    t['mean probability'],t['frequency'] = ratio(sum_p, n),ratio(sum_y, n)
+    t = t[t['count']>0]
+    t['low'],t['high'] = wilson_interval(t.frequency.to_numpy().clip(0, 1), n[n>0], level)
+    return t
 
 # %% ../../nbs/02_metrics/05_proper_scores.ipynb #07ffdef9
 @takes_predictions
@@ -158,66 +166,12 @@ def reliability_table(
     strategy:str='uniform', # 'uniform': bins of equal width from 0 to 1; 'quantile': of about equal counts
     level:float=0.95, # Of Wilson's interval
 )->pd.DataFrame:
-    "For each class and bin with a known label: its range, count, mean probability, frequency and interval"
-    if not 0<level<1: raise ValueError(f'level is {level}: it is a share, such as 0.95')
+    "Return range, count, mean probability, frequency and interval of each class and bin with a known label"
+    check_level(level)
     if n_bins<1: raise ValueError(f'n_bins is {n_bins}: one at the least')
     names = class_names(probs, vocab)
     p,y = check_arrays(probs, targs)
-    res = [_reliability(p[:,c], y[:,c], n_bins, strategy, level) for c in range(p.shape[1])]
-    for c,o in enumerate(res): o.insert(0, 'class', c if names is None else names[c])
-    return pd.concat(res, ignore_index=True)
-
-# %% ../../nbs/02_metrics/05_proper_scores.ipynb #81bf4573
-def _panel(ax, hist, t, color, hollow, label):
-    "Draw the bins `t` of one class: the curve, and the counts beneath"
-    x,f = t['mean probability'],t.frequency
-    ax.plot(x, f, color=color, lw=1, alpha=0.5); ax.vlines(x, t.low, t.high, color=color, lw=1.2, alpha=0.6)
-    ax.plot(x, f, 'o', color=color, ms=3.5, mfc='white' if hollow else color, label=label)
-    hist.bar(t['from'], t['count'], np.maximum(t.to-t['from'], 0.004), align='edge', fc='none' if hollow else color, ec=color, lw=0.8, alpha=1 if hollow else 0.6)
-
-def _frame(ax, hist, first, filled):
-    "Scales and labels of a panel"
-    ax.set(xlim=(-0.02,1.02), ylim=(-0.02,1.02)); hist.set_xticks([0,0.5,1], ['0','0.5','1']); hist.set_xlabel('probability', fontsize=7)
-    hist.set_yscale('log'); hist.set_ylim(0.6, None if filled else 10)
-    hist.yaxis.set_major_locator(LogLocator(numticks=3)); hist.yaxis.set_major_formatter(lambda v,_: f'{v:,.0f}'); hist.minorticks_off()
-    for o in (ax,hist): o.grid(alpha=0.3); o.spines[['top','right']].set_visible(False); o.tick_params(labelsize=7)
-    if first: ax.set_ylabel('frequency', fontsize=7); hist.set_ylabel('labels', fontsize=7)
-
-def _ece_of(t): return (t['count']*(t.frequency-t['mean probability']).abs()).sum()/t['count'].sum() if len(t) else np.nan
-
-def _panels(n, ncols, size):
-    "Figure with `n` pairs of axes, the lower ones flat"
-    ncols = min(n, ncols)
-    nrows = math.ceil(n/ncols)
-    fig = plt.figure(figsize=(size*ncols,size*1.35*nrows), layout='constrained')
-    grid = fig.add_gridspec(nrows, ncols)
-    for i in range(n): yield grid[i//ncols,i%ncols].subgridspec(2, 1, height_ratios=(3.2,1), hspace=0.03).subplots(sharex=True)
-
-# %% ../../nbs/02_metrics/05_proper_scores.ipynb #df1e275b
-@takes_predictions
-def plot_reliability(
-    probs, # Probabilities (N,C), or `Predictions`
-    targs, # Targets (N,C) from 0 to 1, NaN for unknown
-    vocab:list=None, # C class names; the columns of a DataFrame, or numbers, if None
-    after=None, # Other probabilities (N,C) of the same labels, drawn beside, such as calibrated ones
-    n_bins:int=10, # For each class
-    strategy:str='uniform', # As in `reliability_table`
-    level:float=0.95, # Of the intervals
-    ncols:int=5, # Panels in a row
-    size:float=2.1, # Width of a panel, in inches
-):
-    "Reliability diagram of each class with counts and intervals; returns its axes (C,2): curve, and counts"
-    names = class_names(probs, vocab)
-    tables = [reliability_table(o, targs, names, n_bins, strategy, level) for o in ((probs,) if after is None else (probs,after))]
-    C = np.shape(probs)[1]
-    names,axs = range(C) if names is None else names,np.array(list(_panels(C, ncols, size)))
-    for i,(name,(ax,hist)) in enumerate(zip(names, axs)):
-        ece = []
-        ax.plot([0,1], [0,1], color='#999999', lw=0.8, zorder=0)
-        for t,(label,color) in zip(tables, [('','#2166ac')] if after is None else [('before','#d6604d'),('after','#2166ac')]):
-            t = t[t['class']==name]; ece.append(f'{_ece_of(t):.3f}')
-            if len(t): _panel(ax, hist, t, color, label=='before', label)
-        ax.set_title(f'{name}\nECE '+' → '.join(ece) if len(t) else f'{name}\nno known label', fontsize=8)
-        _frame(ax, hist, i%ncols==0, len(t)>0)
-    if after is not None: axs[0,0].legend(fontsize=7, frameon=False, loc='upper left', handletextpad=0.2, borderpad=0)
-    return axs
+    names = range(p.shape[1]) if names is None else names
+    tables = [_class_bins(p[:,c], y[:,c], n_bins, strategy, level) for c in range(p.shape[1])]
+    for name,t in zip(names, tables): t.insert(0, 'class', name)
+    return pd.concat(tables, ignore_index=True)
