@@ -30,6 +30,7 @@ from .decision.calibration import *
 from .decision.decision import *
 from .decision.report import *
 from .decision.curves import *
+from .decision.curve_plots import *
 from .networks.backbones import *
 from .networks.slices import *
 from .networks.keypoints import *

@@ -341,7 +341,7 @@ def _warn_simpler(kind, notes):
     "Warn that classes got another kind than was asked for"
     if not notes: return
     reasons = '; '.join(f'{k}: {v}' for k,v in notes.items())
-    warnings.warn(f'Not calibrated as asked ({kind}): {reasons}', stacklevel=3)
+    warnings.warn(f'Not calibrated as asked ({kind}): {reasons}', stacklevel=4)
 
 # %% ../../nbs/03_decision/01_calibration.ipynb #796c7b53
 def _row_weights(sample_weight, n):

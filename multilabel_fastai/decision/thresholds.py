@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 from ..utils.plots import *
 from ..metrics.predictions import *
 from ..metrics.classwise import *
-from ..metrics.intervals import *
+from ..metrics.replicates import *
 
 # %% ../../nbs/03_decision/00_thresholds.ipynb #133eb808
 def _midway(hi, lo):

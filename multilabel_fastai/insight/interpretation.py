@@ -20,12 +20,14 @@ from ..images.datablock import *
 from ..losses.contract import *
 from ..metrics.predictions import *
 from ..metrics.classwise import *
+from ..metrics.replicates import *
 from ..metrics.intervals import *
-from ..metrics.proper_scores import log_probs, wilson_interval, plot_reliability as _plot_reliability
+from ..metrics.proper_scores import log_probs, wilson_interval
 from ..decision.decision import *
 from ..decision.readout import *
 from ..decision.report import resolve_labels
-from ..decision.curves import class_axes, plot_roc as _plot_roc, plot_precision_recall as _plot_precision_recall
+from ..decision.curve_plots import class_axes, plot_roc as _plot_roc
+from ..decision.curve_plots import plot_precision_recall as _plot_precision_recall, plot_reliability as _plot_reliability
 from ..training.learner import *
 from ..training.evaluation import *
 

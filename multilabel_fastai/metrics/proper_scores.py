@@ -33,7 +33,7 @@ def brier_score(
 
 # %% ../../nbs/02_metrics/05_proper_scores.ipynb #a7349108
 def _rounding_unit(probs):
-    "Return the distance from 1 to the next larger number of the type of the probabilities; of float64 for whole numbers"
+    "Return the distance from 1 to the next larger number of the type of the probabilities"
     if hasattr(probs, 'is_floating_point'):
         from torch import finfo # of bfloat16 too
         return finfo(probs.dtype).eps if probs.is_floating_point() else 2**-52
@@ -80,8 +80,8 @@ def rsna_2022_score(
     "Return the weighted log loss of the RSNA 2022 cervical spine competition; lower is better"
     names = class_names(probs, vocab)
     if names is None or overall not in names:
-        raise ValueError(f'The RSNA 2022 score needs to know which class is {overall}, and the class names are {names}: '
-                         'pass vocab=[...] with that name in it, or the name as overall=')
+        raise ValueError(f'The RSNA 2022 score needs to know which class is {overall}, and the class names are '
+                         f'{names}: pass vocab=[...] with that name in it, or the name as overall=')
     log_p,log_q,y = log_probs(probs, targs, eps)
     neg,pos = np.where((np.array(names)==overall)[:,None], overall_weights, weights).T # (C,) each
     loss = -pos*y*log_p-neg*(1-y)*log_q
@@ -124,7 +124,7 @@ def calibration_error(
     average:str='macro', # 'macro' over the classes with a known label, 'micro' over all labels, None for (C,)
 ):
     "Return the mean distance of probability and frequency over the bins; NaN if no label is known"
-    res = calibration_error_replicates(probs, targs, np.ones((1,len(probs)), dtype=int), n_bins, average)[0]
+    res = calibration_error_replicates(probs, targs, unit_weights(len(probs)), n_bins, average)[0]
     return res if average is None else float(res)
 
 # %% ../../nbs/02_metrics/05_proper_scores.ipynb #a2084f5d
@@ -152,7 +152,7 @@ def _class_bins(p, y, n_bins, strategy, level):
     n,sum_p,sum_y = [np.bincount(at, weights=o, minlength=n_bins) for o in (np.ones_like(p),p,y)]
     t = pd.DataFrame({'from':edges[:-1], 'to':edges[1:], 'count':n.astype(int)})
     t['mean probability'],t['frequency'] = ratio(sum_p, n),ratio(sum_y, n)
-    t = t[t['count']>0]
+    t = t[t['count']>0].copy()
     t['low'],t['high'] = wilson_interval(t.frequency.to_numpy().clip(0, 1), n[n>0], level)
     return t
 

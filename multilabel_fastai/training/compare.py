@@ -21,6 +21,7 @@ from ..losses.per_label import *
 from ..losses.ranking import *
 from ..metrics.predictions import *
 from ..metrics.classwise import *
+from ..metrics.replicates import *
 from ..metrics.intervals import *
 from ..metrics.proper_scores import *
 from ..decision.thresholds import *
