@@ -55,9 +55,10 @@ def _fit(learn, epochs, lr, seed, trained):
 def _save_run(file, learn, batch, start, seconds, weights_hash):
     "Write what the comparison needs of a run; the history is a table to be read"
     splits = [o for o in SPLITS[1:len(learn.dls.loaders)]]
-    vocab,C = list(learn.dls.vocab),len(learn.dls.vocab)
-    preds = {o:learn.predictions(o) for o in splits}
-    arrays = {f'{o}_{k}':v for o,df in preds.items() for k,v in dict(p=df.iloc[:,-2*C:-C].to_numpy(np.float32), y=df.iloc[:,-C:].to_numpy(np.float32), rows=df.path.to_numpy(str)).items()}
+    arrays = {}
+    for o in splits:
+        preds = Predictions.from_frame(learn.predictions(o), learn.dls.vocab)
+        arrays |= {f'{o}_p':preds.probs, f'{o}_y':preds.targets, f'{o}_rows':np.array(preds.paths)}
     write_atomic(file.with_suffix('.csv'), lambda o: learn.history.to_csv(o, index=False))
     write_atomic(file.with_suffix('.npz'), lambda o: np.savez_compressed(o, batch=np.array(batch), start=start, seconds=seconds, begun_from=weights_hash, **arrays))
 
@@ -384,7 +385,6 @@ def _seconds_a_run(learn, epochs, n=4):
         with torch.no_grad(): learn.model.eval()(b[0])
     train,valid = learn.dls.train,learn.dls.valid
     return epochs*(len(train)*_timed(train, _train)+len(valid)*_timed(valid, _valid))+3*len(valid)*_timed(valid, _valid)
-
 
 # %% ../../nbs/08_training/11_compare.ipynb #41321006
 class _Trainer:
