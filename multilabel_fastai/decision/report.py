@@ -10,6 +10,7 @@ import html
 from warnings import warn
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from fastcore.all import *
+from ..utils.plots import *
 from ..metrics.predictions import *
 from ..metrics.classwise import *
 from ..metrics.example_based import *
@@ -19,247 +20,372 @@ from ..metrics.proper_scores import *
 from .decision import *
 
 # %% ../../nbs/03_decision/04_report.ipynb #b6ccc978
-_counted = {'F1':'f1', 'precision':'precision', 'sensitivity':'recall', 'specificity':'specificity'} # column -> key of COUNT_MEASURES
+_counted = {'F1':'f1', 'precision':'precision', 'sensitivity':'recall', 'specificity':'specificity'} # column -> measure
 REPORT_MEASURES = ('prevalence','AUROC','average precision',*_counted,'calibration error')
 
+def _prevalence(tp, fp, fn, tn): return ratio(tp+fn, tp+fp+fn+tn)
+
 def _class_replicates(p, y, d, w, scores):
-    "Each measure of each class (n,C) for each row of the weights (n,N); `scores` give the order"
-    prevalence = lambda tp,fp,fn,tn: (tp+fn)/np.where(tp+fp+fn+tn, tp+fp+fn+tn, np.nan)
-    return {'prevalence': count_replicates(prevalence, d, y, w, None), 'AUROC': auroc_replicates(scores, y, w), 'average precision': average_precision_replicates(scores, y, w),
-            **{k:count_replicates(m, d, y, w, None) for k,m in _counted.items()}, 'calibration error': calibration_error_replicates(p, y, w, average=None)}
+    "Return each measure of each class (n,C) for each row of the weights (n,N); `scores` give the order"
+    of_counts = lambda measure: count_replicates(measure, d, y, w, None)
+    return {'prevalence': of_counts(_prevalence), 'AUROC': auroc_replicates(scores, y, w),
+            'average precision': average_precision_replicates(scores, y, w),
+            **{k:of_counts(m) for k,m in _counted.items()},
+            'calibration error': calibration_error_replicates(p, y, w, average=None)}
 
 # %% ../../nbs/03_decision/04_report.ipynb #93e897b0
-_over_all = { # name -> function of p, y, d that has a value for each image (N,)
-    'subset accuracy':lambda p,y,d: subset_accuracy(d.astype(float), y, per_image=True), 'Hamming loss':lambda p,y,d: hamming_loss_multi(d.astype(float), y, per_image=True),
-    'label-ranking average precision':lambda p,y,d: label_ranking_average_precision(p, y, True), 'ranking loss':lambda p,y,d: ranking_loss(p, y, True),
-    'coverage error':lambda p,y,d: coverage_error_multi(p, y, True), 'one error':lambda p,y,d: one_error(p, y, True)}
+_per_image = { # name -> function of p, y, d that has a value for each image (N,)
+    'subset accuracy': lambda p,y,d: subset_accuracy(d.astype(float), y, per_image=True),
+    'Hamming loss': lambda p,y,d: hamming_loss_multi(d.astype(float), y, per_image=True),
+    'label-ranking average precision': lambda p,y,d: label_ranking_average_precision(p, y, True),
+    'ranking loss': lambda p,y,d: ranking_loss(p, y, True),
+    'coverage error': lambda p,y,d: coverage_error_multi(p, y, True),
+    'one error': lambda p,y,d: one_error(p, y, True)}
+
+def _label_losses(p, y):
+    "Return what each label costs (N,C), NaN where it is unknown"
+    log_p,log_q,_ = log_probs(p, y, 2**-24) # as far from 0 and 1 as float32 tells apart
+    return {'Brier score':(p-y)**2, 'log loss':-y*log_p-(1-y)*log_q}
 
 def _overall_replicates(p, y, d, w):
-    "Measures of all classes together (n,)"
-    one = np.zeros_like(d)
+    "Return the measures of all classes together (n,)"
     res = {f'{a}-F1':count_replicates('f1', d, y, w, a) for a in ('samples','micro')}
-    res |= {'accuracy':count_replicates('accuracy', d, y, w, 'micro'), 'accuracy of no label':count_replicates('accuracy', one, y, w, 'micro')}
-    res |= {k:mean_replicates(f(p, y, d), w) for k,f in _over_all.items()}
-    k = ~np.isnan(y)
-    q = np.clip(np.where(k, p, 0.5), 2**-24, 1-2**-24) # as far from 0 and 1 as float32 tells apart
-    loss = {'Brier score':(p-y)**2, 'log loss':np.where(k, -y*np.log(q)-(1-y)*np.log1p(-q), np.nan)}
-    return res|{o:defined_mean(mean_replicates(v, w)) for o,v in loss.items()}
+    res['accuracy'] = count_replicates('accuracy', d, y, w, 'micro')
+    res['accuracy of no label'] = count_replicates('accuracy', np.zeros_like(d), y, w, 'micro')
+    res |= {k:mean_replicates(f(p, y, d), w) for k,f in _per_image.items()}
+    return res|{k:defined_mean(mean_replicates(v, w)) for k,v in _label_losses(p, y).items()}
 
 # %% ../../nbs/03_decision/04_report.ipynb #f928fce9
 class ClassReport:
-    "What `class_report` returns: `df`, a row for each class and their mean, and `overall`; `to_csv`, `compare`, and a table in a notebook"
+    """Hold a report: `df`, a row for each class and their mean, and `overall`; made by `class_report`
+
+    It has `to_csv`, `compare`, and a table in a notebook."""
     def __init__(self, p, y, d, vocab, thresholds, rows, groups, n_boot, level, seed, name, scores):
-        self.probs,self.targs,self.decisions,self.vocab,self.thresholds,self.scores = p,y,d,list(vocab),thresholds,scores
-        self.rows,self.groups,self.n_boot,self.level,self.seed,self.name = rows,groups,n_boot,level,seed,name
-        n = len(p)
-        w = np.ones((1,n), np.int16) if not n_boot else np.concatenate([np.ones((1,n), np.int16), bootstrap_weights(n if groups is None else groups, n_boot, seed)])
-        self.replicates = {k:np.c_[v,defined_mean(v)] for k,v in _class_replicates(p, y, d, w, scores).items()} # (1+n_boot,C+1): the value, then replicates; the last column is the mean of the classes
+        self.probs,self.targs,self.decisions,self.scores = p,y,d,scores
+        self.vocab,self.thresholds,self.rows,self.groups = list(vocab),thresholds,rows,groups
+        self.n_boot,self.level,self.seed,self.name = n_boot,level,seed,name
+        w = unit_weights(len(p)).astype(np.int16)
+        if n_boot: w = np.concatenate([w, bootstrap_weights(ifnone(groups, len(p)), n_boot, seed)])
+        # (1+n_boot,C+1): the value, then replicates; the last column is the mean of the classes
+        self.replicates = {k:np.c_[v,defined_mean(v)] for k,v in _class_replicates(p, y, d, w, scores).items()}
         self.overall_replicates = _overall_replicates(p, y, d, w)
         self.undefined = undefined_classes(y, self.vocab)
 
     def _ends(self, r):
-        "Ends of the interval (2,...) of replicates of which the first is the value"
+        "Return the ends of the interval (2,...) of replicates of which the first is the value"
         if not self.n_boot: return np.full((2,*r.shape[1:]), np.nan)
         ends = np.clip(centred_interval(r[0], r[1:], self.level), 0, None)
-        return np.where(np.ptp(np.nan_to_num(r), axis=0)>1e-12, ends, np.nan) # replicates that are all alike say nothing about others
+        same = np.ptp(np.nan_to_num(r), axis=0)<=1e-12 # replicates that are all alike say nothing about others
+        return np.where(same, np.nan, ends)
 
-def resolve_labels(thresh, thresholds, p, vocab):
-    "Probabilities, labels given (N,C), and thresholds with the ends of their intervals (3,C)"
-    C = p.shape[1]
+def resolve_labels(
+    thresh, # One number, thresholds (C,), a `Decision` for probabilities that are not calibrated, or labels (N,C) bool
+    thresholds, # To show beside labels: (C,), or (3,C) with the ends of their intervals; those in `thresh` if None
+    p, # Probabilities (N,C)
+    vocab:list, # C class names
+)->tuple: # (N,C), (N,C) bool, (3,C)
+    "Return probabilities, calibrated by a decision; the labels that are given; and thresholds with their intervals"
+    n_classes = p.shape[1]
     if isinstance(thresh, Decision):
         thresh.check_vocab(vocab)
-        p = thresh.calibrate(p) # of each class in the same order
+        p = thresh.calibrate(p)
         thresholds,thresh = ifnone(thresholds, thresh.threshold_interval),thresh.decide(p, calibrated=True)
-    t = np.asarray(thresh.detach().cpu() if hasattr(thresh, 'detach') else thresh)
-    if t.dtype==bool and t.shape==p.shape: d = t
-    elif t.dtype!=bool and t.ndim<2: t = check_thresholds(t, C); d,thresholds = p>=t,ifnone(thresholds, np.broadcast_to(t, C))
-    else: raise ValueError(f'thresh is {t.dtype} of shape {t.shape}: one number, ({C},) thresholds, a Decision, or labels given, bool of shape {p.shape}')
-    t = np.full((3,C), np.nan)
-    if thresholds is not None: o = np.atleast_2d(np.asarray(thresholds, dtype=np.float64)); t[:len(o)] = o
-    return p,d,t
+    given = np.asarray(thresh.detach().cpu() if hasattr(thresh, 'detach') else thresh)
+    if given.dtype!=bool and given.ndim<2:
+        t = check_thresholds(given, n_classes)
+        given,thresholds = p>=t,ifnone(thresholds, np.broadcast_to(t, n_classes))
+    if given.dtype!=bool or given.shape!=p.shape:
+        raise ValueError(f'thresh is {given.dtype} of shape {given.shape}: one number, ({n_classes},) thresholds, '
+                         f'a Decision, or labels given, bool of shape {p.shape}')
+    shown = np.full((3,n_classes), np.nan)
+    if thresholds is not None:
+        t = np.atleast_2d(np.asarray(thresholds, dtype=np.float64))
+        shown[:len(t)] = t
+    return p,given,shown
 
 # %% ../../nbs/03_decision/04_report.ipynb #b3038c29
+def _check_report(vocab, n, groups, rows):
+    "Raise ValueError if classes or rows cannot be reported on"
+    if {'macro','all'}&set(vocab) or len(set(vocab))!=len(vocab):
+        raise ValueError(f'Classes {vocab}: they must differ, and macro and all are names of the report itself')
+    for o,what in ((groups,'groups'),(rows,'rows')):
+        if o is not None and len(o)!=n:
+            raise ValueError(f'{len(o):,} {what} for {n:,} rows of predictions: there must be one for each')
+    if not n: raise ValueError('There are no rows to report on')
+
+def _warn_fitted(thresh, y, vocab, rows):
+    "Warn if a decision was fitted on the rows of the report"
+    if not isinstance(thresh, Decision): return
+    if thresh.fitted.get('fingerprint')!=data_fingerprint(y, vocab, rows): return
+    warn('These are the rows that the decision was fitted on, so its figures flatter: '
+         'crossfit_decision gives honest ones')
+
 @takes_predictions
 def class_report(
     probs, # Probabilities (N,C), or `Predictions`
     targs, # Targets (N,C): 1, 0, NaN for unknown
     vocab:list, # C class names
-    thresh=0.5, # A label is given from here on (>=): one number, (C,), a `Decision` for probabilities that are not calibrated yet, or the labels given (N,C) bool
+    thresh=0.5, # Labels are given from here on (>=): one number or (C,); or a `Decision`; or labels (N,C) bool
     groups=None, # Patient or study of each row (N,), which intervals are over; None where each row stands on its own
     rows=None, # Name of each row (N,), by which `compare` finds it
-    thresholds=None, # Threshold of each class to show beside labels that were given, (C,), or (3,C) with the ends of its interval
+    thresholds=None, # To show beside labels that were given: (C,), or (3,C) with the ends of their intervals
     n_boot:int=1000, # Replicates; 0 for no intervals
     level:float=0.95, # Of the intervals
     seed:int=42, # Of the draws
     name:str='', # Heading
-    scores=None, # What gives the order for AUROC and average precision (N,C), where `probs` were calibrated differently from row to row; `probs` if None
+    scores=None, # What gives the order (N,C), if `probs` were calibrated differently from row to row; `probs` if None
 )->ClassReport:
-    "Support, prevalence, AUROC, average precision, F1, precision, sensitivity, specificity, calibration error and threshold of each class, and their mean, with intervals"
-    vocab = list(map(str, class_names(probs, vocab)))
-    if {'macro','all'}&set(vocab) or len(set(vocab))!=len(vocab): raise ValueError(f'Classes {vocab}: they must differ, and macro and all are names of the report itself')
-    p,y = check_arrays(probs, targs)
-    for o,what in ((groups,'groups'),(rows,'rows')):
-        if o is not None and len(o)!=len(p): raise ValueError(f'{len(o):,} {what} for {len(p):,} rows of predictions: there must be one for each')
-    if not len(p): raise ValueError('There are no rows to report on')
-    if isinstance(thresh, Decision) and thresh.fitted.get('fingerprint')==data_fingerprint(y, vocab, rows): warn('These are the rows that the decision was fitted on, so its figures flatter: crossfit_decision gives honest ones')
-    s = p if scores is None else check_arrays(scores, targs)[0]
-    p,d,thresholds = resolve_labels(thresh, thresholds, p, vocab)
-    return ClassReport(p, y, d, vocab, thresholds, None if rows is None else list(map(str, rows)), None if groups is None else pd.Series(list(groups), dtype=object).to_numpy(), n_boot, level, seed, name, s)
+    """Return the support, prevalence, AUROC, average precision, F1 ... of each class, and their mean, with intervals
 
-# %% ../../nbs/03_decision/04_report.ipynb #e5061202
+    A `Decision` calibrates: pass probabilities that are not calibrated yet."""
+    vocab = list(map(str, class_names(probs, vocab)))
+    p,y = check_arrays(probs, targs)
+    _check_report(vocab, len(p), groups, rows)
+    _warn_fitted(thresh, y, vocab, rows)
+    scores = p if scores is None else check_arrays(scores, targs)[0]
+    p,d,thresholds = resolve_labels(thresh, thresholds, p, vocab)
+    if rows is not None: rows = list(map(str, rows))
+    if groups is not None: groups = pd.Series(list(groups), dtype=object).to_numpy()
+    return ClassReport(p, y, d, vocab, thresholds, rows, groups, n_boot, level, seed, name, scores)
+
 @patch(as_prop=True)
 def df(self:ClassReport)->pd.DataFrame:
-    "A row for each class and 'macro', their mean; figures, and the ends of their intervals as `<figure> low` and `<figure> high`"
+    """Return a row for each class and 'macro', their mean
+
+    Values are in columns such as 'AUROC', the ends of their intervals in 'AUROC low' and 'AUROC high'."""
     y = hard_targets(self.targs)
     known,pos = (~np.isnan(y)).sum(0),(y==1).sum(0)
     cols = dict(support=[*pos,pos.sum()], known=[*known,known.sum()])
     for k,r in self.replicates.items():
-        lo,hi = self._ends(r)
-        if k!='calibration error': hi = np.minimum(hi, 1)
-        cols |= {k:r[0]} if not self.n_boot else {k:r[0], f'{k} low':lo, f'{k} high':hi}
-    for k,v in zip(('threshold','threshold low','threshold high'), self.thresholds):
-        if k=='threshold' or np.isfinite(self.thresholds[1:]).any(): cols[k] = np.append(v, np.nan) # both ends, also where one is infinite for every class
+        cols[k] = r[0]
+        if not self.n_boot: continue
+        low,high = self._ends(r)
+        cols |= {f'{k} low':low, f'{k} high':high if k=='calibration error' else np.minimum(high, 1)}
+    cols['threshold'] = np.append(self.thresholds[0], np.nan)
+    if np.isfinite(self.thresholds[1:]).any(): # both ends, also if one is infinite for every class
+        for k,v in zip(('low','high'), self.thresholds[1:]): cols[f'threshold {k}'] = np.append(v, np.nan)
     return pd.DataFrame(cols, index=pd.Index([*self.vocab,'macro'], name='class'))
 
 @patch(as_prop=True)
 def overall(self:ClassReport)->pd.DataFrame:
-    "Measures of all classes together, with the ends of their intervals"
-    ends = np.array([self._ends(r) for r in self.overall_replicates.values()])
-    res = pd.DataFrame(dict(value=[r[0] for r in self.overall_replicates.values()]), index=pd.Index(list(self.overall_replicates), name='measure'))
-    return res.assign(low=ends[:,0], high=ends[:,1]) if self.n_boot else res
+    "Return the measures of all classes together, with the ends of their intervals"
+    names,replicates = zip(*self.overall_replicates.items())
+    res = pd.DataFrame(dict(value=[o[0] for o in replicates]), index=pd.Index(names, name='measure'))
+    if not self.n_boot: return res
+    low,high = np.array([self._ends(o) for o in replicates]).T
+    return res.assign(low=low, high=high)
 
 # %% ../../nbs/03_decision/04_report.ipynb #1d93d202
 def _number(v, fmt='{:.3f}'): return '–' if np.isnan(v) else 'never' if np.isinf(v) else fmt.format(v)
 
+def _bounds(low, high, fmt='{:.3f}'): return f'{_number(low, fmt)} to {_number(high, fmt)}'
+
+def _small(text): return f'<br><small style="color:#666">{text}</small>'
+
+def _with_interval(row, fmt='{:.3f}', col='value'):
+    "Return a row of a table as text: its name, value and interval"
+    text = f'{row.Index} {_number(getattr(row, col), fmt)}'
+    return f'{text} ({_bounds(row.low, row.high, fmt)})' if hasattr(row, 'low') else text
+
+_needs = { # what a class lacks -> the measures that are undefined
+    'no positive':'what needs one (AUROC, average precision, sensitivity)',
+    'no negative':'what needs one (AUROC, specificity)',
+    'no known label':'everything'}
+
 @patch
 def _title(self:ClassReport):
-    n = f'{len(self.probs):,} rows' + (f' of {len(pd.unique(self.groups)):,} groups' if self.groups is not None else '')
-    ci = f'{self.level:.0%} intervals over {"groups" if self.groups is not None else "rows"}, {self.n_boot:,} replicates' if self.n_boot else 'no intervals'
+    over = 'rows' if self.groups is None else 'groups'
+    n = f'{len(self.probs):,} rows' + ('' if self.groups is None else f' of {len(pd.unique(self.groups)):,} groups')
+    ci = f'{self.level:.0%} intervals over {over}, {self.n_boot:,} replicates' if self.n_boot else 'no intervals'
     return f'{self.name}: {n}, {ci}'.removeprefix(': ')
 
 @patch
 def _notes(self:ClassReport):
+    "Return what is undefined and why, one sentence for each reason"
     by = {}
-    for k,v in self.undefined.items(): by.setdefault(v, []).append(k)
-    needs = {'no positive':'what needs one (AUROC, average precision, sensitivity)', 'no negative':'what needs one (AUROC, specificity)', 'no known label':'everything'}
-    return [f'{why}: {", ".join(o)}; {needs[why]} is undefined there, and left out of the mean' for why,o in by.items()]
+    for k,why in self.undefined.items(): by.setdefault(why, []).append(k)
+    rest = 'is undefined there, and left out of the mean'
+    return [f'{why}: {", ".join(o)}; {_needs[why]} {rest}' for why,o in by.items()]
 
 @patch
 def __repr__(self:ClassReport):
     df = self.df
-    shown = pd.DataFrame({k:[f'{v:,.0f}' for v in df[k]] if k in ('support','known') else [_number(v) for v in df[k]] for k in ('support','known',*REPORT_MEASURES,'threshold')}, index=df.index)
-    o = self.overall
-    line = [f'{k} {_number(r.value)}' + (f' ({_number(r.low)} to {_number(r.high)})' if self.n_boot else '') for k,r in o.iterrows()]
-    return '\n'.join([self._title(), shown.to_string(), *[' · '.join(line[i:i+4]) for i in range(0, len(line), 4)], *self._notes()])
+    shown = {k:[f'{v:,.0f}' for v in df[k]] for k in ('support','known')}
+    shown |= {k:[_number(v) for v in df[k]] for k in (*REPORT_MEASURES,'threshold')}
+    line = [_with_interval(o) for o in self.overall.itertuples()]
+    lines = [' · '.join(line[i:i+4]) for i in range(0, len(line), 4)]
+    return '\n'.join([self._title(), pd.DataFrame(shown, index=df.index).to_string(), *lines, *self._notes()])
+
+def _report_cell(row, k):
+    "Return a value and its interval as HTML"
+    ends = [row.get(f'{k} {o}', np.nan) for o in ('low','high')]
+    return _number(row[k])+(_small(_bounds(*ends, '{:.2f}')) if np.isfinite(ends).any() else '')
 
 @patch
 def _repr_html_(self:ClassReport):
-    small = lambda lo,hi: f'<br><small style="color:#666">{_number(lo, "{:.2f}")} to {_number(hi, "{:.2f}")}</small>' if np.isfinite([lo,hi]).any() else ''
-    cell = lambda r,k: f'{_number(r[k])}{small(r[f"{k} low"], r[f"{k} high"]) if f"{k} low" in r else ""}'
-    df,o = self.df,self.overall
-    shown = pd.DataFrame({'support':[f'{n:,.0f} of {k:,.0f}' for n,k in zip(df.support, df.known)], **{k:[cell(r, k) for _,r in df.iterrows()] for k in (*REPORT_MEASURES,'threshold')}}, index=[html.escape(i) for i in df.index])
-    line = ' · '.join(f'{k} {_number(r.value)}' + (f' ({_number(r.low)} to {_number(r.high)})' if self.n_boot else '') for k,r in o.iterrows())
-    return f'<p>{html.escape(self._title())}</p>{shown.to_html(escape=False)}<p><small>{line}</small></p>' + ''.join(f'<p><small>{html.escape(v)}</small></p>' for v in self._notes())
+    df = self.df
+    cols = {'support':[f'{n:,.0f} of {k:,.0f}' for n,k in zip(df.support, df.known)]}
+    cols |= {k:[_report_cell(row, k) for _,row in df.iterrows()] for k in (*REPORT_MEASURES,'threshold')}
+    table = pd.DataFrame(cols, index=[html.escape(i) for i in df.index]).to_html(escape=False)
+    line = ' · '.join(_with_interval(o) for o in self.overall.itertuples())
+    notes = ''.join(f'<p><small>{html.escape(v)}</small></p>' for v in self._notes())
+    return f'<p>{html.escape(self._title())}</p>{table}<p><small>{line}</small></p>{notes}'
 
 @patch
 def to_csv(self:ClassReport,
     file:str|Path, # File to write
 )->Path:
-    "Write `df`, figures and the ends of their intervals, as CSV"
+    "Write `df` as CSV, and return the file"
     self.df.to_csv(file)
     return Path(file)
 
 # %% ../../nbs/03_decision/04_report.ipynb #38b49a53
+def _plot_values(ax, table, cols, with_interval):
+    "Plot columns of a report beside each other, with their intervals"
+    at = np.arange(len(table))
+    for i,(k,color) in enumerate(cols):
+        h = at+0.24*((len(cols)-1)/2-i)
+        if with_interval: ax.hlines(h, table[f'{k} low'], table[f'{k} high'], color=color, lw=1.5, alpha=0.6)
+        ax.plot(table[k], h, 'o', color=color, ms=4.5, label=k)
+    clean_axes(ax, 'both').set_xlim(-0.02, 1.02)
+    ax.axhline(0.5, color=DARK, lw=0.8)
+
 def plot_report(
     report:ClassReport, # From `class_report` or `Learner.report`
-    figsize:tuple=None,
-):
-    "Ranking on the left (average precision with the prevalence, which guessing scores, and AUROC), decision on the right (sensitivity, specificity, F1); each with its interval"
-    r = report.df.iloc[::-1]
-    at = np.arange(len(r))
-    fig,axs = plt.subplots(1, 2, figsize=figsize or (9.5, 1.5+0.42*len(r)), sharey=True)
-    panels = ((('AUROC','#d6604d'),('average precision','#2166ac')),(('sensitivity','#1b7837'),('specificity','#762a83'),('F1','#4d4d4d')))
-    for ax,cols in zip(axs, panels):
-        for i,(k,c) in enumerate(cols):
-            h = at+0.24*((len(cols)-1)/2-i)
-            if report.n_boot: ax.hlines(h, r[f'{k} low'], r[f'{k} high'], color=c, lw=1.5, alpha=0.6)
-            ax.plot(r[k], h, 'o', color=c, ms=4.5, label=k)
-        ax.grid(alpha=0.3); ax.spines[['top','right']].set_visible(False); ax.set_xlim(-0.02, 1.02)
-        ax.axhline(0.5, color='#333333', lw=0.8)
-    axs[0].plot(r.prevalence, at-0.12, '|', color='#333333', ms=9, mew=1.5, label='prevalence')
-    axs[0].set_yticks(at, [k if k=='macro' else f'{k} ({n:,.0f})' for k,n in zip(r.index, r.support)])
-    for ax in axs: ax.legend(frameon=False, fontsize=8, loc='upper center', bbox_to_anchor=(0.5,-0.6/(1.5+0.42*len(r))*1.2), ncols=3)
-    fig.suptitle(report._title(), fontsize=10); fig.tight_layout()
+    figsize:tuple=None, # Inches
+)->np.ndarray: # Two axes
+    """Plot ranking on the left, and the decision on the right, of each class with intervals; return the axes
+
+    Ranking is average precision, with the prevalence, which guessing scores, and AUROC; the decision has sensitivity,
+    specificity and F1."""
+    table = report.df.iloc[::-1]
+    height = 1.5+0.42*len(table)
+    fig,axs = plt.subplots(1, 2, figsize=figsize or (9.5,height), sharey=True)
+    _plot_values(axs[0], table, (('AUROC',RED),('average precision',BLUE)), report.n_boot)
+    _plot_values(axs[1], table, (('sensitivity',GREEN),('specificity',PURPLE),('F1','#4d4d4d')), report.n_boot)
+    at = np.arange(len(table))
+    axs[0].plot(table.prevalence, at-0.12, '|', color=DARK, ms=9, mew=1.5, label='prevalence')
+    axs[0].set_yticks(at, [k if k=='macro' else f'{k} ({n:,.0f})' for k,n in zip(table.index, table.support)])
+    for ax in axs:
+        ax.legend(frameon=False, fontsize=8, loc='upper center', bbox_to_anchor=(0.5,-0.6/height*1.2), ncols=3)
+    fig.suptitle(report._title(), fontsize=10)
+    fig.tight_layout()
     return axs
 
 # %% ../../nbs/03_decision/04_report.ipynb #58d648d2
+_compared = [o for o in REPORT_MEASURES if o!='prevalence']
+
+def _signed(v): return _number(v, '{:+.3f}')
+
+def _difference_cell(row):
+    "Return a difference and its interval as HTML, bold if it is significant"
+    text = _signed(row.difference)
+    if row.get('significant'): text = f'<b>{text}</b>'
+    has_interval = 'low' in row and np.isfinite(row.difference)
+    return text+(_small(_bounds(row.low, row.high, '{:+.2f}')) if has_interval else '')
+
 class ReportComparison:
-    "What `ClassReport.compare` returns: `df`, each measure of each class by both, and the difference with its interval"
+    "Hold what two models differ by: `df`, each measure of each class by both, and the difference with its interval"
     def __init__(self, a, b, names):
         self.a,self.b,self.names = a,b,list(names)
-        rows = {k:(a.replicates[k],b.replicates[k]) for k in REPORT_MEASURES if k!='prevalence'}
-        parts = [pd.DataFrame({'measure':k, 'class':[*a.vocab,'macro'], names[0]:ra[0], names[1]:rb[0], 'difference':rb[0]-ra[0], **self._interval(rb-ra)}) for k,(ra,rb) in rows.items()]
-        parts.append(pd.DataFrame([{'measure':k, 'class':'all', names[0]:ra[0], names[1]:(rb:=b.overall_replicates[k])[0], 'difference':rb[0]-ra[0], **{m:v[0] for m,v in self._interval((rb-ra)[:,None]).items()}} for k,ra in a.overall_replicates.items()]))
+        classes = [*a.vocab,'macro']
+        parts = [self._rows(k, classes, a.replicates[k], b.replicates[k]) for k in _compared]
+        for k,o in a.overall_replicates.items():
+            parts.append(self._rows(k, ['all'], o[:,None], b.overall_replicates[k][:,None]))
         self.df = pd.concat(parts, ignore_index=True).set_index(['measure','class'])
 
-    def _interval(self, r):
-        if not self.a.n_boot: return {}
-        lo,hi = centred_interval(r[0], r[1:], self.a.level)
-        return dict(low=lo, high=hi, clear=(lo>0)|(hi<0))
+    def _rows(self, measure, classes, ra, rb):
+        "Return the rows of one measure, from replicates (1+n_boot,C) of which the first is the value"
+        diff = rb-ra
+        cols = {'measure':measure, 'class':classes, self.names[0]:ra[0], self.names[1]:rb[0], 'difference':diff[0]}
+        if self.a.n_boot:
+            low,high = centred_interval(diff[0], diff[1:], self.a.level)
+            cols |= dict(low=low, high=high, significant=(low>0)|(high<0))
+        return pd.DataFrame(cols)
+
+    def _title(self): return f'{self.names[1]} minus {self.names[0]}. {self.a._title()}'
 
     def __repr__(self):
-        f = lambda o: _number(o, '{:+.3f}')
-        d = self.df.reset_index().query('`class` in ("macro","all")').drop(columns='class').set_index('measure')
-        return f'{self.names[1]} minus {self.names[0]}. {self.a._title()}\n' + d.to_string(formatters={k:_number if k in self.names else f for k in d.columns if k!='clear'})
+        d = self.df[self.df.index.get_level_values('class').isin(['macro','all'])].droplevel('class')
+        formatters = {k:_number if k in self.names else _signed for k in d.columns if k!='significant'}
+        return f'{self._title()}\n{d.to_string(formatters=formatters)}'
 
     def _repr_html_(self):
         d = self.df.reset_index()
-        cell = lambda r: f'{"<b>" if r.get("clear") else ""}{_number(r.difference, "{:+.3f}")}{"</b>" if r.get("clear") else ""}' + (f'<br><small style="color:#666">{_number(r.low, "{:+.2f}")} to {_number(r.high, "{:+.2f}")}</small>' if self.a.n_boot and np.isfinite(r.difference) else '')
-        by = d[d['class']!='all'].assign(cell=lambda o: o.apply(cell, axis=1)).pivot(index='class', columns='measure', values='cell').loc[[*self.a.vocab,'macro'],[o for o in REPORT_MEASURES if o!='prevalence']]
-        line = ' · '.join(f'{r.measure} {_number(r.difference, "{:+.3f}")}' + (f' ({_number(r.low, "{:+.3f}")} to {_number(r.high, "{:+.3f}")})' if self.a.n_boot else '') for r in d[d['class']=='all'].itertuples())
-        return f'<p>{html.escape(f"{self.names[1]} minus {self.names[0]}. {self.a._title()}")}; bold where the interval is on one side of 0</p>{by.rename(index=html.escape).to_html(escape=False)}<p><small>{line}</small></p>'
+        of_all = d['class']=='all'
+        cells = d[~of_all].assign(cell=lambda o: o.apply(_difference_cell, axis=1))
+        table = cells.pivot(index='class', columns='measure', values='cell')
+        table = table.loc[[*self.a.vocab,'macro'],_compared]
+        overall = d[of_all].set_index('measure')
+        line = ' · '.join(_with_interval(o, '{:+.3f}', 'difference') for o in overall.itertuples())
+        return (f'<p>{html.escape(self._title())}; bold where the interval is on one side of 0</p>'
+                f'{table.rename(index=html.escape).to_html(escape=False)}<p><small>{line}</small></p>')
 
 # %% ../../nbs/03_decision/04_report.ipynb #fccb61ff
+def _rows_by_name(a, b):
+    "Return the row numbers of the names `a` in the names `b`"
+    at = {o:k for k,o in enumerate(b)}
+    if len(at)<len(b) or len(set(a))<len(a):
+        raise ValueError('Rows of a report have the same name, so that they cannot be found in the other: '
+                         'give each a name of its own, or leave rows out')
+    if lost := [o for o in a if o not in at]:
+        raise ValueError(f'{len(lost):,} rows of one report are not in the other, such as {lost[0]}: '
+                         'compare models on the same images')
+    return np.array([at[o] for o in a])
+
 def _in_order(a, b):
-    "Row numbers of report `b` in the order of `a`; raises where they are not of the same cases"
-    if a.vocab!=b.vocab: raise ValueError(f'One report has the classes {a.vocab}, the other {b.vocab}: compare models of the same classes')
-    if len(a.probs)!=len(b.probs): raise ValueError(f'One report has {len(a.probs):,} rows, the other {len(b.probs):,}: compare models on the same images')
-    i = np.arange(len(a.probs))
-    if a.rows is not None and b.rows is not None and a.rows!=b.rows:
-        at = {o:k for k,o in enumerate(b.rows)}
-        if len(at)<len(b.rows) or len(set(a.rows))<len(a.rows): raise ValueError('Rows of a report have the same name, so that they cannot be found in the other: give each a name of its own, or leave rows out')
-        lost = [o for o in a.rows if o not in at]
-        if lost: raise ValueError(f'{len(lost):,} rows of one report are not in the other, such as {lost[0]}: compare models on the same images')
-        i = np.array([at[o] for o in a.rows])
-    if not np.array_equal(a.targs, b.targs[i], equal_nan=True): raise ValueError('The targets of the two reports differ: compare models on the same images in the same order, or give rows=')
+    "Return the row numbers of report `b` in the order of `a`; raise ValueError if they are not of the same cases"
+    if a.vocab!=b.vocab:
+        raise ValueError(f'One report has the classes {a.vocab}, the other {b.vocab}: '
+                         'compare models of the same classes')
+    if len(a.probs)!=len(b.probs):
+        raise ValueError(f'One report has {len(a.probs):,} rows, the other {len(b.probs):,}: '
+                         'compare models on the same images')
+    named = a.rows is not None and b.rows is not None and a.rows!=b.rows
+    i = _rows_by_name(a.rows, b.rows) if named else np.arange(len(a.probs))
+    if not np.array_equal(a.targs, b.targs[i], equal_nan=True):
+        raise ValueError('The targets of the two reports differ: '
+                         'compare models on the same images in the same order, or give rows=')
     return i
+
+def _same_replicates(a, b, i):
+    "Return whether the replicates of report `b`, in the order `i`, drew the same rows as those of `a`"
+    if a.n_boot!=b.n_boot or a.seed!=b.seed or (i!=np.arange(len(i))).any(): return False
+    if a.groups is None or b.groups is None: return a.groups is b.groups
+    return np.array_equal(a.groups, b.groups[i])
 
 @patch
 def compare(self:ClassReport,
     other:ClassReport, # Of another model on the same images
     names:tuple=None, # What to call the two; their names if None
 )->ReportComparison:
-    "`other` minus this report, with paired intervals"
-    i = _in_order(self, other)
-    again = self.n_boot!=other.n_boot or self.seed!=other.seed or (i!=np.arange(len(i))).any() or (self.groups is None)!=(other.groups is None) or self.groups is not None and not np.array_equal(self.groups, other.groups[i])
-    if again: other = ClassReport(other.probs[i], other.targs[i], other.decisions[i], other.vocab, other.thresholds, self.rows, self.groups, self.n_boot, self.level, self.seed, other.name, other.scores[i])
+    "Return `other` minus this report, with paired intervals"
+    i,b = _in_order(self, other),other
+    if not _same_replicates(self, b, i):
+        b = ClassReport(b.probs[i], b.targs[i], b.decisions[i], b.vocab, b.thresholds, self.rows, self.groups,
+                        self.n_boot, self.level, self.seed, b.name, b.scores[i])
     names = names or ((self.name or 'A'),(other.name or 'B'))
-    return ReportComparison(self, other, names if names[0]!=names[1] else (f'{names[0]} (first)',f'{names[1]} (second)'))
+    if names[0]==names[1]: names = f'{names[0]} (first)',f'{names[1]} (second)'
+    return ReportComparison(self, b, names)
 
 # %% ../../nbs/03_decision/04_report.ipynb #e368981a
 @patch
 def plot(self:ReportComparison,
     measures:list=('AUROC','average precision','F1'), # Of `REPORT_MEASURES`
-    figsize:tuple=None,
-):
-    "Difference of each measure by class, with its interval"
+    figsize:tuple=None, # Inches
+)->np.ndarray: # Axes
+    "Plot the difference of each measure by class, with its interval; return the axes"
     names = [*self.a.vocab,'macro'][::-1]
-    fig,axs = plt.subplots(1, len(measures), figsize=figsize or (3.1*len(measures), 1.2+0.3*len(names)), sharey=True, squeeze=False)
+    at = range(len(names))
+    figsize = figsize or (3.1*len(measures), 1.2+0.3*len(names))
+    fig,axs = plt.subplots(1, len(measures), figsize=figsize, sharey=True, squeeze=False)
     for ax,m in zip(axs[0], measures):
         d = self.df.loc[m].loc[names]
-        if self.a.n_boot: ax.hlines(range(len(names)), d.low, d.high, color='#4393c3', lw=2)
-        ax.plot(d.difference, range(len(names)), 'o', color='#2166ac', ms=5); ax.axvline(0, color='#333333', lw=1)
-        ax.grid(alpha=0.3); ax.spines[['top','right']].set_visible(False); ax.set_title(m, fontsize=10)
-    axs[0][0].set_yticks(range(len(names)), names)
-    fig.suptitle(f'{self.names[1]} minus {self.names[0]}', fontsize=10); fig.tight_layout()
+        if self.a.n_boot: ax.hlines(at, d.low, d.high, color=LIGHT_BLUE, lw=2)
+        ax.plot(d.difference, at, 'o', color=BLUE, ms=5)
+        ax.axvline(0, color=DARK, lw=1)
+        clean_axes(ax, 'both').set_title(m, fontsize=10)
+    axs[0][0].set_yticks(at, names)
+    fig.suptitle(f'{self.names[1]} minus {self.names[0]}', fontsize=10)
+    fig.tight_layout()
     return axs[0]
