@@ -14,6 +14,8 @@ from ..utils.hints import *
 from .table import *
 
 # %% ../../nbs/01_labels/03_logic.ipynb #f0986b5d
+def _listed(rules): return {k:o if o=='*' else listify(o) for k,o in (rules or {}).items()}
+
 class LabelLogic:
     "Rules between labels"
     def __init__(self,
@@ -21,40 +23,52 @@ class LabelLogic:
         any_of:dict=None, # {'patient_overall': ['C1','C2']}: the key holds exactly when one of the values does
         excludes:dict=None, # {'No Finding': '*'}: the key and the values are never together; '*' is all other classes
     ):
-        self.implies,self.any_of,self.excludes = [{k:o if o=='*' else listify(o) for k,o in (d or {}).items()} for d in (implies,any_of,excludes)]
+        self.implies,self.any_of,self.excludes = map(_listed, (implies,any_of,excludes))
 
     def __repr__(self):
-        rules = [f'{k} implies {", ".join(v)}' for k,v in self.implies.items()] + [f'{k} = any of {", ".join(v)}' for k,v in self.any_of.items()]
-        return '\n'.join(rules + [f'{k} excludes {"all others" if v=="*" else ", ".join(v)}' for k,v in self.excludes.items()])
+        rules = [f'{k} implies {", ".join(v)}' for k,v in self.implies.items()]
+        rules += [f'{k} = any of {", ".join(v)}' for k,v in self.any_of.items()]
+        rules += [f'{k} excludes {"all others" if v=="*" else ", ".join(v)}' for k,v in self.excludes.items()]
+        return '\n'.join(rules)
 
     def pairs(self, vocab)->tuple:
-        "Index pairs (a,b) of a implies b, (parent, children) of any_of, and (a,b) of a excludes b"
-        o2i = {o:i for i,o in enumerate(vocab)}
-        def ix(o):
-            if o not in o2i: raise LabelError(f'A rule names the unknown class {o!r}{did_you_mean(o, vocab)}', fix=f'choose from {list(vocab)}')
-            return o2i[o]
-        others = lambda k,v: [o for o in vocab if o!=k] if v=='*' else v
-        any_of = [(ix(k), [ix(o) for o in v]) for k,v in self.any_of.items()]
-        implies = [(ix(k), ix(o)) for k,v in self.implies.items() for o in v] + [(c,p) for p,cs in any_of for c in cs]
-        return implies, any_of, [(ix(k), ix(o)) for k,v in self.excludes.items() for o in others(k,v)]
+        "Return index pairs (a,b) of a implies b, (parent, children) of any_of, and (a,b) of a excludes b"
+        index = _Index(vocab)
+        any_of = [(index[k], index[v]) for k,v in self.any_of.items()]
+        implies = [(index[k], b) for k,v in self.implies.items() for b in index[v]]
+        excludes = [(index[k], b) for k,v in self.excludes.items() for b in index.others(k, v)]
+        return implies+[(c,p) for p,cs in any_of for c in cs], any_of, excludes
+
+class _Index:
+    "Positions of class names in `vocab`; raises for a name that is not there"
+    def __init__(self, vocab): self.vocab,self.of = list(vocab),{o:i for i,o in enumerate(vocab)}
+    def __getitem__(self, o):
+        if isinstance(o, list): return [self[k] for k in o]
+        if o in self.of: return self.of[o]
+        near = did_you_mean(o, self.vocab)
+        raise LabelError(f'A rule names the unknown class {o!r}{near}', fix=f'choose from {self.vocab}')
+    def others(self, k, v): return self[[o for o in self.vocab if o!=k] if v=='*' else v]
 
 # %% ../../nbs/01_labels/03_logic.ipynb #c9c28840
 @patch
 def restrict(self:LabelLogic,
     vocab:list, # Classes that are left
 )->LabelLogic:
-    "The rules that still have a meaning among `vocab`: an any-of goes with any of its classes"
-    pairs = lambda d: {k:v if v=='*' else [o for o in v if o in vocab] for k,v in d.items() if k in vocab}
-    keep = lambda d: {k:v for k,v in pairs(d).items() if v}
-    return LabelLogic(keep(self.implies), {k:v for k,v in self.any_of.items() if {k,*v}<=set(vocab)}, keep(self.excludes))
+    "Return the rules that still have a meaning among `vocab`: an any-of goes with any of its classes"
+    def left(rules):
+        rules = {k:v if v=='*' else [o for o in v if o in vocab] for k,v in rules.items() if k in vocab}
+        return {k:v for k,v in rules.items() if v}
+    any_of = {k:v for k,v in self.any_of.items() if {k,*v}<=set(vocab)}
+    return LabelLogic(left(self.implies), any_of, left(self.excludes))
 
 # %% ../../nbs/01_labels/03_logic.ipynb #4ca6fb1d
 def _matrix(o, vocab):
-    "Array, tensor, list or DataFrame (its columns `vocab`) as a new (N,C) float64 array"
+    "Return array, tensor, list or DataFrame (its columns `vocab`) as a new (N,C) float64 array"
     if isinstance(o, pd.DataFrame): o = o[list(vocab)].to_numpy()
     if isinstance(o, torch.Tensor): o = o.detach().cpu().float().numpy()
     o = np.atleast_2d(np.array(o, dtype=np.float64)) # a copy
-    if o.ndim!=2 or o.shape[1]!=len(vocab): raise LabelError(f'Values of shape {o.shape} for {len(vocab)} classes', fix='one column for each class')
+    if o.ndim!=2 or o.shape[1]!=len(vocab):
+        raise LabelError(f'Values of shape {o.shape} for {len(vocab)} classes', fix='one column for each class')
     return o
 
 # %% ../../nbs/01_labels/03_logic.ipynb #af41ba34
@@ -63,14 +77,16 @@ def violations(self:LabelLogic,
     y:np.ndarray, # Targets (N,C): 1, 0, NaN or soft
     vocab:list, # C class names
 )->pd.DataFrame: # Columns row, rule
-    "Rows of `y` that break a rule"
+    "Return rows of `y` that break a rule"
     y = _matrix(y, vocab)
     yes,no = y==1,y==0
     implies,any_of,excludes = self.pairs(vocab)
+    names = lambda cs: ', '.join(vocab[c] for c in cs)
     broken = [(yes[:,a]&no[:,b], f'{vocab[a]} without {vocab[b]}') for a,b in implies]
-    broken += [(yes[:,p]&no[:,cs].all(1), f'{vocab[p]} without any of {", ".join(vocab[c] for c in cs)}') for p,cs in any_of]
+    broken += [(yes[:,p]&no[:,cs].all(1), f'{vocab[p]} without any of {names(cs)}') for p,cs in any_of]
     broken += [(yes[:,a]&yes[:,b], f'{vocab[a]} together with {vocab[b]}') for a,b in excludes]
-    return pd.DataFrame([dict(row=i, rule=rule) for bad,rule in broken for i in np.flatnonzero(bad)], columns=['row','rule']).sort_values('row', kind='stable', ignore_index=True)
+    rows = [dict(row=i, rule=rule) for bad,rule in broken for i in np.flatnonzero(bad)]
+    return pd.DataFrame(rows, columns=['row','rule']).sort_values('row', kind='stable', ignore_index=True)
 
 # %% ../../nbs/01_labels/03_logic.ipynb #08c40aa2
 @patch
@@ -78,82 +94,108 @@ def with_logic(self:LabelTable,
     logic:LabelLogic=None, # Rules; or give them by name
     **rules # `implies`, `any_of`, `excludes`, as `LabelLogic` takes them
 )->LabelTable:
-    "The same table with rules between its labels; the rules must name its classes"
+    "Return the same table with rules between its labels; the rules must name its classes"
     logic = logic or LabelLogic(**rules)
     logic.pairs(self.vocab)
     return self._new(logic=logic)
 
+def _check_rules(t):
+    "Raise where a table has no rules"
+    if t.logic is None:
+        raise LabelError('The table has no rules', fix="labels.with_logic(excludes={'No Finding': '*'})")
+
 @patch
 def violations(self:LabelTable)->pd.DataFrame:
-    "Rows that break a rule of `logic`: row, path, rule, and the positive labels there"
-    if self.logic is None: raise LabelError('The table has no rules', fix="labels.with_logic(excludes={'No Finding': '*'})")
-    v = self.logic.violations(self.targets, list(self.vocab))
-    names = self[v.row.to_numpy(dtype=int)].to_lists()
-    return v.assign(path=self._df.path.to_numpy()[v.row.to_numpy(dtype=int)], labels=['|'.join(o or []) for o in names])[['row','path','labels','rule']]
+    "Return rows that break a rule of `logic`: row, path, rule, and the positive labels there"
+    _check_rules(self)
+    res = self.logic.violations(self.targets, list(self.vocab))
+    rows = res.row.to_numpy(dtype=int)
+    names = ['|'.join(o or []) for o in self[rows].to_lists()]
+    return res.assign(path=self._df.path.to_numpy()[rows], labels=names)[['row','path','labels','rule']]
 
 # %% ../../nbs/01_labels/03_logic.ipynb #b44acca1
 @patch
 def halfspaces(self:LabelLogic, vocab)->tuple:
-    "The rules as rows of W (R,C) and b (R,): W @ p <= b"
+    "Return the rules as rows of W (R,C) and b (R,): W @ p <= b"
     implies,any_of,excludes = self.pairs(vocab)
-    rows = [({a:1,b:-1}, 0) for a,b in implies] + [({p:1, **{c:-1 for c in cs}}, 0) for p,cs in any_of] + [({a:1,b:1}, 1) for a,b in excludes]
-    w,b = np.zeros((len(rows),len(vocab))),np.array([o[1] for o in rows], dtype=float)
+    rows = [({a:1,b:-1}, 0) for a,b in implies]
+    rows += [({p:1, **{c:-1 for c in cs}}, 0) for p,cs in any_of]
+    rows += [({a:1,b:1}, 1) for a,b in excludes]
+    w = np.zeros((len(rows),len(vocab)))
     for i,(o,_) in enumerate(rows): w[i,list(o)] = list(o.values())
-    return w,b
+    return w, np.array([o[1] for o in rows], dtype=float)
 
+# %% ../../nbs/01_labels/03_logic.ipynb #38884a9d
 def _project(p, w, b, tol=1e-8, max_iter=5000):
-    "Nearest point to each row of `p` (N,C) with W @ p <= b and 0 <= p <= 1: Dykstra's algorithm, all rows at once"
+    "Return the nearest point to each row of `p` (N,C) with W @ p <= b and 0 <= p <= 1, by Dykstra's algorithm"
     p = p.copy()
     todo = np.flatnonzero((p@w.T>b+1e-12).any(1))
-    x,corr,norm = p[todo],np.zeros((len(w)+1,len(todo),p.shape[1])),(w**2).sum(1)
+    x = p[todo]
+    if not len(x): return p
+    corr = np.zeros((len(w)+1, *x.shape)) # what each projection moved last time
+    norm = (w**2).sum(1)
     for _ in range(max_iter):
         before = x.copy()
         for i in range(len(w)):
             z = x+corr[i]
             x = z-np.maximum(z@w[i]-b[i], 0)[:,None]/norm[i]*w[i]
             corr[i] = z-x
-        z = x+corr[-1]; x = z.clip(0,1); corr[-1] = z-x
-        if not len(x) or (np.abs(x-before).max()<tol and (x@w.T-b).max()<tol): break
+        z = x+corr[-1]
+        x = z.clip(0, 1)
+        corr[-1] = z-x
+        if np.abs(x-before).max()<tol and (x@w.T-b).max()<tol: break
     p[todo] = x
     return p
 
 # %% ../../nbs/01_labels/03_logic.ipynb #2ce346f0
+def _in_form_of(p, probs, vocab):
+    "Return `p` (N,C) as `probs` came: DataFrame, tensor or array, of its type and shape"
+    if isinstance(probs, pd.DataFrame): return probs.assign(**dict(zip(vocab, p.T)))
+    if isinstance(probs, torch.Tensor): return torch.from_numpy(p).reshape(probs.shape).to(probs)
+    dtype = getattr(probs, 'dtype', None)
+    return p.reshape(np.shape(probs)).astype(dtype if getattr(dtype, 'kind', '')=='f' else float)
+
 @patch
 def consistent(self:LabelLogic,
     probs, # Probabilities (N,C) or (C,): array, tensor, or DataFrame whose columns contain the classes
     vocab:list, # C class names
 ):
-    "The probabilities nearest to `probs` (least squares) that keep the rules, in the form of `probs`; raises where a value is outside [0,1]"
+    "Return the probabilities nearest to `probs` (least squares) that keep the rules; raises for values outside [0,1]"
     p = _matrix(probs, vocab)
-    if not ((p>=0)&(p<=1)|np.isnan(p)).all(): raise LabelError(f'Probabilities from {np.nanmin(p):.3g} to {np.nanmax(p):.3g} are not in [0,1]', fix='torch.sigmoid(scores) first')
+    if not ((p>=0)&(p<=1)|np.isnan(p)).all():
+        raise LabelError(f'Probabilities from {np.nanmin(p):.3g} to {np.nanmax(p):.3g} are not in [0,1]',
+            fix='torch.sigmoid(scores) first')
     ok = ~np.isnan(p).any(1) # what was never predicted stays NaN
     p[ok] = _project(p[ok], *self.halfspaces(vocab))
-    if isinstance(probs, pd.DataFrame): return probs.assign(**dict(zip(vocab, p.T)))
-    if isinstance(probs, torch.Tensor): return torch.from_numpy(p).reshape(probs.shape).to(probs)
-    return p.reshape(np.shape(probs)).astype(probs.dtype if getattr(getattr(probs, 'dtype', None), 'kind', '')=='f' else float)
+    return _in_form_of(p, probs, vocab)
 
 @patch
 def consistent(self:LabelTable,
     probs, # Probabilities (N,C), or DataFrame whose columns contain the classes
 ):
-    "`probs` moved as little as possible to keep the rules of this table's `logic`"
-    if self.logic is None: raise LabelError('The table has no rules', fix="labels.with_logic(excludes={'No Finding': '*'})")
+    "Return `probs` moved as little as possible to keep the rules of this table's `logic`"
+    _check_rules(self)
     return self.logic.consistent(probs, list(self.vocab))
 
 # %% ../../nbs/01_labels/03_logic.ipynb #a998759f
 @patch
 def consistent_labels(self:LabelLogic,
-    margins, # (N,C): from 0 on the label is given; how far from there is how sure it is. NaN: nothing is known, so it is not given unless a rule says so
+    margins, # (N,C): from 0 on the label is given, the surer the larger; NaN (unknown) gives none, unless by a rule
     vocab:list, # C class names
 )->np.ndarray: # (N,C) bool
-    "The label sets that keep the rules at the least change of `margins>=0`, where a change costs its margin"
+    "Return the label sets that keep the rules at the least change of `margins>=0`, where a change costs its margin"
     m,(w,b) = _matrix(margins, vocab),self.halfspaces(vocab)
     m = np.nan_to_num(m, nan=-1e-6, posinf=30, neginf=-30)
-    d = m>=0
-    todo = np.flatnonzero((d@w.T>b+1e-9).any(1))
-    for rows in np.array_split(todo, -(-len(todo)//200) or 1):
-        if not len(rows): continue
-        gain = (m[rows]+1e-9).clip(-30, 30).ravel() # 0 is given rather than not
-        rules = LinearConstraint(sparse.kron(sparse.eye(len(rows)), w, format='csr'), ub=np.tile(b, len(rows)))
-        d[rows] = milp(-gain, constraints=rules, integrality=np.ones(gain.size), bounds=Bounds(0, 1), options=dict(mip_rel_gap=0)).x.reshape(len(rows), -1)>0.5
-    return d
+    res = m>=0
+    todo = np.flatnonzero((res@w.T>b+1e-9).any(1))
+    for rows in np.array_split(todo, -(-len(todo)//200) or 1): # programs of at most 200 rows
+        if len(rows): res[rows] = _best_labels(m[rows], w, b)
+    return res
+
+def _best_labels(m, w, b):
+    "Solve the integer program of all rows of margins `m` (N,C) at once"
+    gain = (m+1e-9).clip(-30, 30).ravel() # 0 is given rather than not
+    rules = LinearConstraint(sparse.kron(sparse.eye(len(m)), w, format='csr'), ub=np.tile(b, len(m)))
+    exact = dict(integrality=np.ones(gain.size), options=dict(mip_rel_gap=0))
+    res = milp(-gain, constraints=rules, bounds=Bounds(0, 1), **exact)
+    return res.x.reshape(m.shape)>0.5

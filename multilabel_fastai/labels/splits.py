@@ -11,6 +11,7 @@ import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from pathlib import Path
 from fastcore.all import *
 from ..utils.hints import *
+from ..utils.plots import *
 from ..utils.progress import *
 from .table import *
 from .table import _check_column, _check_split
@@ -26,12 +27,14 @@ def split_index(
 # %% ../../nbs/01_labels/02_splits.ipynb #42d6f0e6
 def _deal(cnt, units, fractions, rng):
     "Deal all units along their order of size, in proportion to `fractions`: (K,S)"
+    S = len(fractions)
     kind = np.repeat(np.arange(len(units)), units)
     rank = np.lexsort((kind, cnt[kind,0])).argsort()
-    kind = kind[np.argsort(rank+rng.uniform(0, 20, len(rank)), kind='stable')] # neighbours change places, so that the seed decides between them
+    moved = rank+rng.uniform(0, 20, len(rank)) # neighbours change places, so that the seed decides between them
+    kind = kind[np.argsort(moved, kind='stable')]
     u = (rng.random()+np.arange(len(kind))*(5**0.5-1)/2)%1
-    s = np.searchsorted(np.cumsum(fractions)[:-1], u, side='right')
-    return np.bincount(kind*len(fractions)+s, minlength=len(units)*len(fractions)).reshape(len(units), -1)
+    part = np.searchsorted(np.cumsum(fractions)[:-1], u, side='right')
+    return np.bincount(kind*S+part, minlength=len(units)*S).reshape(len(units), -1)
 
 def stratified_counts(
     cnt:np.ndarray, # Distinct count vectors of the units, (K,D): size, then whatever else is to be shared out
@@ -44,38 +47,52 @@ def stratified_counts(
     cnt,fractions = cnt.astype(float),np.asarray(fractions, dtype=float)
     t = np.maximum(np.outer(fractions, units@cnt), 1e-9) # (S,D)
     m = _deal(cnt, units, fractions, np.random.default_rng(seed))
-    n,square = m.T@cnt,(cnt**2)@(1/t).T # (S,D), (K,S)
+    n = m.T@cnt                                          # (S,D)
+    square = (cnt**2)@(1/t).T                            # (K,S)
     for _ in range(max_moves):
         pull = 2*cnt@((n-t)/t).T # (K,S): joining a split costs square+pull, leaving it square-pull
         gain = np.where(m>0, square-pull, np.inf)[:,:,None]+(square+pull)[:,None,:] # (K,from,to)
         gain[:,range(len(t)),range(len(t))] = np.inf
         k,a,b = np.unravel_index(gain.argmin(), gain.shape)
         if gain[k,a,b]>=-1e-9: break
-        m[k,a] -= 1; m[k,b] += 1; n[a] -= cnt[k]; n[b] += cnt[k]
+        m[k,a] -= 1
+        m[k,b] += 1
+        n[a] -= cnt[k]
+        n[b] += cnt[k]
     return m
 
 # %% ../../nbs/01_labels/02_splits.ipynb #1abd270e
+def _per_unit(unit, y):
+    "Sum the rows of `y` (N,D) for each unit: (U,D)"
+    if not y.shape[1]: return np.zeros((unit.max()+1, 0))
+    return np.stack([np.bincount(unit, weights=o) for o in y.T], 1)
+
 def _unit_counts(t, by_group=True):
-    "Unit of each row (N,), and counts of each unit (U,D): images, positives, negatives where labels are unknown; for groups also whether a class is present, and the group itself"
+    "Return the unit of each row (N,), and counts (U,D): images, positives, negatives of classes with unknown labels"
     y = t.targets
     known = ~np.isnan(y)
     some = known.any(0) & ~known.all(0)
-    unit = pd.factorize(t._df.group)[0] if by_group and t.has_group else np.arange(len(t))
-    per_unit = lambda cols: np.stack([np.bincount(unit, weights=c) for c in cols], 1)
-    pos = per_unit(np.nan_to_num(y).T)
-    cnt = np.c_[np.bincount(unit), pos, per_unit((known & (np.nan_to_num(y)<0.5)).T[some]) if some.any() else pos[:,:0]]
-    return unit, np.c_[cnt, 0.5*(pos>0), 0.5*np.ones(len(cnt))] if by_group and t.has_group else cnt # groups count half of what images do
+    groups = by_group and t.has_group
+    unit = pd.factorize(t._df.group)[0] if groups else np.arange(len(t))
+    pos = _per_unit(unit, np.nan_to_num(y))
+    neg = _per_unit(unit, (known & (np.nan_to_num(y)<0.5))[:,some])
+    cnt = np.c_[np.bincount(unit), pos, neg]
+    if not groups: return unit, cnt
+    halves = 0.5*np.c_[pos>0, np.ones(len(cnt))] # a group, and its having a class, count half of what an image does
+    return unit, np.c_[cnt, halves]
 
+# %% ../../nbs/01_labels/02_splits.ipynb #de55cfab
 def _positive_in_first(m, cnt, cols):
     "Give split 0 the smallest unit with a positive of each class of which it has none; `m` (K,S) changes in place"
     for d in cols:
         has = m*(cnt[:,d]>0)[:,None]
         if has[:,0].any() or not has.any(): continue
         k,s = min(np.argwhere(has), key=lambda o: cnt[o[0]].sum())
-        m[k,s] -= 1; m[k,0] += 1
+        m[k,s] -= 1
+        m[k,0] += 1
 
 def _assign(t, fractions, seed, by_group=True, train_first=True):
-    "Index of a split for each row (N,)"
+    "Return the index of a split for each row (N,)"
     unit,cnt = _unit_counts(t, by_group)
     kinds,kind = np.unique(cnt, axis=0, return_inverse=True)
     kind = kind.ravel()
@@ -87,20 +104,30 @@ def _assign(t, fractions, seed, by_group=True, train_first=True):
     return res[unit]
 
 # %% ../../nbs/01_labels/02_splits.ipynb #db6ceb2b
+def _fits(rows, n):
+    "Return whether `rows` is a mask of `n` rows, or numbers of them"
+    if rows.dtype==bool: return len(rows)==n
+    return not len(rows) or (rows.max()<n and rows.min()>=-n)
+
+def _from_rows(rows_of, n):
+    "Return a split for each of `n` rows from a dict of row numbers or masks; rows in none are 'train'"
+    col = np.full(n, None, dtype=object)
+    for k,rows in rows_of.items():
+        rows = np.asarray(rows, dtype=None if len(rows) else int)
+        if not _fits(rows, n):
+            raise LabelError(f'The rows of {k!r} do not fit a table of {n} rows',
+                fix='row numbers below that, or a mask of that length')
+        both = [o for o in col[rows] if o is not None]
+        if both: raise LabelError(f'{len(both):,} rows are in {k!r} and in {both[0]!r}', fix='one split for each row')
+        col[rows] = k
+    return np.where(pd.isna(col), 'train', col)
+
 @patch
 def with_split(self:LabelTable,
     split, # (N,) 'train', 'valid' or 'test', or a dict from split to row numbers or a mask; the other rows are 'train'
 )->LabelTable:
-    "The same rows with a split that was made elsewhere"
-    if isinstance(split, dict):
-        col = np.full(len(self), None, dtype=object)
-        for k,v in split.items():
-            v = np.asarray(v, dtype=None if len(v) else int)
-            if (v.dtype==bool and len(v)!=len(self)) or (v.dtype!=bool and len(v) and (v.max()>=len(self) or v.min()<-len(self))): raise LabelError(f'The rows of {k!r} do not fit a table of {len(self)} rows', fix='row numbers below that, or a mask of that length')
-            both = [o for o in col[v] if o is not None]
-            if both: raise LabelError(f'{len(both):,} rows are in {k!r} and in {both[0]!r}', fix='one split for each row')
-            col[v] = k
-        split = np.where(pd.isna(col), 'train', col)
+    "Return the same rows with a split that was made elsewhere"
+    if isinstance(split, dict): split = _from_rows(split, len(self))
     d = self._df.drop(columns='split', errors='ignore')
     d.insert(1+len(self.vocab)+self.has_group, 'split', _check_split(split, d.path))
     return self._new(d)
@@ -110,43 +137,90 @@ def with_split(self:LabelTable,
 def with_group(self:LabelTable,
     group, # (N,) what may not be split, such as the patient of each row
 )->LabelTable:
-    "The same rows with these groups"
+    "Return the same rows with these groups"
     d = self._df.drop(columns='group', errors='ignore')
     d.insert(1+len(self.vocab), 'group', _check_column(group, 'group', d.path))
     return self._new(d)
 
 # %% ../../nbs/01_labels/02_splits.ipynb #f76be925
-def _kept(t, keep, by_group):
-    "Rows (N,) bool of the splits `keep`, which must be there and share no group with the rest"
-    for o in (keep := L(keep)):
-        if o not in t.splits: raise LabelError(f'There is no split {o!r} to keep: this table has {t.splits or "none"}', fix='keep=() or one of these')
-    kept = t._df.split.isin(list(keep)).to_numpy() if keep else np.zeros(len(t), dtype=bool)
-    if kept.all(): raise LabelError(f'All rows are in {list(keep)}, which are to be kept', fix='keep fewer splits')
+def _kept_rows(t, keep, by_group):
+    "Return the rows (N,) bool of the splits `keep`, which must be there and share no group with the rest"
+    keep = list(L(keep))
+    for o in keep:
+        if o not in t.splits:
+            raise LabelError(f'There is no split {o!r} to keep: this table has {t.splits or "none"}',
+                fix='keep=() or one of these')
+    kept = t._df.split.isin(keep).to_numpy() if keep else np.zeros(len(t), dtype=bool)
+    if kept.all(): raise LabelError(f'All rows are in {keep}, which are to be kept', fix='keep fewer splits')
     both = sorted(set(t._df.group[kept]) & set(t._df.group[~kept])) if by_group and t.has_group else []
-    if both: raise LabelError(f'{len(both):,} groups have rows both in the splits to keep and outside', dict(group=both), fix='keep=(), or correct the list that the kept split came from')
+    if both:
+        raise LabelError(f'{len(both):,} groups have rows both in the splits to keep and outside', dict(group=both),
+            fix='keep=(), or correct the list that the kept split came from')
     return kept
 
+def _split_shares(valid, test, keep):
+    "Return the share of each split that gets rows; raises where one side would get none"
+    keeps_train = 'train' in L(keep)
+    rest = 1-valid-test if not keeps_train or valid+test<1-1e-9 else 0. # training rows may all be there already
+    in_range = 0<=valid<=1 and 0<=test<=1 and 0<valid+test<=1+1e-9
+    if not in_range or not (rest>1e-9 or keeps_train):
+        raise LabelError(f'valid={valid} and test={test} leave nothing for one side',
+            fix='shares such as valid=0.1, test=0.1')
+    return {k:v for k,v in zip(SPLITS, (rest,valid,test)) if v>0}
+
 # %% ../../nbs/01_labels/02_splits.ipynb #56e67999
+def _n_units(t, by_group):
+    "Return how many units there are to deal out, and what they are"
+    return (t._df.group.nunique(), 'groups') if by_group and t.has_group else (len(t), 'rows')
+
+_one_group = ('a larger share, or more groups: look at group_col, '
+    'where a column that is equal in all rows makes one group of them')
+
 @patch
 def split(self:LabelTable,
     valid:float=0.2, # Share of the rows for validation
     test:float=0., # Share of the rows for the test
     by_group:bool=True, # Keep groups whole?
-    keep:tuple=(), # Splits that the table has and whose rows stay there, such as ('test',); shares are of the other rows
+    keep:tuple=(), # Splits of the table whose rows stay there, such as ('test',); shares are of the other rows
     seed:int=42, # Another seed is another split
 )->LabelTable:
-    "Rows dealt to train, valid and test: no group on both sides, every label's rate kept"
-    rest = 1-valid-test if 'train' not in L(keep) or valid+test<1-1e-9 else 0. # training rows may all be there already
-    if not (0<=valid<=1 and 0<=test<=1 and 0<valid+test<=1+1e-9 and (rest>1e-9 or 'train' in L(keep))): raise LabelError(f'valid={valid} and test={test} leave nothing for one side', fix='shares such as valid=0.1, test=0.1')
-    kept = _kept(self, keep, by_group)
-    use = [o for o,p in zip(SPLITS, (rest, valid, test)) if p>0]
+    "Deal rows to train, valid and test: no group on both sides, every label's rate kept"
+    shares = _split_shares(valid, test, keep)
+    kept = _kept_rows(self, keep, by_group)
+    dealt = self[~kept]
     col = self._df.split.to_numpy(dtype=object, copy=True) if keep else np.empty(len(self), dtype=object)
-    col[~kept] = np.array(use, dtype=object)[_assign(self[~kept], [p for p in (rest, valid, test) if p>0], seed, by_group)]
-    few = [o for o in use if not (col==o).any()]
-    if few: raise LabelError(f'{len(set(self._df.group[~kept])) if by_group and self.has_group else (~kept).sum()} {"groups" if by_group and self.has_group else "rows"} leave none for {few}', fix='a larger share, or more groups: look at group_col, where a column that is equal in all rows makes one group of them')
+    col[~kept] = np.array(list(shares), dtype=object)[_assign(dealt, list(shares.values()), seed, by_group)]
+    few = [o for o in shares if not (col==o).any()]
+    if few:
+        n,what = _n_units(dealt, by_group)
+        raise LabelError(f'{n} {what} leave none for {few}', fix=_one_group)
     return self.with_split(col)
 
 # %% ../../nbs/01_labels/02_splits.ipynb #b817445e
+def _read_list(o):
+    "Return the names in a list, or in a text file with one name a line"
+    if not isinstance(o, (str,Path)): return [str(n) for n in o]
+    if not Path(o).exists():
+        raise LabelError(f'There is no list {o}', fix='a text file with one name a line, or a Python list')
+    return [l.strip() for l in Path(o).read_text(encoding='utf-8-sig').splitlines() if l.strip()]
+
+_name_fix = ('the names as the table has them in its path column, or their last part where no two files share it; '
+    'or drop these names from the list where files are missing')
+
+def _rows_of_names(t, lists):
+    "Return name, split and row of each name in `lists`; raises for a name that is not in the table"
+    last = t._df.path.map(os.path.basename)
+    only = ~last.duplicated(keep=False)
+    rows = dict(zip(last[only], np.flatnonzero(only))) | {o:i for i,o in enumerate(t._df.path)}
+    names = [(o,k,rows.get(o, -1)) for k,v in lists.items() for o in v]
+    where = pd.DataFrame(names, columns=['name','split','row'])
+    gone = where[where.row<0]
+    if len(gone):
+        near = did_you_mean(gone.name.iloc[0], rows) if len(rows)<5000 else ''
+        raise LabelError(f'{len(gone):,} of {len(where):,} names are not in the table{near}', gone[['name','split']],
+            fix=_name_fix)
+    return where
+
 @patch
 def split_by_lists(self:LabelTable,
     train:str|Path|list=None, # File with one name a line, or a list of names
@@ -154,29 +228,21 @@ def split_by_lists(self:LabelTable,
     test:str|Path|list=None, # The same
     rest:str=None, # Split of rows in no list; they raise if None
 )->LabelTable:
-    "Rows dealt out by lists of file names; raises for a name that is not in the table, or is in two lists"
-    lists = {k:_names(v) for k,v in zip(SPLITS, (train,valid,test)) if v is not None}
+    "Deal rows out by lists of file names; raises for a name that is not in the table, or is in two lists"
+    lists = {k:_read_list(v) for k,v in zip(SPLITS, (train,valid,test)) if v is not None}
     if not lists: raise LabelError('No list was given', fix="labels.split_by_lists(test='test_list.txt', rest='train')")
-    last = self._df.path.map(os.path.basename)
-    only = ~last.duplicated(keep=False)
-    rows = dict(zip(last[only], np.flatnonzero(only)))
-    rows |= {o:i for i,o in enumerate(self._df.path)}
-    where = pd.DataFrame([dict(name=o, split=k, row=rows.get(o, -1)) for k,v in lists.items() for o in v], columns=['name','split','row'])
-    gone = where[where.row<0]
-    if len(gone): raise LabelError(f'{len(gone):,} of {len(where):,} names are not in the table{did_you_mean(gone.name.iloc[0], rows) if len(rows)<5000 else ""}', gone[['name','split']],
-        fix='the names as the table has them in its path column, or their last part where no two files share it; or drop these names from the list where files are missing')
+    where = _rows_of_names(self, lists)
     twice = where[where.duplicated('row', keep=False)]
-    if len(twice): raise LabelError(f'{twice.row.nunique():,} rows are in a list twice', twice.sort_values('row'), fix='one split for each file')
+    if len(twice):
+        raise LabelError(f'{twice.row.nunique():,} rows are in a list twice', twice.sort_values('row'),
+            fix='one split for each file')
     col = np.full(len(self), rest, dtype=object)
     col[where.row] = where.split
     none = np.flatnonzero(pd.isna(col))
-    if len(none): raise LabelError(f'{len(none):,} rows are in no list', dict(row=none, path=self._df.path.iloc[none]), fix="rest='train', or another list")
+    if len(none):
+        raise LabelError(f'{len(none):,} rows are in no list', dict(row=none, path=self._df.path.iloc[none]),
+            fix="rest='train', or another list")
     return self.with_split(col)
-
-def _names(o):
-    if not isinstance(o, (str,Path)): return [str(n) for n in o]
-    if not Path(o).exists(): raise LabelError(f'There is no list {o}', fix='a text file with one name a line, or a Python list')
-    return [l.strip() for l in Path(o).read_text(encoding='utf-8-sig').splitlines() if l.strip()]
 
 # %% ../../nbs/01_labels/02_splits.ipynb #0aad03ca
 @patch
@@ -186,55 +252,64 @@ def kfold(self:LabelTable,
     keep:tuple=(), # Splits whose rows stay there in every fold, such as ('test',)
     seed:int=42, # Another seed is another split
 )->list: # `n` tables
-    "`n` tables, in each of which another fold is 'valid' and the rest 'train', stratified and by group as in `split`"
-    kept = _kept(self, keep, by_group)
-    units = self[~kept]._df.group.nunique() if by_group and self.has_group else (~kept).sum()
-    if not 2<=n<=units: raise LabelError(f'{n} folds of {units} {"groups" if by_group and self.has_group else "rows"}', fix=f'n from 2 to {units}')
+    "Return `n` tables, in each of which another fold is 'valid' and the rest 'train', dealt as in `split`"
+    kept = _kept_rows(self, keep, by_group)
+    dealt = self[~kept]
+    units,what = _n_units(dealt, by_group)
+    if not 2<=n<=units: raise LabelError(f'{n} folds of {units} {what}', fix=f'n from 2 to {units}')
     fold = np.full(len(self), -1)
-    fold[~kept] = _assign(self[~kept], np.full(n, 1/n), seed, by_group, train_first=False)
-    old = self._df.split.to_numpy() if keep else None
-    return [self.with_split(np.where(kept, old, np.where(fold==i, 'valid', 'train')) if keep else np.where(fold==i, 'valid', 'train')) for i in range(n)]
+    fold[~kept] = _assign(dealt, np.full(n, 1/n), seed, by_group, train_first=False)
+    old = self._df.split.to_numpy() if keep else 'train'
+    return [self.with_split(np.where(fold==i, 'valid', np.where(kept, old, 'train'))) for i in range(n)]
 
 # %% ../../nbs/01_labels/02_splits.ipynb #b0df5fe5
 @patch(as_prop=True)
 def split_hash(self:LabelTable)->str:
-    "First 12 digits of the SHA-256 of the sorted lines `split<tab>path`"
-    lines = sorted(f'{s}\t{p}' for s,p in zip(self._df.split if 'split' in self._df else ['']*len(self), self._df.path))
+    "Return the first 12 digits of the SHA-256 of the sorted lines `split<tab>path`"
+    split = self._df.split if 'split' in self._df else ['']*len(self)
+    lines = sorted(f'{s}\t{p}' for s,p in zip(split, self._df.path))
     return hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:12]
 
 # %% ../../nbs/01_labels/02_splits.ipynb #5b2764fa
-def _sha(f):
-    with open(f, 'rb') as o: return hashlib.file_digest(o, 'sha256').hexdigest() if hasattr(hashlib, 'file_digest') else hashlib.sha256(o.read()).hexdigest()
+def _file_hash(file):
+    "Return the SHA-256 of a file's content"
+    with open(file, 'rb') as o:
+        if hasattr(hashlib, 'file_digest'): return hashlib.file_digest(o, 'sha256').hexdigest() # from Python 3.11
+        return hashlib.sha256(o.read()).hexdigest()
 
 @patch
 def file_sizes(self:LabelTable)->pd.Series:
-    "Size of each row's file in bytes; -1 where it is not there"
+    "Return the size of each row's file in bytes; -1 where it is not there"
     return pd.Series([o.stat().st_size if o.is_file() else -1 for o in self.files])
 
 @patch
 def identical_files(self:LabelTable,
     num_workers:int=None, # Threads; as many as there are processors if None
 )->pd.DataFrame:
-    "Rows whose files have the same content as another row's: path, content hash, and split and group where they are known"
-    files,size = pd.Series(self.files),self.file_sizes()
+    "Return rows whose files have the same content as another row's: path, split, group and content hash"
+    size = self.file_sizes()
     same = np.flatnonzero((size>=0) & size.duplicated(keep=False))
-    sha = parallel(_sha, files[same].tolist(), n_workers=ifnone(num_workers, defaults.cpus), threadpool=True, progress=show_progress(len(same))) if len(same) else []
-    res = self._df.iloc[same][[o for o in ('path','split','group') if o in self._df]].assign(content=[o[:12] for o in sha])
+    files = pd.Series(self.files)[same].tolist()
+    threads = dict(n_workers=ifnone(num_workers, defaults.cpus), threadpool=True)
+    sha = parallel(_file_hash, files, progress=show_progress(len(files)), **threads) if files else []
+    cols = [o for o in ('path','split','group') if o in self._df]
+    res = self._df.iloc[same][cols].assign(content=[o[:12] for o in sha])
     return res[res.content.duplicated(keep=False)].sort_values(['content','path'])
 
+# %% ../../nbs/01_labels/02_splits.ipynb #ea8f0f37
 @patch
 def group_identical(self:LabelTable)->LabelTable:
-    "The table with groups joined wherever they share an identical file, so that no split can part the copies"
+    "Return the table with groups joined wherever they share an identical file, so that no split can part the copies"
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
-    same,n = self.identical_files(),len(self)
-    unit = pd.factorize(self._df.group)[0] if self.has_group else np.arange(n)
+    same = self.identical_files()
+    unit = pd.factorize(self._df.group)[0] if self.has_group else np.arange(len(self))
     copy = pd.factorize(same.content)[0]+unit.max()+1
-    a,b = unit[same.index],copy
     size = max(unit.max(), copy.max(initial=0))+1
-    part = connected_components(coo_matrix((np.ones(len(a)), (a,b)), shape=(size,size)), directed=False)[1][unit]
-    first = pd.Series(self._df.group if self.has_group else self._df.path).groupby(part).transform('first')
-    return self.with_group(first)
+    links = coo_matrix((np.ones(len(same)), (unit[same.index], copy)), shape=(size,size))
+    part = connected_components(links, directed=False)[1][unit]
+    name = self._df.group if self.has_group else self._df.path
+    return self.with_group(name.groupby(part).transform('first'))
 
 # %% ../../nbs/01_labels/02_splits.ipynb #4ae1e80a
 class SplitAudit:
@@ -242,51 +317,69 @@ class SplitAudit:
     def __init__(self, t, hash_files=True, num_workers=None):
         self.hash,self.splits = t.split_hash,t.splits
         parts = {'all':t} | {o:t[o] for o in t.splits}
-        self.rates = pd.DataFrame({k:v.counts().prevalence for k,v in parts.items()})
-        self.positives = pd.DataFrame({k:v.counts().positive for k,v in parts.items()})
-        self.sizes = pd.DataFrame({k:dict(images=len(v), groups=v._df.group.nunique() if v.has_group else len(v)) for k,v in parts.items()})
-        sides = t._df.groupby('group').split.agg(lambda s: sorted(set(s))) if t.has_group else pd.Series(dtype=object)
-        self.shared_groups = sides[sides.map(len)>1].rename('splits')
-        self.identical = t.identical_files(num_workers) if hash_files else None
-        self.crossing = self.identical.groupby('content').filter(lambda d: d.split.nunique()>1) if hash_files else pd.DataFrame()
-        self.n_files = int((t.file_sizes()>=0).sum()) if hash_files else 0
+        counts = {k:v.counts() for k,v in parts.items()}
+        self.rates = pd.DataFrame({k:v.prevalence for k,v in counts.items()})
+        self.positives = pd.DataFrame({k:v.positive for k,v in counts.items()})
+        self.sizes = pd.DataFrame({k:dict(images=len(v), groups=_n_units(v, True)[0]) for k,v in parts.items()})
+        self.shared_groups = _shared_groups(t)
+        self.identical,self.crossing,self.n_files = None,pd.DataFrame(),0
+        if hash_files:
+            self.identical = t.identical_files(num_workers)
+            self.crossing = self.identical.groupby('content').filter(lambda d: d.split.nunique()>1)
+            self.n_files = int((t.file_sizes()>=0).sum())
 
     @property
     def gap(self)->float: # Percentage points
-        "Largest difference between a label's prevalence in a split and in the whole"
+        "Return the largest difference between a label's prevalence in a split and in the whole"
         return float(self.rates[self.splits].sub(self.rates['all'], axis=0).abs().max().max()*100)
 
     @property
     def ok(self)->bool:
-        "Whether nothing leaks"
+        "Return whether nothing leaks"
         return not len(self.shared_groups) and not len(self.crossing)
 
     @property
     def empty(self)->dict:
-        "Classes without a positive, for each split that has such"
+        "Return the classes without a positive, for each split that has such"
         return {s:e for s in self.splits if (e := self.positives.index[~(self.positives[s]>0)].tolist())}
+
+def _shared_groups(t):
+    "Return the splits of each group that has rows in more than one"
+    if not t.has_group: return pd.Series(dtype=object, name='splits')
+    sides = t._df.groupby('group').split.agg(lambda s: sorted(set(s)))
+    return sides[sides.map(len)>1].rename('splits')
 
 @patch
 def audit(self:LabelTable,
     hash_files:bool=True, # Compare files by content? Those that are there
     num_workers:int=None, # Threads that read files
 )->SplitAudit:
-    "Every label's rate in each split, groups and identical files on both sides, and the split's hash"
+    "Return every label's rate in each split, groups and identical files on both sides, and the split's hash"
     if not self.splits: raise LabelError('The table is not split', fix='labels.split(valid=0.2).audit()')
     return SplitAudit(self, hash_files, num_workers)
 
 # %% ../../nbs/01_labels/02_splits.ipynb #aa8d7865
+def _groups_line(shared):
+    "Return a line about groups on both sides"
+    if not len(shared): return 'groups on both sides: 0'
+    return f'groups on both sides: {len(shared):,}, such as {shared.index[0]} in {" and ".join(shared.iloc[0])}'
+
+def _files_line(audit):
+    "Return a line about identical files"
+    if audit.identical is None: return 'identical files: not compared'
+    n,across = len(audit.identical),audit.crossing
+    res = f'identical files: {n:,} among the {audit.n_files:,} files that are there'
+    res = f'{res}, {len(across):,} of them on both sides'
+    if not len(across): return res
+    return f'{res}, such as {" = ".join(across.path[:2])}: labels.group_identical() keeps them together'
+
 @patch
 def lines(self:SplitAudit)->list:
-    "What was found, a line each"
-    s = self.sizes
-    res = [f'split {self.hash}: ' + ' · '.join(f'{o} {s[o].images:,} images of {s[o].groups:,} groups' for o in self.splits),
-           f'largest gap between the prevalence of a label in a split and in the whole: {self.gap:.3f} percentage points',
-           f'groups on both sides: {len(self.shared_groups):,}' + (f', such as {self.shared_groups.index[0]} in {" and ".join(self.shared_groups.iloc[0])}' if len(self.shared_groups) else '')]
-    if self.identical is None: res.append('identical files: not compared')
-    else: res.append(f'identical files: {len(self.identical):,} among the {self.n_files:,} files that are there, {len(self.crossing):,} of them on both sides' +
-                     (f', such as {" = ".join(self.crossing.path[:2])}: labels.group_identical() keeps them together' if len(self.crossing) else ''))
-    return res + [f'no positive in {k}: {", ".join(v)}' for k,v in self.empty.items()]
+    "Return what was found, a line each"
+    sizes = ' · '.join(f'{o} {self.sizes[o].images:,} images of {self.sizes[o].groups:,} groups' for o in self.splits)
+    gap = f'largest gap between the prevalence of a label in a split and in the whole: {self.gap:.3f} percentage points'
+    empty = [f'no positive in {k}: {", ".join(v)}' for k,v in self.empty.items()]
+    return [f'split {self.hash}: {sizes}', gap, _groups_line(self.shared_groups), _files_line(self), *empty]
 
 @patch
 def __repr__(self:SplitAudit): return '\n'.join(self.lines()) + '\n' + (self.rates*100).round(2).to_string()
@@ -296,20 +389,31 @@ def _repr_html_(self:SplitAudit):
     return '<br>'.join(self.lines()) + (self.rates*100).round(2).rename_axis('prevalence, %').to_html()
 
 # %% ../../nbs/01_labels/02_splits.ipynb #5927f822
+def _no_positive(t, none, n_train):
+    "Return the error for classes `none` that have no positive in training"
+    n = t.counts().positive[none]
+    what = 'class has' if len(none)==1 else 'classes have'
+    fix = f'labels.drop_classes({none})'
+    if (n>0).any(): fix = f'labels.split(valid=0.2), which deals a class to training first, or {fix}'
+    rows = pd.DataFrame({'class':none, 'in training':0, 'in all rows':n.to_numpy()})
+    return LabelError(f'{len(none)} {what} no positive among the {n_train:,} training rows', rows, fix)
+
 @patch
 def check_training(self:LabelTable)->LabelTable:
-    "The table itself, where it can be trained on; raises where a split or a class would make that pointless"
+    "Return the table itself, where it can be trained on; raises where a split or a class would make that pointless"
     for o in ('train','valid'):
-        if o not in self.splits: raise LabelError(f'The table has no rows in {o!r}', fix=f'labels.split(valid=0.2{", keep=(" + repr("test") + ",)" if "test" in self.splits else ""})')
-    c = self['train'].counts()
+        if o in self.splits: continue
+        keep = ", keep=('test',)" if 'test' in self.splits else ''
+        raise LabelError(f'The table has no rows in {o!r}', fix=f'labels.split(valid=0.2{keep})')
+    train = self['train']
+    c = train.counts()
     none = c.index[~(c.positive>0)].tolist()
-    if none:
-        n = self.counts().positive[none]
-        raise LabelError(f'{len(none)} {"class has" if len(none)==1 else "classes have"} no positive among the {len(self["train"]):,} training rows', pd.DataFrame({'class':none, 'in training':0, 'in all rows':n.to_numpy()}),
-            fix=f'labels.split(valid=0.2), which deals a class to training first, or labels.drop_classes({none})' if (n>0).any() else f'labels.drop_classes({none})')
+    if none: raise _no_positive(self, none, len(train))
     for o in self.splits[1:] if self.has_group else ():
-        both = set(self['train']._df.group) & set(self[o]._df.group)
-        if both: raise LabelError(f'{len(both):,} groups are in training and in {o}', dict(group=sorted(both)), fix='labels.split(valid=0.2), which keeps groups whole')
+        both = set(train._df.group) & set(self[o]._df.group)
+        if both:
+            raise LabelError(f'{len(both):,} groups are in training and in {o}', dict(group=sorted(both)),
+                fix='labels.split(valid=0.2), which keeps groups whole')
     return self
 
 # %% ../../nbs/01_labels/02_splits.ipynb #0bdf76ca
@@ -318,10 +422,12 @@ def plot_split(self:LabelTable,
     ax=None, # Axes to draw on
     figsize:tuple=None, # Width and height in inches
 ):
-    "Each label's prevalence in every split, on a logarithmic scale where some are far rarer than others"
+    "Plot each label's prevalence in every split, on a logarithmic scale where some are far rarer than others"
     r = self.audit(hash_files=False).rates.sort_values('all')*100
     if ax is None: _,ax = plt.subplots(figsize=figsize or (7, 1+0.28*len(r)))
-    for o,c,mk in zip(self.splits, ('#3b75af','#ef8636','#519e3e'), 'osD'): ax.plot(r[o], r.index, mk, color=c, label=f'{o} ({len(self[o]):,})', alpha=0.75, ms=6)
-    ax.set(xscale='log' if r['all'].max()>8*r['all'].min()>0 else 'linear', xlabel='prevalence, %', title=f'split {self.split_hash}')
-    ax.grid(axis='x', alpha=0.3); ax.spines[['top','right']].set_visible(False); ax.legend(frameon=False)
-    return ax
+    for o,color,marker in zip(self.splits, (BLUE,ORANGE,GREEN), 'osD'):
+        ax.plot(r[o], r.index, marker, color=color, label=f'{o} ({len(self[o]):,})', alpha=0.75, ms=6)
+    spread = r['all'].max()>8*r['all'].min()>0
+    ax.set(xscale='log' if spread else 'linear', xlabel='prevalence, %', title=f'split {self.split_hash}')
+    ax.legend(frameon=False)
+    return clean_axes(ax, 'x')
