@@ -105,7 +105,7 @@ def _check_rules(t):
         raise LabelError('The table has no rules', fix="labels.with_logic(excludes={'No Finding': '*'})")
 
 @patch
-def violations(self:LabelTable)->pd.DataFrame:
+def violations(self:LabelTable)->pd.DataFrame: # noqa: F811
     "Return rows that break a rule of `logic`: row, path, rule, and the positive labels there"
     _check_rules(self)
     res = self.logic.violations(self.targets, list(self.vocab))
@@ -125,7 +125,7 @@ def halfspaces(self:LabelLogic, vocab)->tuple:
     for i,(o,_) in enumerate(rows): w[i,list(o)] = list(o.values())
     return w, np.array([o[1] for o in rows], dtype=float)
 
-# %% ../../nbs/01_labels/03_logic.ipynb #38884a9d
+# %% ../../nbs/01_labels/03_logic.ipynb #d3f7e532
 def _project(p, w, b, tol=1e-8, max_iter=5000):
     "Return the nearest point to each row of `p` (N,C) with W @ p <= b and 0 <= p <= 1, by Dykstra's algorithm"
     p = p.copy()
@@ -170,7 +170,7 @@ def consistent(self:LabelLogic,
     return _in_form_of(p, probs, vocab)
 
 @patch
-def consistent(self:LabelTable,
+def consistent(self:LabelTable, # noqa: F811
     probs, # Probabilities (N,C), or DataFrame whose columns contain the classes
 ):
     "Return `probs` moved as little as possible to keep the rules of this table's `logic`"

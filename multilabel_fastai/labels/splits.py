@@ -81,7 +81,7 @@ def _unit_counts(t, by_group=True):
     halves = 0.5*np.c_[pos>0, np.ones(len(cnt))] # a group, and its having a class, count half of what an image does
     return unit, np.c_[cnt, halves]
 
-# %% ../../nbs/01_labels/02_splits.ipynb #de55cfab
+# %% ../../nbs/01_labels/02_splits.ipynb #9e5e764f
 def _positive_in_first(m, cnt, cols):
     "Give split 0 the smallest unit with a positive of each class of which it has none; `m` (K,S) changes in place"
     for d in cols:
@@ -296,7 +296,7 @@ def identical_files(self:LabelTable,
     res = self._df.iloc[same][cols].assign(content=[o[:12] for o in sha])
     return res[res.content.duplicated(keep=False)].sort_values(['content','path'])
 
-# %% ../../nbs/01_labels/02_splits.ipynb #ea8f0f37
+# %% ../../nbs/01_labels/02_splits.ipynb #fe93bdb0
 @patch
 def group_identical(self:LabelTable)->LabelTable:
     "Return the table with groups joined wherever they share an identical file, so that no split can part the copies"
