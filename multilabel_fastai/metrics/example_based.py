@@ -95,7 +95,7 @@ def ranking_loss(
 ):
     """Return the mean over the images of the share of their pairs of labels in the wrong order
 
-    A pair is a positive and a negative label, in order if the positive one is scored higher; NaN where no image has both."""
+    A pair is a positive and a negative label, in order if the positive is scored higher; NaN if no image has both."""
     s,pos,neg = _known_scores(probs, targs)
     wrong = np.where(pos, _rank_among(s, pos|neg)-_rank_among(s, pos), 0).sum(1)
     pairs = pos.sum(1)*neg.sum(1)

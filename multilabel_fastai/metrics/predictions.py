@@ -208,7 +208,7 @@ class Predictions:
 
 # %% ../../nbs/02_metrics/00_predictions.ipynb #82f6dcc9
 def _target_columns(df, vocab):
-    "Return the columns of the targets in a table, an empty list if there are none; raise ValueError if a class is missing"
+    "Return the columns of the targets in a table, or an empty list; raise ValueError if a class is missing"
     lost = [o for o in vocab if o not in df.columns] if len(vocab) else ['<class>_target']
     if lost: raise ValueError(f'The table has no column {lost} among {list(df.columns)[:12]}')
     targets = [o for v in vocab if (o := f'{v}_target') in df.columns]
@@ -221,7 +221,7 @@ def from_frame(cls:Predictions,
     vocab:list=None, # C class names; those that have a target in the table if None
 )->Predictions:
     "Return the predictions of a table, found by the names of its columns; raise ValueError if a class is not there"
-    if vocab is None: vocab = [o for o in df.columns if f'{o}_target' in df.columns]
+    vocab = [o for o in df.columns if f'{o}_target' in df.columns] if vocab is None else list(vocab)
     targets = _target_columns(df, vocab)
     key = 'group' if 'path' not in df.columns and 'group' in df.columns else 'path'
     rest = df.drop(columns=[*vocab,*targets]).drop(columns=['path','group'], errors='ignore')
