@@ -45,6 +45,7 @@ from .training.checkpoints import *
 from .training.speed import *
 from .training.loggers import *
 from .training.compare import *
+from .training.compare_plots import *
 from .insight.interpretation import *
 from .insight.heatmaps import *
 from .insight.heatmap_checks import *

@@ -29,6 +29,7 @@ from ..training.stages import *
 from ..training.fit_state import *
 from ..training.checkpoints import *
 from ..training.compare import *
+from ..training.compare_plots import *
 from ..datasets.public import *
 from ..datasets.digits import *
 from ..datasets.spine import *

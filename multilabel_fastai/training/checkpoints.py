@@ -75,7 +75,7 @@ class _AfterAll(Callback):
     def after_epoch(self): self.first._epoch_done()
     def after_fit(self): self.first._fit_done()
 
-# %% ../../nbs/08_training/08_checkpoints.ipynb #6809b9fd
+# %% ../../nbs/08_training/08_checkpoints.ipynb #3d7295de
 @patch
 def _next_file(self:Checkpoints, epoch, batch, done):
     n = int(self.files[-1].name.split('-')[0])+1 if self.files else 0
@@ -246,7 +246,7 @@ def _is_done(self:Checkpoints):
 @patch
 def _end_of_fit(self:Checkpoints):
     "The tree of the end of this fit, which is done; None where it is not there any more"
-    k,(file,tree) = self._fit_no,self._goal
+    k,tree = self._fit_no,self._goal[1]
     if k==tree['at']['fit']: self._goal = None; return tree
     ends = [o for o in self.files if f'-fit{k}-end' in o.name]
     try:

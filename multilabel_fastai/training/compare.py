@@ -27,40 +27,49 @@ from ..metrics.proper_scores import *
 from ..decision.thresholds import *
 from .learner import *
 from .frozen import *
+from .fit_facts import *
 
 # %% ../../nbs/08_training/11_compare.ipynb #bbe3c6b6
-COMPARISON_MEASURES = {'AUROC':'higher', 'mAP':'higher', 'samples-F1':'higher', 'macro-F1':'higher', 'calibration error':'lower'} # name -> which is better
+COMPARISON_MEASURES = { # name -> which is better
+    'AUROC':'higher', 'mAP':'higher', 'samples-F1':'higher', 'macro-F1':'higher', 'calibration error':'lower'}
 
-def _replicates(p, y, d, w):
-    "Each measure (n,) for each row of weights (n,N)"
-    return {'AUROC':defined_mean(auroc_replicates(p, y, w)), 'mAP':defined_mean(average_precision_replicates(p, y, w)), 'samples-F1':f1_replicates(d, y, w, 'samples'),
-            'macro-F1':f1_replicates(d, y, w, 'macro'), 'calibration error':calibration_error_replicates(p, y, w)}
+def _measure_replicates(p, y, d, w):
+    "Each measure (n,) of probabilities, targets and decisions (N,C), for each row of weights (n,N)"
+    return {'AUROC':defined_mean(auroc_replicates(p, y, w)), 'mAP':defined_mean(average_precision_replicates(p, y, w)),
+            'samples-F1':f1_replicates(d, y, w, 'samples'), 'macro-F1':f1_replicates(d, y, w, 'macro'),
+            'calibration error':calibration_error_replicates(p, y, w)}
 
 # %% ../../nbs/08_training/11_compare.ipynb #55bd86d9
-class _Losses(Callback):
-    "Loss of each batch, and validation loss before training"
-    def __init__(self): self.batch,self.start = [],None
+class _TrainLosses(Callback):
+    "Loss of each batch of training"
+    def __init__(self): self.batch = []
     def after_batch(self):
         if self.training and not hasattr(self.learn, 'lr_finder'): self.batch.append(self.loss.item())
 
-# %% ../../nbs/08_training/11_compare.ipynb #1bfd869f
 def _fit(learn, epochs, lr, seed, trained):
     "Train from the seed; losses by batch, validation loss before training"
     learn.dls.train.rng = random.Random(seed)
-    losses = _Losses()
+    losses = _TrainLosses()
     start = learn.validate()[0]
-    with no_random(seed), learn.added_cbs(losses): learn.fine_tune(epochs, lr) if trained else learn.fit_one_cycle(epochs, lr)
+    with no_random(seed), learn.added_cbs(losses):
+        if trained: learn.fine_tune(epochs, lr)
+        else: learn.fit_one_cycle(epochs, lr)
     return losses.batch,start
+
+# %% ../../nbs/08_training/11_compare.ipynb #1bfd869f
+def _split_arrays(learn, split):
+    "Probabilities, targets and paths of a split, by the names that the file of a run has for them"
+    preds = Predictions.from_frame(learn.predictions(split), learn.dls.vocab)
+    arrays = dict(p=np.float32(preds.probs), y=np.float32(preds.targets), rows=np.array(preds.paths, dtype=str))
+    return {f'{split}_{k}':v for k,v in arrays.items()}
 
 def _save_run(file, learn, batch, start, seconds, weights_hash):
     "Write what the comparison needs of a run; the history is a table to be read"
-    splits = [o for o in SPLITS[1:len(learn.dls.loaders)]]
     arrays = {}
-    for o in splits:
-        preds = Predictions.from_frame(learn.predictions(o), learn.dls.vocab)
-        arrays |= {f'{o}_p':preds.probs, f'{o}_y':preds.targets, f'{o}_rows':np.array(preds.paths)}
+    for split in SPLITS[1:len(learn.dls.loaders)]: arrays |= _split_arrays(learn, split)
+    own = dict(batch=np.array(batch), start=start, seconds=seconds, begun_from=weights_hash)
     write_atomic(file.with_suffix('.csv'), lambda o: learn.history.to_csv(o, index=False))
-    write_atomic(file.with_suffix('.npz'), lambda o: np.savez_compressed(o, batch=np.array(batch), start=start, seconds=seconds, begun_from=weights_hash, **arrays))
+    write_atomic(file.with_suffix('.npz'), lambda o: np.savez_compressed(o, **own, **arrays))
 
 # %% ../../nbs/08_training/11_compare.ipynb #311e6036
 class LossComparison:
@@ -76,35 +85,53 @@ class LossComparison:
         level:float=0.95, # Of the intervals
     ):
         store_attr()
-        self.trained = [o for o in cells if any((*o,s) in runs for s in seeds)]
-        if not self.trained: raise ValueError('No pair was trained: ' + '; '.join(f'{" × ".join(map(str, k))}: {v}' for k,v in list(failed.items())[:3]))
+        self.trained = [o for o in cells if self.n_runs(o)]
+        if not self.trained:
+            reasons = [f'{" × ".join(map(str, k))}: {v}' for k,v in list(failed.items())[:3]]
+            raise ValueError('No pair was trained: ' + '; '.join(reasons))
         one = next(iter(runs.values()))
         self.split = 'test' if 'test_p' in one else 'valid'
         self.rows = one[f'{self.split}_rows']
         self.group = None if groups is None else np.array([groups[o] for o in self.rows])
 
-    def __repr__(self): return f'LossComparison: {len(self.trained)} pairs of {len(self.cells)}, {len(self.runs)} runs, {len(self.rows):,} {self.split} rows' + (f' of {len(set(self.group)):,} groups' if self.group is not None else '')
+    def keys(self, cell):
+        "(activation, loss, seed) of the finished runs of a pair"
+        return [(*cell,s) for s in self.seeds if (*cell,s) in self.runs]
+    def n_runs(self, cell): return len(self.keys(cell))
+
+    def __repr__(self):
+        groups = '' if self.group is None else f' of {len(set(self.group)):,} groups'
+        return (f'LossComparison: {len(self.trained)} pairs of {len(self.cells)}, {len(self.runs)} runs, '
+                f'{len(self.rows):,} {self.split} rows{groups}')
 
 # %% ../../nbs/08_training/11_compare.ipynb #9058979a
+def _pool_split(run, split, groups, how):
+    "Arrays of a split with one row for each group"
+    p,y,rows = [run[f'{split}_{k}'] for k in ('p','y','rows')]
+    names = [str(i) for i in range(p.shape[1])]
+    targets = [f'{o}_target' for o in names]
+    df = pd.DataFrame(np.c_[p,y], columns=names+targets).assign(path=rows)
+    df = pool_slices(df, df.path.map(groups), how)
+    arrays = dict(p=df[names].to_numpy(), y=df[targets].to_numpy(), rows=df.group.astype(str).to_numpy(str))
+    return {f'{split}_{k}':v for k,v in arrays.items()}
+
 def _pool_run(run, groups, how):
     "A run with one row for each group"
     res = {k:v for k,v in run.items() if '_' not in k or k=='begun_from'}
-    for o in SPLITS[1:]:
-        if f'{o}_p' not in run: continue
-        C = run[f'{o}_p'].shape[1]
-        names = [*map(str, range(C)), *(f'{i}_target' for i in range(C))]
-        df = pd.DataFrame(np.c_[run[f'{o}_p'], run[f'{o}_y']], columns=names).assign(path=run[f'{o}_rows'])
-        df = pool_slices(df, df.path.map(groups), how)
-        res |= {f'{o}_p':df[names[:C]].to_numpy(), f'{o}_y':df[names[C:]].to_numpy(), f'{o}_rows':df.group.astype(str).to_numpy(str)}
+    for split in SPLITS[1:]:
+        if f'{split}_p' in run: res |= _pool_split(run, split, groups, how)
     return res
+
+def _no_groups(): return LabelError('The table has no groups to pool by', fix='group_col with the study when reading')
 
 @patch
 def pooled(self:LossComparison,
     how:str, # 'max', 'mean' or 'noisy-or', see `pool_slices`
 )->LossComparison:
-    "The same comparison measured on groups, such as studies, in place of their images"
-    if self.groups is None: raise LabelError('The table has no groups to pool by', fix='group_col with the study when reading')
-    return LossComparison(self.cells, self.seeds, {k:_pool_run(o, self.groups, how) for k,o in self.runs.items()}, self.failed, None, self.histories, self.n_boot, self.level)
+    "Return the comparison measured on groups, such as studies; raises `LabelError` if the table has none"
+    if self.groups is None: raise _no_groups()
+    runs = {k:_pool_run(o, self.groups, how) for k,o in self.runs.items()}
+    return LossComparison(self.cells, self.seeds, runs, self.failed, None, self.histories, self.n_boot, self.level)
 
 # %% ../../nbs/08_training/11_compare.ipynb #e11e9740
 def _decide(run, split, group):
@@ -113,25 +140,37 @@ def _decide(run, split, group):
     if split=='test': return p>=best_thresholds(run['valid_p'], run['valid_y'])
     return crossfit_decisions(p, y, group)
 
+@patch
+def _replicates_of_runs(self:LossComparison):
+    "For each run its measures (1+n_boot,): on the rows as they are, and in each replicate"
+    n = len(self.rows)
+    drawn = bootstrap_weights(n if self.group is None else self.group, self.n_boot)
+    w = np.concatenate([np.ones((1,n), np.int16), drawn])
+    res = {}
+    for k,run in self.runs.items():
+        p,y = run[f'{self.split}_p'],run[f'{self.split}_y'] # both NaN for an image that could not be read
+        res[k] = _measure_replicates(p, y, _decide(run, self.split, self.group), w)
+    return res
+
+@patch
+def _draw_seeds(self:LossComparison):
+    "How often each seed is drawn (S,1+n_boot): once, and in each replicate"
+    rng,S = np.random.default_rng(42),len(self.seeds)
+    drawn = [np.bincount(rng.integers(0, S, S), minlength=S) for _ in range(self.n_boot)]
+    return np.concatenate([np.ones((1,S), int), np.stack(drawn)]).T
+
 @patch(as_prop=True)
 def replicates(self:LossComparison)->dict:
     "For each measure an array (pairs, 1+n_boot): the value, and that of each replicate"
     if hasattr(self, '_replicates'): return self._replicates
-    n = len(self.rows)
-    w = np.concatenate([np.ones((1,n), np.int16), bootstrap_weights(n if self.group is None else self.group, self.n_boot)])
-    by_run = {}
-    for k,run in self.runs.items():
-        p,y = run[f'{self.split}_p'],run[f'{self.split}_y'] # both NaN for an image that could not be read
-        by_run[k] = _replicates(p, y, _decide(run, self.split, self.group), w)
-    rng,S = np.random.default_rng(42),len(self.seeds)
-    drawn = np.stack([np.bincount(rng.integers(0, S, S), minlength=S) for _ in range(self.n_boot)]) # (n_boot,S)
-    self._drawn,self._by_run = np.concatenate([np.ones((1,S), int), drawn]).T,by_run # (S,1+n_boot)
-    self._replicates = {m:np.stack([self._over_seeds(self._values(c, m)) for c in self.trained]) for m in COMPARISON_MEASURES}
+    self._by_run,self._drawn = self._replicates_of_runs(),self._draw_seeds()
+    means = {m:[self._over_seeds(self._values(c, m)) for c in self.trained] for m in COMPARISON_MEASURES}
+    self._replicates = {m:np.stack(v) for m,v in means.items()}
     return self._replicates
 
 @patch
 def _values(self:LossComparison, cell, measure):
-    "The measure of each seed of a pair, on the rows as they are and in each replicate (S,1+n_boot); NaN for a seed without a run"
+    "The measure of each seed of a pair, as it is and in each replicate (S,1+n_boot); NaN for a seed without a run"
     none = np.full(1+self.n_boot, np.nan)
     return np.stack([self._by_run[(*cell,s)][measure] if (*cell,s) in self._by_run else none for s in self.seeds])
 
@@ -139,150 +178,116 @@ def _values(self:LossComparison, cell, measure):
 def _over_seeds(self:LossComparison, v):
     "Mean over the seeds, each as often as it was drawn (1+n_boot,)"
     t = self._drawn*~np.isnan(v)
-    return np.divide((np.nan_to_num(v)*t).sum(0), t.sum(0), out=np.full(v.shape[1], np.nan), where=t.sum(0)>0)
+    n = t.sum(0)
+    return np.divide((np.nan_to_num(v)*t).sum(0), n, out=np.full(v.shape[1], np.nan), where=n>0)
 
 # %% ../../nbs/08_training/11_compare.ipynb #677b2f6b
 def _check_measure(measure):
-    if measure not in COMPARISON_MEASURES: raise ValueError(f'measure is {measure!r}: choose from {list(COMPARISON_MEASURES)}')
+    if measure not in COMPARISON_MEASURES:
+        raise ValueError(f'measure is {measure!r}: choose from {list(COMPARISON_MEASURES)}')
+
+def _sign(measure): return 1 if COMPARISON_MEASURES[measure]=='higher' else -1
 
 @patch
-def _seed_values(self:LossComparison, cell, measure):
-    "The measure of each seed of a pair"
+def seed_values(self:LossComparison,
+    cell:tuple, # (activation, loss)
+    measure:str, # One of `COMPARISON_MEASURES`
+)->list:
+    "Return the measure of each seed of a pair"
     self.replicates
-    return [self._by_run[(*cell,s)][measure][0] for s in self.seeds if (*cell,s) in self._by_run]
+    return [self._by_run[k][measure][0] for k in self.keys(cell)]
+
+@patch
+def _best(self:LossComparison, measure):
+    "Number of the best pair"
+    v = _sign(measure)*self.replicates[measure][:,0]
+    return np.nanargmax(v) if np.isfinite(v).any() else 0
+
+@patch
+def _differences(self:LossComparison, measure):
+    "Paired difference of each pair to the best (pairs, 1+n_boot), over the seeds that both have"
+    best = self._values(self.trained[self._best(measure)], measure)
+    return np.stack([self._over_seeds(self._values(c, measure)-best) for c in self.trained])
+
+@patch
+def _share_best(self:LossComparison, measure):
+    "Share of the replicates in which each pair is the best"
+    r = _sign(measure)*self.replicates[measure][:,1:]
+    wins = np.nanargmax(np.nan_to_num(r, nan=-np.inf), 0)
+    return np.bincount(wins, minlength=len(r))/self.n_boot
+
+@patch
+def _interval(self:LossComparison, r): return centred_interval(r[:,0], r[:,1:].T, self.level) # of (pairs, 1+n_boot)
 
 @patch
 def ranking(self:LossComparison,
     measure:str='mAP', # One of `COMPARISON_MEASURES`
 )->pd.DataFrame:
-    "One row for each trained pair, the best first: value, interval, paired difference to the best with its interval, share of the replicates in which it is the best, and least and greatest value of a seed"
+    """Return one row for each trained pair, the best first
+
+    Columns: `value` with the interval `low` to `high`; the paired `difference` to the best, `difference_low` to
+    `difference_high`; `share_best`, the share of the replicates in which it is best; `lowest_seed`, `highest_seed`."""
     _check_measure(measure)
-    r,sign = self.replicates[measure],1 if COMPARISON_MEASURES[measure]=='higher' else -1
-    best = np.nanargmax(sign*r[:,0]) if np.isfinite(r[:,0]).any() else 0
-    diff = np.stack([self._over_seeds(self._values(c, measure)-self._values(self.trained[best], measure)) for c in self.trained]) # seeds that both have
-    (lo,hi),(dlo,dhi) = [centred_interval(o[:,0], o[:,1:].T, self.level) for o in (r,diff)]
-    wins = np.bincount(np.nanargmax(np.nan_to_num(sign*r[:,1:], nan=-np.inf), 0), minlength=len(r))/self.n_boot
-    seeds = np.array([[f(self._seed_values(c, measure)) for f in (min,max)] for c in self.trained])
-    n = [sum((*c,s) in self.runs for s in self.seeds) for c in self.trained]
-    res = pd.DataFrame(dict(runs=n, value=r[:,0], low=lo, high=hi, difference=diff[:,0], **{'difference_low':dlo, 'difference_high':dhi, 'share_best':wins, 'lowest_seed':seeds[:,0], 'highest_seed':seeds[:,1]}),
-                       index=pd.MultiIndex.from_tuples(self.trained, names=['activation','loss']))
-    return res.sort_values('value', ascending=sign<0, kind='stable')
+    r,diff = self.replicates[measure],self._differences(measure)
+    (lo,hi),(dlo,dhi) = self._interval(r),self._interval(diff)
+    seeds = [self.seed_values(c, measure) for c in self.trained]
+    res = dict(runs=list(map(self.n_runs, self.trained)), value=r[:,0], low=lo, high=hi,
+               difference=diff[:,0], difference_low=dlo, difference_high=dhi, share_best=self._share_best(measure),
+               lowest_seed=list(map(min, seeds)), highest_seed=list(map(max, seeds)))
+    index = pd.MultiIndex.from_tuples(self.trained, names=['activation','loss'])
+    return pd.DataFrame(res, index=index).sort_values('value', ascending=_sign(measure)<0, kind='stable')
+
+# %% ../../nbs/08_training/11_compare.ipynb #0bd8fd27
+@patch
+def _row(self:LossComparison, cell):
+    "Row of the table for a pair"
+    row = dict(activation=cell[0], loss=cell[1], runs=self.n_runs(cell))
+    for m,r in self.replicates.items() if cell in self.trained else ():
+        v = r[self.trained.index(cell)]
+        lo,hi = centred_interval(v[0], v[1:], self.level)
+        row |= {m:v[0], f'{m} low':lo, f'{m} high':hi}
+    why = [v for k,v in self.failed.items() if k[:2]==cell]
+    return row | dict(reason='; '.join(dict.fromkeys(why)))
 
 @patch(as_prop=True)
 def table(self:LossComparison)->pd.DataFrame:
     "One row for each pair: its runs, each measure with its interval, and why it has none"
-    rows = []
-    for c in self.cells:
-        n = sum((*c,s) in self.runs for s in self.seeds)
-        row = dict(activation=c[0], loss=c[1], runs=n)
-        if c in self.trained:
-            for m,r in self.replicates.items():
-                v = r[self.trained.index(c)]; lo,hi = centred_interval(v[0], v[1:], self.level)
-                row |= {m:v[0], f'{m} low':lo, f'{m} high':hi}
-        why = [v for k,v in self.failed.items() if k[:2]==c]
-        rows.append(row | dict(reason='; '.join(dict.fromkeys(why))))
-    return pd.DataFrame(rows).set_index(['activation','loss'])
+    return pd.DataFrame(map(self._row, self.cells)).set_index(['activation','loss'])
 
 # %% ../../nbs/08_training/11_compare.ipynb #09ab3a2c
+def _with_interval(row, m):
+    if m not in row or not np.isfinite(row[m]): return ''
+    return f'{row[m]:.3f} ({row[f"{m} low"]:.3f} to {row[f"{m} high"]:.3f})'
+
 @patch
 def _repr_html_(self:LossComparison):
-    f = lambda r,m: f'{r[m]:.3f} ({r[f"{m} low"]:.3f} to {r[f"{m} high"]:.3f})' if m in r and np.isfinite(r[m]) else ''
     t = self.table
-    res = pd.DataFrame({'runs':t.runs, **{m:[f(r, m) for _,r in t.iterrows()] for m in COMPARISON_MEASURES}, 'reason':t.reason})
+    measures = {m:[_with_interval(r, m) for _,r in t.iterrows()] for m in COMPARISON_MEASURES}
+    res = pd.DataFrame({'runs':t.runs, **measures, 'reason':t.reason})
     order = list(self.ranking().index)+[c for c in self.cells if c not in self.trained]
-    return f'<p>{self!r}, {self.level:.0%} intervals over {"groups" if self.group is not None else "rows"} and seeds</p>' + res.loc[order].to_html()
+    over = 'groups' if self.group is not None else 'rows'
+    return f'<p>{self!r}, {self.level:.0%} intervals over {over} and seeds</p>' + res.loc[order].to_html()
 
+# %% ../../nbs/08_training/11_compare.ipynb #93d13d65
 @patch
 def summary(self:LossComparison,
     measure:str='mAP', # One of `COMPARISON_MEASURES`
 )->str:
-    "What the intervals allow to be said: the best pair, those that cannot be told from it, and those that are worse"
-    r = self.ranking(measure)
-    name,n = lambda k: f'{k[0]} × {k[1]}',r.iloc[0]
-    worst = 'difference_high' if COMPARISON_MEASURES[measure]=='higher' else 'difference_low' # the end of the interval that is nearest to no difference
-    is_worse = lambda o: o[worst]<0 if COMPARISON_MEASURES[measure]=='higher' else o[worst]>0
-    worse,same = [[k for k,o in r.iloc[1:].iterrows() if is_worse(o)==w] for w in (True,False)]
-    of = lambda k: f"{name(k)} ({r.difference[k]:+.3f}, {r['difference_low'][k]:+.3f} to {r['difference_high'][k]:+.3f})"
-    text = f'{measure}: best is {name(r.index[0])} with {n.value:.3f} ({n.low:.3f} to {n.high:.3f}).'
-    if same: text += f' Not significantly different: {", ".join(map(of, same))}.'
-    return text if len(r)==1 else text + (f' Significantly worse: {", ".join(map(of, worse))}.' if worse else ' None is significantly worse.')
-
-# %% ../../nbs/08_training/11_compare.ipynb #3427ad29
-def _clean(ax): ax.grid(alpha=0.3); ax.spines[['top','right']].set_visible(False); return ax
-def _whole_epochs(ax): ax.xaxis.get_major_locator().set_params(integer=True)
-
-@patch
-def plot_curves(self:LossComparison,
-    measure:str='mAP', # Metric of the validation rows on the right: 'AUROC', 'mAP', 'macro-F1', or a column of the history
-    figsize:tuple=(11,3.2),
-):
-    "Training and validation loss of each pair, divided by what it was before training, and a metric that can be compared; means over the seeds"
-    col,known = dict(AUROC='auroc').get(measure, 'f1' if measure=='macro-F1' else measure),list(next(iter(self.histories.values())).columns)
-    if col not in known: raise ValueError(f'measure is {measure!r}: the history has {known}')
-    fig,axs = plt.subplots(1, 3, figsize=figsize)
-    colors = dict(zip(self.trained, plt.colormaps['tab10'].colors*9))
-    for c in self.trained:
-        keys = [(*c,s) for s in self.seeds if (*c,s) in self.runs]
-        h = pd.concat([self.histories[k].assign(start=float(self.runs[k]['start']), first=self.runs[k]['batch'][0]) for k in keys])
-        kw = dict(label=f'{c[0]} × {c[1]}', color=colors[c], marker='o', ms=3)
-        for ax,name,by in ((axs[0],'train_loss','first'),(axs[1],'valid_loss','start')):
-            v = (h[name]/h[by]).groupby(h.epoch).mean()
-            ax.plot([0,*(v.index+1)], [1,*v], **kw)
-        v = h[col].groupby(h.epoch).mean(); axs[2].plot(v.index+1, v, **kw)
-    for ax,o in zip(axs, ('training loss, share of its start','validation loss, share of its start',f'validation {measure}')): _clean(ax).set(xlabel='epoch', title=o); ax.title.set_size(10); _whole_epochs(ax)
-    fig.legend(*axs[0].get_legend_handles_labels(), loc='upper center', bbox_to_anchor=(0.5,0), ncols=min(len(self.trained), 4), frameon=False); fig.tight_layout()
-    return axs
-
-# %% ../../nbs/08_training/11_compare.ipynb #4ebd714f
-@patch
-def plot_heatmap(self:LossComparison,
-    measure:str='mAP', # One of `COMPARISON_MEASURES`
-    ax=None, # Axes to draw on
-):
-    "Activations down, losses across: each value with its interval; pairs that cannot work are crossed out"
-    _check_measure(measure)
-    r = self.ranking(measure)
-    acts,losses = [list(dict.fromkeys(o)) for o in zip(*self.cells)]
-    if ax is None: _,ax = plt.subplots(figsize=(1.5+1.3*len(losses), 0.9+0.75*len(acts)))
-    m = np.array([[r.value.get((a,l), np.nan) for l in losses] for a in acts])
-    cmap = plt.colormaps['Blues' if COMPARISON_MEASURES[measure]=='higher' else 'Blues_r'].copy(); cmap.set_bad('#f2f2f2')
-    lo,hi = np.nanmin(m),np.nanmax(m)
-    ax.imshow(np.ma.masked_invalid(m), cmap=cmap, aspect='auto', vmin=lo-(hi-lo)*0.3-1e-9, vmax=hi+(hi-lo)*0.3+1e-9)
-    for (i,a),(j,l) in itertools.product(enumerate(acts), enumerate(losses)):
-        text = f'{m[i,j]:.3f}\n{r.low[(a,l)]:.3f} to {r.high[(a,l)]:.3f}' if (a,l) in r.index else 'cannot\nwork' if (a,l) in self.failed else 'failed' if (a,l) in self.cells else ''
-        ax.text(j, i, text, ha='center', va='center', fontsize=8, color='white' if np.isfinite(m[i,j]) and (m[i,j]-lo>(hi-lo)*0.6)==(COMPARISON_MEASURES[measure]=='higher') else '#333333')
-    ax.set(xticks=range(len(losses)), yticks=range(len(acts)), xticklabels=losses, yticklabels=acts, title=f'{measure}, {COMPARISON_MEASURES[measure]} is better'); ax.tick_params(length=0)
-    for o in ax.spines.values(): o.set_visible(False)
-    return ax
-
-# %% ../../nbs/08_training/11_compare.ipynb #38e59d54
-@patch
-def plot_ranking(self:LossComparison,
-    measure:str='mAP', # One of `COMPARISON_MEASURES`
-    figsize:tuple=None,
-):
-    "Each pair's value with its interval and its seeds, and its paired difference to the best"
-    r = self.ranking(measure)[::-1]
-    fig,axs = plt.subplots(1, 2, figsize=figsize or (9,1.2+0.32*len(r)), sharey=True)
-    at = np.arange(len(r))
-    for ax,(v,lo,hi),t in zip(axs, (('value','low','high'),('difference','difference_low','difference_high')), (measure,'difference to the best, same images and seeds')):
-        ax.hlines(at, r[lo], r[hi], color='#4393c3', lw=2); ax.plot(r[v], at, 'o', color='#2166ac'); _clean(ax).set_title(f'{t}', fontsize=10)
-    for i,k in enumerate(r.index): v = self._seed_values(k, measure); axs[0].plot(v, [i-0.25]*len(v), '|', color='#666666', ms=5)
-    axs[1].axvline(0, color='#333333', lw=1); axs[0].set_yticks(at, [f'{a} × {l}' for a,l in r.index])
-    fig.tight_layout()
-    return axs
-
-@patch
-def save(self:LossComparison,
-    folder:str|Path, # Folder to write to; made where it is not there
-):
-    "Write the table, the ranking by each measure, and the plots"
-    folder = Path(folder); folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder/'table.csv', lambda o: self.table.to_csv(o))
-    for m in COMPARISON_MEASURES: write_atomic(folder/f'ranking_{m.replace(" ", "_")}.csv', lambda o: self.ranking(m).to_csv(o))
-    for name,f in dict(curves=self.plot_curves, heatmap=self.plot_heatmap, ranking=self.plot_ranking).items():
-        fig = np.ravel(f())[0].figure
-        write_atomic(folder/f'{name}.png', lambda o: fig.savefig(o, dpi=120, bbox_inches='tight')); plt.close(fig)
+    "Return what the intervals allow to be said: the best pair, those not significantly different, and the worse ones"
+    r,sign = self.ranking(measure),_sign(measure)
+    worst = r.difference_high if sign>0 else r.difference_low # the end of the interval that is nearest to no difference
+    is_worse = sign*worst<0
+    def _pair(k): return f'{k[0]} × {k[1]}'
+    def _pairs(rows):
+        return ', '.join(f'{_pair(k)} ({o.difference:+.3f}, {o.difference_low:+.3f} to {o.difference_high:+.3f})'
+                         for k,o in rows.iterrows())
+    best,others = r.iloc[0],r.iloc[1:]
+    worse,same = others[is_worse.iloc[1:]],others[~is_worse.iloc[1:]]
+    text = f'{measure}: best is {_pair(r.index[0])} with {best.value:.3f} ({best.low:.3f} to {best.high:.3f}).'
+    if len(same): text += f' Not significantly different: {_pairs(same)}.'
+    if len(worse): text += f' Significantly worse: {_pairs(worse)}.'
+    elif len(others): text += ' None is significantly worse.'
+    return text
 
 # %% ../../nbs/08_training/11_compare.ipynb #4d2095e6
 def _names_of(o, what):
@@ -290,24 +295,33 @@ def _names_of(o, what):
     if not o: raise ValueError(f'There are no {what} to compare')
     return o
 
+def _check_loss_spec(name, spec):
+    if 'loss' not in spec:
+        raise ValueError(f'{name} is {spec}, which does not say which loss: dict(loss=..., and its arguments)')
+    if isinstance(spec['loss'], str): why_not('sigmoid', spec['loss']) # raises for a name that is not known
+    else: get_loss(spec['loss'])
+
 def _specs(activations, losses):
     "(activation, name of the loss) to arguments of `get_loss`"
     if not isinstance(losses, dict): losses = {o:o for o in _names_of(losses, 'losses')}
     if not losses: raise ValueError('There are no losses to compare')
     losses = {k:dict(v) if isinstance(v, dict) else dict(loss=v) for k,v in losses.items()}
-    for k,v in losses.items():
-        if 'loss' not in v: raise ValueError(f'{k} is {v}, which does not say which loss: dict(loss=..., and its arguments)')
-        if isinstance(v['loss'], str): why_not('sigmoid', v['loss']) # raises for a name that is not known
-        else: get_loss(v['loss'])
+    for k,v in losses.items(): _check_loss_spec(k, v)
     return {(a,k):dict(v, activation=a) for a in _names_of(activations, 'activations') for k,v in losses.items()}
 
 def _why(spec, labels):
     "Why a pair cannot be trained; None if it can"
     loss,act = spec['loss'],spec['activation']
-    if isinstance(loss, MultiLabelLoss): return None if loss.act.name==act else f'this loss was made with the activation {loss.act.name}'
+    if isinstance(loss, MultiLabelLoss):
+        return None if loss.act.name==act else f'this loss was made with the activation {loss.act.name}'
     if why:=why_not(act, loss): return why
     try: get_loss(**spec, labels=labels)
     except (TypeError, ValueError) as e: return str(e)
+
+def _impossible(specs, labels):
+    "Why each pair that cannot be trained cannot"
+    reasons = {c:_why(o, labels) for c,o in specs.items()}
+    return {c:why for c,why in reasons.items() if why}
 
 def _new_loss(spec, labels):
     "The loss of a pair; of one that was given as it is, a copy"
@@ -316,32 +330,48 @@ def _new_loss(spec, labels):
 # %% ../../nbs/08_training/11_compare.ipynb #edc6d793
 def _describe(o):
     "What can be written down of a setting, the same in every process"
-    if isinstance(o, Learner): return _hash(*[v.cpu().numpy() for v in o.model.state_dict().values()])
+    if isinstance(o, Learner): return array_hash(*o.model.state_dict().values())
     if isinstance(o, partial): return [_describe(o.func), _describe(o.args), _describe(o.keywords)]
     if isinstance(o, dict): return {str(k):_describe(v) for k,v in o.items()}
     if isinstance(o, (list,tuple,L)): return [_describe(v) for v in o]
-    if isinstance(o, (str,int,float,bool,type(None))): return o
+    if isinstance(o, SCALARS): return o
     if callable(o) and hasattr(o, '__qualname__'): return o.__qualname__
     return re.sub(r' at 0x[0-9a-f]+', '', str(o))
 
-def _hash(*arrays): return hashlib.blake2b(b''.join(np.ascontiguousarray(o).tobytes() for o in arrays), digest_size=8).hexdigest()
+def _how_drawn(train):
+    "How images are drawn and weighted"
+    parts = train.dataset.tls
+    weights = array_hash(np.array([float(b) for b in parts[2]])) if len(parts)>2 else None
+    return dict(weights=None if train.weights is None else array_hash(train.weights), per_group=train.per_group,
+                image_weights=weights)
 
 def _settings(dls, arch, kwargs, **more):
     "What must be the same in all runs of a comparison"
     labels,train = dls.labels,dls.train
-    drawn = dict(weights=None if train.weights is None else _hash(train.weights), per_group=train.per_group, image_weights=_hash(np.array([float(b) for b in train.dataset.tls[2]])) if len(train.dataset.tls)>2 else None)
-    res = dict(arch=_describe(arch), vocab=list(dls.vocab), labels=_hash(labels.targets), split=labels.split_hash, preprocess=str(dls.preprocess), batch=train.bs, drawn=drawn,
-               transforms=[_describe(o) for o in train.after_batch.fs if not isinstance(o, Normalize)], **more)
+    tfms = [_describe(o) for o in train.after_batch.fs if not isinstance(o, Normalize)]
+    res = dict(arch=_describe(arch), vocab=list(dls.vocab), labels=array_hash(labels.targets), split=labels.split_hash,
+               preprocess=str(dls.preprocess), batch=train.bs, drawn=_how_drawn(train), transforms=tfms, **more)
     return json.loads(json.dumps(res|_describe(kwargs)))
+
+def _check_same_settings(folder, was, now):
+    diff = [f'{k} was {was.get(k)!r:.80} and is {now.get(k)!r:.80}' for k in was|now if was.get(k)!=now.get(k)]
+    if diff: raise ValueError(f'The comparison in {folder} was made otherwise: ' + '; '.join(diff)
+                              + '. Take another folder, or the same arguments')
+
+def _check_same_losses(folder, was, now):
+    other = [k for k,v in now.items() if was.get(k, v)!=v]
+    if not other: return
+    name = other[0]
+    raise ValueError(f'{name} was {was[name]} in {folder}, and is {now[name]}: give it another name')
 
 def _check_settings(folder, now, specs):
     "Write the settings, or raise where other ones are there"
-    file,losses = folder/'comparison.json',{f'{a} × {l}':json.loads(json.dumps(_describe(v))) for (a,l),v in specs.items()}
+    file = folder/'comparison.json'
+    losses = {f'{a} × {k}':json.loads(json.dumps(_describe(v))) for (a,k),v in specs.items()}
     if file.exists():
         was = json.loads(file.read_text())
-        diff = [k for k in was['settings']|now if was['settings'].get(k)!=now.get(k)]
-        if diff: raise ValueError(f'The comparison in {folder} was made otherwise: ' + '; '.join(f'{k} was {was["settings"].get(k)!r:.80} and is {now.get(k)!r:.80}' for k in diff) + '. Take another folder, or the same arguments')
-        if other:=[k for k,v in losses.items() if was['losses'].get(k, v)!=v]: raise ValueError(f'{other[0]} was {was["losses"][other[0]]} in {folder}, and is {losses[other[0]]}: give it another name')
+        _check_same_settings(folder, was['settings'], now)
+        _check_same_losses(folder, was['losses'], losses)
         losses = was['losses']|losses
     write_atomic(file, lambda o: o.write_text(json.dumps(dict(settings=now, losses=losses), indent=1)))
 
@@ -350,41 +380,62 @@ class _Runs:
     "Files of a comparison, in a folder or for as long as it lasts"
     def __init__(self, folder):
         self.tmp = None if folder else tempfile.TemporaryDirectory()
-        self.folder = Path(folder or self.tmp.name); (self.folder/'runs').mkdir(parents=True, exist_ok=True)
-    def file(self, key): return self.folder/'runs'/('-'.join(re.sub(r'[^\w.]+', '_', str(o)) for o in key)+f'-{hashlib.blake2b(repr(key).encode(), digest_size=3).hexdigest()}.npz')
+        self.folder = Path(folder or self.tmp.name)
+        (self.folder/'runs').mkdir(parents=True, exist_ok=True)
+
+    def file(self, key):
+        name = '-'.join(re.sub(r'[^\w.]+', '_', str(o)) for o in key)
+        return self.folder/'runs'/f'{name}-{hashlib.blake2b(repr(key).encode(), digest_size=3).hexdigest()}.npz'
+
     def done(self, key):
         "Whether there is a whole run; one that is damaged is trained again"
         f = self.file(key)
-        if f.exists() and not zipfile.is_zipfile(f): warn(f'{f} is damaged, and is made again')
-        return f.exists() and zipfile.is_zipfile(f)
-    def read(self, key):
-        f = self.file(key)
-        with np.load(f, allow_pickle=False) as z: return {k:z[k] for k in z.files}
-    def history(self, key): return pd.read_csv(self.file(key).with_suffix('.csv'))
-    def why(self, key): f = self.file(key).with_suffix('.txt'); return f.read_text() if f.exists() else None
-    def fail(self, key, why): write_atomic(self.file(key).with_suffix('.txt'), lambda o: o.write_text(why))
-    def forget(self, key): self.file(key).with_suffix('.txt').unlink(missing_ok=True)
+        if not f.exists(): return False
+        is_whole = zipfile.is_zipfile(f)
+        if not is_whole: warn(f'{f} is damaged, and is made again')
+        return is_whole
 
-def _begun_from(learn):
-    "Fingerprint of the initial weights"
-    return hashlib.blake2b(b''.join(o.detach().cpu().numpy().tobytes() for o in learn.model.state_dict().values()), digest_size=8).hexdigest()
+    def read(self, key):
+        with np.load(self.file(key), allow_pickle=False) as z: return {k:z[k] for k in z.files}
+    def history(self, key): return pd.read_csv(self.file(key).with_suffix('.csv'))
+    def _reason(self, key): return self.file(key).with_suffix('.txt')
+    def why(self, key):
+        "Why a run failed; None where it did not"
+        f = self._reason(key)
+        return f.read_text() if f.exists() else None
+    def fail(self, key, why): write_atomic(self._reason(key), lambda o: o.write_text(why))
+    def forget(self, key): self._reason(key).unlink(missing_ok=True)
+    def missing(self, keys, retry):
+        "Runs that are to be trained"
+        return [k for k in keys if not self.done(k) and (retry or self.why(k) is None)]
+    def failed(self, keys): return {k:why for k in keys if (why:=self.why(k)) and not self.done(k)}
+    def read_all(self, keys): return {k:self.read(k) for k in keys if self.done(k)}
+    def histories(self, keys): return {k:self.history(k) for k in keys if self.done(k)}
 
 # %% ../../nbs/08_training/11_compare.ipynb #4fc1f857
-def _seconds_a_run(learn, epochs, n=4):
+def _median_seconds(dl, step, n=4):
+    "Seconds of `step` on a batch, the median over a few without the first"
+    times,batches = [],iter(dl)
+    for _ in range(n):
+        start = time.perf_counter()
+        b = next(batches, None)
+        if b is None: break
+        step(b)
+        times.append(time.perf_counter()-start)
+    return min(times) if len(times)<2 else float(np.median(times[1:]))
+
+def _seconds_a_run(learn, epochs):
     "Estimate from a few batches; `learn` is not to be used afterwards"
-    def _timed(dl, step):
-        times,it = [],iter(dl)
-        for _ in range(n):
-            start = time.perf_counter()
-            b = next(it, None)
-            if b is None: break
-            step(b); times.append(time.perf_counter()-start)
-        return min(times) if len(times)<2 else float(np.median(times[1:]))
-    def _train(b): learn.model.train(); learn.loss_func(learn.model(b[0]), b[1]).backward(); learn.model.zero_grad()
+    m,train,valid = learn.model,learn.dls.train,learn.dls.valid
+    def _train(b):
+        m.train()
+        learn.loss_func(m(b[0]), b[1]).backward()
+        m.zero_grad()
     def _valid(b):
-        with torch.no_grad(): learn.model.eval()(b[0])
-    train,valid = learn.dls.train,learn.dls.valid
-    return epochs*(len(train)*_timed(train, _train)+len(valid)*_timed(valid, _valid))+3*len(valid)*_timed(valid, _valid)
+        with torch.no_grad(): m.eval()(b[0])
+    t_valid = len(valid)*_median_seconds(valid, _valid)
+    t_train = len(train)*_median_seconds(train, _train)
+    return epochs*(t_train+t_valid)+3*len(valid)*_median_seconds(valid, _valid)
 
 # %% ../../nbs/08_training/11_compare.ipynb #41321006
 class _Trainer:
@@ -393,7 +444,10 @@ class _Trainer:
         store_attr()
         self.trained,self.feats = bool(kwargs.get('pretrained', True) or kwargs.get('weights')),None
         if frozen is None: self.frozen = self.trained
-        if self.frozen and not self.trained: raise ValueError('A frozen backbone needs trained weights: pretrained=True or weights=FILE, or frozen=False')
+        if self.frozen and not self.trained:
+            raise ValueError('A frozen backbone needs trained weights. '
+                             'Fix: pretrained=True or weights=FILE, or frozen=False')
+
     def __call__(self, spec, seed):
         loss = _new_loss(spec, self.dls.labels['train'])
         learn = multilabel_learner(self.dls, self.arch, loss, seed=seed, **self.kwargs)
@@ -407,8 +461,9 @@ class _Trainer:
         except (RuntimeError, MemoryError): return None
 
     def run(self, spec, seed, epochs, lr, file):
+        "Train a pair with a seed, and write what the comparison needs"
         start,learn = time.perf_counter(),self(spec, seed)
-        begun = _begun_from(learn)
+        begun = array_hash(*learn.model.state_dict().values()) # initial weights
         with learn.no_bar(), learn.no_logging():
             batch,first = _fit(learn, epochs, lr, seed, self.trained and not self.frozen)
             _save_run(file, learn, batch, first, time.perf_counter()-start, begun)
@@ -416,35 +471,56 @@ class _Trainer:
 # %% ../../nbs/08_training/11_compare.ipynb #8eb99d3d
 def _failure(e):
     "Why a run failed, in a line"
-    lines = [o.strip() for o in str(e).splitlines() if o.strip() and not o.startswith('Exception occured in')] # fastai's own first line
+    lines = [o.strip() for o in str(e).splitlines()]
+    lines = [o for o in lines if o and not o.startswith('Exception occured in')] # fastai's own first line
     text = lines[0] if lines else type(e).__name__
-    if 'out of memory' in text.lower() or isinstance(e, MemoryError): return f'not enough memory; a smaller batch (bs) needs less: {text}'
+    if 'out of memory' in text.lower() or isinstance(e, MemoryError):
+        return f'not enough memory; a smaller batch (bs) needs less: {text}'
     return f'{type(e).__name__}: {text}'
 
 def _train_all(todo, specs, trainer, runs, epochs, lr, bar):
     "Train each (activation, loss, seed) of `todo`; a run that fails is written down"
     for i,key in enumerate(todo):
         if bar: bar.update(i)
-        try: trainer.run(specs[key[:2]], key[2], epochs, lr, runs.file(key)); runs.forget(key)
+        try:
+            trainer.run(specs[key[:2]], key[2], epochs, lr, runs.file(key))
+            runs.forget(key)
         except Exception as e: # whatever it is, it is a row of the table, and the rest goes on
-            runs.fail(key, _failure(e)); warn(f'{" × ".join(map(str, key))} failed: {_failure(e)}')
+            runs.fail(key, _failure(e))
+            warn(f'{" × ".join(map(str, key))} failed: {_failure(e)}')
         if torch.cuda.is_available(): torch.cuda.empty_cache()
     if bar: bar.update(len(todo))
 
-def _announce(n_cells, n_legal, todo, seconds, done):
-    return f'{n_legal} of {n_cells} pairs can work; {done} runs are there, {todo} to go' + (f', about {format_duration(seconds)} each, {format_duration(todo*seconds)} in all' if todo and seconds else '')
+# %% ../../nbs/08_training/11_compare.ipynb #2532efbb
+def _announcement(n_cells, n_legal, n_todo, n_done, seconds):
+    text = f'{n_legal} of {n_cells} pairs can work; {n_done} runs are there, {n_todo} to go'
+    if not (n_todo and seconds): return text
+    return f'{text}, about {format_duration(seconds)} each, {format_duration(n_todo*seconds)} in all'
+
+def _check_two_groups(labels):
+    "Raise where thresholds cannot be fitted on other groups than they decide"
+    valid = labels['valid']._df
+    n = valid.group.nunique() if labels.has_group else len(valid)
+    if n>1: return
+    raise LabelError(f'The {len(valid):,} validation images are of {n} group: '
+                     'thresholds cannot be fitted on others than they decide',
+                     fix='labels.split with a larger share for validation, or with a test split')
 
 def _check_asked(dls, seeds, epochs, n_boot, pool):
     "Raise for what would only be found out when all is trained"
     labels = labels_of(dls)
-    if labels is None: raise ValueError('The DataLoaders do not say which images are whose: make them with multilabel_dls')
-    if not len(seeds) or epochs<1 or n_boot<1: raise ValueError(f'{len(seeds)} seeds, epochs={epochs}, n_boot={n_boot}: at least one of each')
+    if labels is None:
+        raise ValueError('The DataLoaders do not say which images are whose: make them with multilabel_dls')
+    if not len(seeds) or epochs<1 or n_boot<1:
+        raise ValueError(f'{len(seeds)} seeds, epochs={epochs}, n_boot={n_boot}: at least one of each')
     if pool is not None and pool not in POOLS: raise ValueError(f'pool is {pool!r}: choose from {list(POOLS)}')
-    if pool and not labels.has_group: raise LabelError('The table has no groups to pool by', fix='group_col with the study when reading')
-    if len(dls.loaders)>2: return
-    valid = labels['valid']._df
-    n = len(valid) if not labels.has_group else valid.group.nunique()
-    if n<2: raise LabelError(f'The {len(valid):,} validation images are of {n} group: thresholds cannot be fitted on others than they decide', fix='labels.split with a larger share for validation, or with a test split')
+    if pool and not labels.has_group: raise _no_groups()
+    if len(dls.loaders)<3: _check_two_groups(labels)
+
+def _group_of_paths(labels):
+    "Group of each path, None where the table has no groups; who has no group stands alone"
+    df = labels._df
+    return dict(zip(df.path, df.group.where(df.group.notna(), df.path))) if labels.has_group else None
 
 # %% ../../nbs/08_training/11_compare.ipynb #c0517fc0
 @delegates(multilabel_learner, but=('dls','arch','loss','activation','seed','history','cbs','metrics'))
@@ -452,33 +528,30 @@ def compare_losses(
     dls:DataLoaders, # From `multilabel_dls`
     arch, # As `multilabel_learner` takes it
     activations:list=('sigmoid','softmax'), # Names, see `activation_names`
-    losses:list|dict=('bce','ce','mlm','mlsm'), # Names, see `loss_table`; or your own name -> dict(loss=..., and its arguments), or a loss under the contract
+    losses:list|dict=('bce','ce','mlm','mlsm'), # Names, see `loss_table`; or own name -> loss, or dict(loss=..., args)
     seeds:int|list=3, # How many, or which
     epochs:int=5, # Of each run
     lr:float=1e-2, # Highest learning rate
     folder:str|Path=None, # Where runs are kept, so that the comparison can go on; nowhere if None
     frozen:bool=None, # Train the head alone, on features that are computed once? Where weights are pretrained if None
-    pool:str=None, # 'max', 'mean' or 'noisy-or': measure groups, such as studies, in place of images
+    pool:str=None, # 'max', 'mean' or 'noisy-or': measure groups, such as studies, instead of images
     n_boot:int=1000, # Replicates of the intervals
     retry:bool=False, # Train runs again that failed before?
     logger=None, # Function that is told how many runs there are and how long they will take
     **kwargs
 )->LossComparison:
-    "Train every pair of activation and loss that can work, for each seed from the same weights and batches, and measure them alike"
+    "Train every pair of activation and loss that can work, from the same weights and batches, and measure them alike"
     seeds = list(range(seeds)) if isinstance(seeds, Integral) else list(seeds)
     _check_asked(dls, seeds, epochs, n_boot, pool)
     specs,runs,trainer = _specs(activations, losses),_Runs(folder),_Trainer(dls, arch, frozen, kwargs)
     _check_settings(runs.folder, _settings(dls, arch, kwargs, epochs=epochs, lr=lr, frozen=trainer.frozen), specs)
-    failed = {c:why for c,o in specs.items() if (why:=_why(o, dls.labels['train']))}
-    keys = [(*c,s) for s in seeds for c in specs if c not in failed]
-    todo = [k for k in keys if not runs.done(k) and (retry or runs.why(k) is None)]
+    cannot = _impossible(specs, dls.labels['train'])
+    keys = [(*c,s) for s in seeds for c in specs if c not in cannot]
+    todo = runs.missing(keys, retry)
     seconds = trainer.estimate(specs[todo[0][:2]], seeds[0], epochs) if todo else None
-    text = _announce(len(specs), len(specs)-len([k for k in failed if len(k)==2]), len(todo), seconds, len(keys)-len(todo))
+    text = _announcement(len(specs), len(specs)-len(cannot), len(todo), len(keys)-len(todo), seconds)
     if logger: logger(text)
-    if todo: _train_all(todo, specs, trainer, runs, epochs, lr, comment_bar(len(todo), text) if not logger else None)
-    failed |= {k:why for k in keys if (why:=runs.why(k)) and not runs.done(k)}
-    done = {k:runs.read(k) for k in keys if runs.done(k)}
-    df = dls.labels._df
-    groups = dict(zip(df.path, df.group.where(df.group.notna(), df.path))) if dls.labels.has_group else None # who has no group stands alone
-    res = LossComparison(list(specs), seeds, done, failed, groups, {k:runs.history(k) for k in done}, n_boot)
+    if todo: _train_all(todo, specs, trainer, runs, epochs, lr, None if logger else comment_bar(len(todo), text))
+    res = LossComparison(list(specs), seeds, runs.read_all(keys), cannot|runs.failed(keys),
+                         _group_of_paths(dls.labels), runs.histories(keys), n_boot)
     return res.pooled(pool) if pool else res

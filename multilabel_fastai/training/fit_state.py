@@ -7,7 +7,7 @@ __all__ = ['CheckpointError', 'write_checkpoint', 'read_checkpoint', 'rng_states
            'set_loader_states', 'own_numbers', 'forgotten', 'metric_states', 'set_metric_states', 'learner_state',
            'set_learner_state', 'RestOfEpoch']
 
-# %% ../../nbs/08_training/07_fit_state.ipynb #7e35c657
+# %% ../../nbs/08_training/07_fit_state.ipynb #41030fa9
 import json, os, time
 from fastai.vision.all import *
 from safetensors import SafetensorError, safe_open
@@ -50,7 +50,7 @@ def _to_json(o, name, tensors):
     raise TypeError(f'{name} is a {type(o).__name__}: '
                     'a checkpoint holds dicts, lists, strings, numbers, arrays and tensors')
 
-# %% ../../nbs/08_training/07_fit_state.ipynb #f02e3f17
+# %% ../../nbs/08_training/07_fit_state.ipynb #e43178eb
 _read_kind = {
     '$tensor': lambda v,tensors: tensors[v],
     '$array': lambda v,tensors: np.array(v[1], dtype=v[0]),
@@ -222,7 +222,7 @@ def _set_callback_states(learn, states):
         left.remove(cb)
         _set_callback_state(cb, state)
 
-# %% ../../nbs/08_training/07_fit_state.ipynb #a8e3550a
+# %% ../../nbs/08_training/07_fit_state.ipynb #34b61e40
 def own_numbers(cb)->dict:
     "Return the public attributes of a callback that are numbers, texts or None"
     return {k:v for k,v in vars(cb).items() if isinstance(v, SCALARS) and not k.startswith('_')}
@@ -235,7 +235,7 @@ def forgotten(
     known = type(cb).__module__.startswith(('fastai.','multilabel_fastai.')) or hasattr(type(cb), 'load_state_dict')
     return [] if known else [k for k,v in own_numbers(cb).items() if was.get(k, v)!=v]
 
-# %% ../../nbs/08_training/07_fit_state.ipynb #de1df041
+# %% ../../nbs/08_training/07_fit_state.ipynb #898097dc
 _of_metric,_of_pool = ('total','count','val','preds','targs'),('batches','thresh','vocab')
 
 def metric_states(learn)->list:
@@ -280,12 +280,17 @@ def learner_state(
                 loaders=loader_states(learn.dls), random=rng_states(), smooth_loss=vars(learn).get('smooth_loss'),
                 final_record=list(vars(learn).get('final_record', [])))
 
-# %% ../../nbs/08_training/07_fit_state.ipynb #25e25104
+# %% ../../nbs/08_training/07_fit_state.ipynb #00359e3f
 def _on_devices(opt, state):
     "The optimizer's state on the devices of its parameters"
     if not isinstance(state['state'], list): return state # a torch optimizer does it itself
     moved = [to_device(s, p.device) for s,(p,*_) in zip(state['state'], opt.all_params())]
     return state | dict(hypers=L(state['hypers']), state=moved)
+
+def _loss_state(loss, state):
+    "The state of a loss under the names of this version; earlier ones had no `readout`"
+    now = loss.state_dict()
+    return {k if k in now or f'readout.{k}' not in now else f'readout.{k}':v for k,v in state.items()}
 
 def set_learner_state(
     learn:Learner, # With an optimizer, and the callbacks of the fit
@@ -295,7 +300,8 @@ def set_learner_state(
     net = unwrap_model(learn.model)
     net.load_state_dict(state['model'])
     _set_gradients(net, state['gradients'])
-    if isinstance(learn.loss_func, nn.Module): learn.loss_func.load_state_dict(state['loss'])
+    loss = learn.loss_func
+    if isinstance(loss, nn.Module): loss.load_state_dict(_loss_state(loss, state['loss']))
     learn.opt.load_state_dict(_on_devices(learn.opt, state['optimizer']))
     has_scaler = vars(learn).get('scaler') is not None
     if has_scaler and state['scaler'] is not None: learn.scaler.load_state_dict(state['scaler'])
