@@ -163,11 +163,11 @@ def threshold_counts(
 def _hull(x, y):
     "Return the numbers of the points of a rising curve that are corners of its upper convex hull"
     top = []
-    def below(i): # the last corner is on or below the line from the one before it to point i
-        a,b = top[-2:]
-        return (y[i]-y[a])*(x[b]-x[a])>=(y[b]-y[a])*(x[i]-x[a])
     for i in range(len(x)):
-        while len(top)>1 and below(i): top.pop()
+        while len(top)>1:
+            a,b = top[-2],top[-1]
+            if (y[i]-y[a])*(x[b]-x[a])<(y[b]-y[a])*(x[i]-x[a]): break # b is above the line from a to i
+            top.pop()
         top.append(i)
     return np.array(top)
 
