@@ -36,14 +36,15 @@ from .networks.slices import *
 from .networks.keypoints import *
 from .training.guards import *
 from .training.epoch_metrics import *
+from .training.recorder import *
 from .training.learner import *
 from .training.evaluation import *
 from .training.frozen import *
 from .training.stages import *
 from .training.fit_state import CheckpointError, write_checkpoint, read_checkpoint
 from .training.checkpoints import *
+from .training.patches import *
 from .training.speed import *
-from .training.loggers import *
 from .training.compare import *
 from .training.compare_plots import *
 from .insight.interpretation import *

@@ -8,6 +8,7 @@ __all__ = ['AUGMENTATIONS', 'OpenImage', 'MaskBroken', 'LabelNames', 'EncodeLabe
 
 # %% ../../nbs/04_images/08_datablock.ipynb #5cb04acb
 import os, textwrap
+import fastai.data.core
 from fastai.vision.all import *
 from ..labels.table import *
 from ..labels.splits import *
@@ -187,3 +188,17 @@ def multilabel_dls(
     dls.train.sample_by(weights, labels['train']._df.group if per_group else None, per_group)
     dls.train.bs = min(bs, dls.train.n)
     return dls
+
+# %% ../../nbs/04_images/08_datablock.ipynb #79c304cc
+def _text_labels(rows): return L((*x,TitledStr(', '.join(map(str, y)) or '(none)')) for *x,y in rows)
+
+@patch
+def show_results(self:PackedDL, b, out, max_n=9, ctxs=None, show=True, **kwargs):
+    "Show pictures with labels and predictions; with `show=False` what loggers want of them, labels as text"
+    out = out if is_listy(out) else (out,)
+    x,y,rows = self.show_batch(b, max_n=max_n, show=False)
+    *_,outs = self.show_batch((b[0],*out,*b[2:]), max_n=max_n, show=False)
+    x,y = (*tuplify(x),*tuplify(y))[:2]
+    rows,outs = rows.map(lambda o: o[:2]),outs.map(lambda o: o[1:2])
+    if not show: return x,y,_text_labels(rows),_text_labels(outs)
+    return fastai.data.core.show_results(x, y, rows, outs, ctxs=ctxs, max_n=max_n, **kwargs)

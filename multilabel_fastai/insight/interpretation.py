@@ -6,7 +6,7 @@
 __all__ = ['MultiLabelInterpretation']
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #d3372d7e
-import functools, textwrap
+import textwrap
 from contextlib import nullcontext
 from fastai.vision.all import *
 from matplotlib.colors import to_rgb
@@ -30,6 +30,7 @@ from ..decision.curve_plots import class_axes, plot_roc as _plot_roc
 from ..decision.curve_plots import plot_precision_recall as _plot_precision_recall, plot_reliability as _plot_reliability
 from ..training.learner import *
 from ..training.evaluation import *
+from ..training.patches import *
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #20045606
 def _meta(labels, paths, vocab):
@@ -587,33 +588,25 @@ def plot_reliability(self:MultiLabelInterpretation, **kwargs):
     "Reliability diagram of each class, with counts and intervals; returns the axes (C,2)"
     return _plot_reliability(self.probs, self.targs, self.vocab, **kwargs)
 
-# %% ../../nbs/09_insight/00_interpretation.ipynb #4c0e64f5
-_instead = dict(confusion_matrix='learn.interpret().confusion', plot_confusion_matrix='learn.interpret().plot_confusion()', most_confused='learn.interpret().swaps() or plot_swaps()', print_classification_report='learn.report()')
-
-def _single_label(name):
-    "A method of `ClassificationInterpretation` that raises for several labels"
-    was = getattr(ClassificationInterpretation, name)
-    was = getattr(was, 'of_fastai', was)
-    @functools.wraps(was)
-    def _f(self, *args, **kwargs):
-        if isinstance(self.learn.loss_func, MultiLabelLoss): raise TypeError(f'{name} is for pictures with one label, and these have several. What works: {_instead[name]}')
-        return was(self, *args, **kwargs)
-    _f.of_fastai = was
-    return _f
-for o in _instead: setattr(ClassificationInterpretation, o, _single_label(o))
-
 # %% ../../nbs/09_insight/00_interpretation.ipynb #cd5d24bb
-_plot_of_fastai = getattr(Interpretation.plot_top_losses, 'of_fastai', Interpretation.plot_top_losses)
+def _top_of(interp, k, largest):
+    "Losses and row numbers of the `k` largest or smallest, or of a list of ranks"
+    if not (is_listy(k) or isinstance(k, range)): return interp.top_losses(k, largest)
+    return [o[k] for o in interp.top_losses(None, largest)]
 
-@functools.wraps(_plot_of_fastai)
-def _plot_image_losses(self, k, largest=True, **kwargs):
-    f,ds = self.learn.loss_func,getattr(self.dl, 'dataset', None)
-    if not isinstance(f, MultiLabelLoss) or not hasattr(ds, 'tls'): return _plot_of_fastai(self, k, largest, **kwargs)
-    losses,idx = [o[k] for o in self.top_losses(None, largest)] if is_listy(k) or isinstance(k, range) else self.top_losses(k, largest)
-    with replacing(self.learn, 'metrics', []), self.learn.no_bar() if hasattr(self.learn, 'progress') else self.learn.no_mbar(): _,p,y,d,_ = self[idx]
-    y,d,p,vocab = hard_targets(to_np(y[0] if isinstance(y, (tuple,list)) else y)),to_np(d[0] if isinstance(d, (tuple,list)) else d)>0,to_np(p),list(map(str, self.learn.dls.vocab))
-    nrows,ncols = kwargs.pop('nrows', None),kwargs.pop('ncols', None)
-    items = [(ds.tls[0][i], f'loss {l:.2f}', _lines(*o, vocab)) for i,l,*o in zip(idx.tolist(), losses.tolist(), p, y, d)]
-    return _draw_gallery(items, ncols or (math.ceil(len(items)/nrows) if nrows else 6), kwargs.pop('size', 1.4), kwargs.pop('figsize', None), f'{"largest" if largest else "smallest"} losses of images')
-_plot_image_losses.of_fastai = _plot_of_fastai
-Interpretation.plot_top_losses = _plot_image_losses
+def _first_array(o): return to_np(o[0] if isinstance(o, (tuple,list)) else o)
+
+@replaces(Interpretation, 'plot_top_losses')
+def _plot_image_losses(self, k, largest=True, nrows=None, ncols=None, size=1.4, figsize=None, **kwargs):
+    "Gallery of the images with the largest or smallest losses; returns the axes"
+    ds = getattr(self.dl, 'dataset', None)
+    if not isinstance(self.learn.loss_func, MultiLabelLoss) or not hasattr(ds, 'tls'):
+        given = {o:v for o,v in dict(nrows=nrows, ncols=ncols, figsize=figsize).items() if v is not None}
+        return _plot_image_losses.__wrapped__(self, k, largest, **given, **kwargs)
+    losses,idx = _top_of(self, k, largest)
+    quiet = self.learn.no_mbar() if hasattr(self.learn, 'progress') else self.learn.no_bar()
+    with replacing(self.learn, 'metrics', []), quiet: _,p,y,d,_ = self[idx]
+    vocab,y,d = list(map(str, self.learn.dls.vocab)),hard_targets(_first_array(y)),_first_array(d)>0
+    items = [(ds.tls[0][i], f'loss {l:.2f}', _lines(*o, vocab)) for i,l,*o in zip(idx.tolist(), losses.tolist(), to_np(p), y, d)]
+    if ncols is None: ncols = math.ceil(len(items)/nrows) if nrows else 6
+    return _draw_gallery(items, ncols, size, figsize, f'{"largest" if largest else "smallest"} losses of images')

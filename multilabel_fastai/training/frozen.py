@@ -283,4 +283,4 @@ def frozen_learner(
     loaders = [FeatureDL.over(dl, x, y, feats, frozen, bs) for dl,x,y in zip(learn.dls.loaders, feats.x, feats.y)]
     args = {o:getattr(learn, o) for o in ('loss_func','opt_func','lr','path','model_dir','wd','wd_bn_bias','moms')}
     cbs = L(cbs)+[QuarantineWarning(),_shared_history(learn),StopAtNaN()]
-    return Learner(loaders_like(learn.dls, loaders), head, metrics=list(learn.metrics), cbs=cbs, **args)
+    return MultiLabelLearner(loaders_like(learn.dls, loaders), head, metrics=list(learn.metrics), cbs=cbs, **args)

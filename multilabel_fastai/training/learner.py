@@ -7,25 +7,35 @@ __all__ = ['MultiLabelLearner', 'QuarantineWarning', 'KeepBatchNorm', 'TrainingH
            'multilabel_learner', 'plot_history']
 
 # %% ../../nbs/08_training/02_learner.ipynb #817066de
-import os
+import sys
 from fastai.vision.all import *
 from ..utils.files import *
+from ..utils.plots import *
 from ..labels.table import *
 from ..labels.splits import *
 from ..images.series import *
-from ..images.preprocess import *
 from ..images.loaders import *
 from ..images.datablock import *
 from ..losses.contract import *
-from ..losses.per_label import *
+from ..losses.per_label import * # it and the next one register their losses
 from ..losses.ranking import *
 from ..networks.backbones import *
 from .guards import *
 from .epoch_metrics import *
+from .recorder import *
 
 # %% ../../nbs/08_training/02_learner.ipynb #08273c1c
+_device_callbacks = {Recorder:DeviceRecorder, ProgressCallback:DeviceProgress}
+
+def _refuse_single_label(caller):
+    "Raise if a method of `ClassificationInterpretation` asks for predictions, to count one label an image"
+    if caller.f_code.co_name not in ('confusion_matrix','print_classification_report'): return
+    if not isinstance(caller.f_locals.get('self'), ClassificationInterpretation): return
+    raise TypeError('ClassificationInterpretation is for images with one label, and these have several. Fix: learn.interpret() '
+                    'with its confusion, plot_confusion(), swaps() or plot_swaps(), and learn.report()')
+
 class MultiLabelLearner(Learner):
-    "A `Learner` that normalizes its loaders, also those that are put into it later: with `stats` of its network, or as the user's first loaders do"
+    "A `Learner` that normalizes its loaders, also later ones: with `stats` of its network, or as the user's first loaders do"
     def __init__(self, dls, model, stats=None, **kwargs):
         self.stats = own_stats(dls) or stats
         super().__init__(dls, model, **kwargs)
@@ -35,10 +45,28 @@ class MultiLabelLearner(Learner):
     @dls.setter
     def dls(self, dls): self._dls = dls if self.stats is None else normalized(dls, self.stats)
 
-def _n_channels(dls):
-    x = dls.train_ds[0][0]
-    return len(x.getbands()) if isinstance(x, Image.Image) else x.shape[0]
+    def add_cb(self, cb):
+        "Add a callback; fastai's own recorder and progress bar make way for those that do not wait for a GPU"
+        if isinstance(cb, type): cb = _device_callbacks.get(cb, cb)
+        elif type(cb) is ProgressCallback: cb = DeviceProgress() # `no_bar` brings a new one
+        return super().add_cb(cb)
 
+    def one_batch(self, i, b):
+        "Train or evaluate on a batch; raises `torch.cuda.OutOfMemoryError` with what to try if the memory is too small"
+        try: return super().one_batch(i, b)
+        except RuntimeError as e:
+            if not is_out_of_memory(e): raise
+            why = smaller_batch(self, find_bs(b))
+        # raised outside, where nothing holds the tensors of the batch any more
+        raise torch.cuda.OutOfMemoryError(f'Out of memory: {why}')
+
+    @delegates(Learner.get_preds)
+    def get_preds(self, ds_idx=1, dl=None, **kwargs):
+        "Return predictions and targets, as fastai's `Learner` does"
+        _refuse_single_label(sys._getframe(1))
+        return super().get_preds(ds_idx, dl, **kwargs)
+
+# %% ../../nbs/08_training/02_learner.ipynb #f84bb7bf
 class QuarantineWarning(Callback):
     "Warn of pictures that could not be read since the check before training, once each"
     n = None
@@ -46,7 +74,9 @@ class QuarantineWarning(Callback):
         q = self.dls.quarantine_log if isinstance(self.dls, MultiLabelDLs) else None
         if q is None: return
         bad,self.n = q.table()[ifnone(self.n, q.n_checked):],len(q)
-        if len(bad): warn(f'{len(bad)} pictures could not be read and were left out, such as {bad.path.iloc[0]} ({bad.reason.iloc[0]}): see learn.dls.quarantine')
+        if not len(bad): return
+        warn(f'{len(bad)} pictures could not be read and were left out, such as {bad.path.iloc[0]} ({bad.reason.iloc[0]}): '
+             'see learn.dls.quarantine')
 
 # %% ../../nbs/08_training/02_learner.ipynb #f2ac2701
 class KeepBatchNorm(Callback):
@@ -58,7 +88,7 @@ class KeepBatchNorm(Callback):
 
 # %% ../../nbs/08_training/02_learner.ipynb #00018262
 class TrainingHistory(Callback):
-    "Losses and metrics of each training epoch over all fits, in `learn.history`, and in a CSV file after each epoch where one is named"
+    "Losses and metrics of each training epoch over all fits, in `learn.history`, and in a CSV file if one is named"
     order,trained = 60,False # after Recorder
     def __init__(self, file:str|Path=None):
         self.rows,self.file = [],file
@@ -67,25 +97,40 @@ class TrainingHistory(Callback):
     def before_train(self): self.trained = not hasattr(self.learn, 'lr_finder')
     def after_epoch(self):
         if not self.trained: return # validation alone also comes by here
-        row,stage = dict(zip(self.recorder.metric_names, self.recorder.log)) | dict(epoch=len(self.rows)),vars(self.learn).get('stage')
-        self.rows.append(row | (dict(stage=stage['index']+1) if stage else {})) # of `fit_stages`
-        if self.file: write_atomic(Path(self.file), lambda o: self.table().to_csv(o, index=False))
+        row = dict(zip(self.recorder.metric_names, self.recorder.log)) | dict(epoch=len(self.rows))
+        stage = vars(self.learn).get('stage') # of `fit_stages`
+        if stage: row['stage'] = stage['index']+1
+        self.rows.append(row)
+        if self.file: write_atomic(self.file, lambda o: self.table().to_csv(o, index=False))
     def table(self): return pd.DataFrame(self.rows)
 
 # %% ../../nbs/08_training/02_learner.ipynb #7f8974c9
-def training_rows(dls):
+def training_rows(
+    dls:DataLoaders, # From `multilabel_dls`, or others
+)->LabelTable: # None if there is no table with splits
+    "Return the training rows of the table that loaders carry"
     labels = labels_of(dls)
     return labels['train'] if labels is not None and labels.splits else None
 
-def check_soft_labels(loss, dls):
-    "Raise where the table has soft labels that the loss has no use for"
+def check_soft_labels(
+    loss:MultiLabelLoss, # Loss that will train
+    dls:DataLoaders, # Its loaders
+):
+    "Raise `LabelError` if the table has soft labels that the loss has no use for"
     labels = labels_of(dls)
     if labels is None or not loss.y_int: return
     y = labels.targets
     i,c = np.nonzero((y>0)&(y<1))
-    if len(i): raise LabelError(f'{len(i):,} labels are soft, such as {y[i[0],c[0]]:.3g} for {labels.vocab[c[0]]} in {labels._df.path.iloc[i[0]]}, and {type(loss).__name__} knows only 0 and 1', fix='a loss that takes soft targets, see loss_table(), or a table that was read with another policy than smooth')
+    if not len(i): return
+    first_one = f'{y[i[0],c[0]]:.3g} for {labels.vocab[c[0]]} in {labels.df.path.iloc[i[0]]}'
+    raise LabelError(f'{len(i):,} labels are soft, such as {first_one}, and {type(loss).__name__} knows only 0 and 1',
+                     fix='a loss that takes soft targets, see loss_table(), or a table read with another policy than smooth')
 
 # %% ../../nbs/08_training/02_learner.ipynb #2f9d81b5
+def _n_channels(dls):
+    x = dls.train_ds[0][0]
+    return len(x.getbands()) if isinstance(x, Image.Image) else x.shape[0]
+
 @delegates(Learner.__init__, but=('dls','model','loss_func','splitter','train_bn'))
 def multilabel_learner(
     dls:DataLoaders, # From `multilabel_dls`, or any whose targets are (C,) floats
@@ -93,24 +138,28 @@ def multilabel_learner(
     loss:str|MultiLabelLoss='bce', # Name, see `loss_table`, or a loss under the contract
     activation:str=None, # Activation before a loss given by name; the loss's own if None
     pretrained:bool=True, # Start from trained weights, with the body frozen?
-    weights:str|Path|Learner=None, # What to load them from instead of the hub: a .safetensors or .pth file, also that of a run, or a learner; of the last two the body is taken
+    weights:str|Path|Learner=None, # Instead of the hub's: a .safetensors or .pth file, also of a run, or a learner, for the body
     train_bn:bool=False, # Let the batch norm of a trained body adapt to the data? fastai's own default is True
     metrics:list=None, # fastai metrics; `multilabel_metrics()` if None
     seed:int=42, # For what is initialised at random
     history:str|Path=None, # CSV file to write losses and metrics to after each epoch
     cbs=None, # Further callbacks
-    head:str|dict=None, # Name of the head, see `HEADS`, or a dict of its arguments, and its name where it is not the architecture's own: dict(name='query', groups=20)
+    head:str|dict=None, # Name of the head, see `HEADS`, or a dict of its arguments and its name: dict(name='query', groups=20)
     **kwargs
-)->Learner:
-    "A `Learner` for multi-label pictures; `fine_tune`, `fit_one_cycle`, `lr_find`, `predict`, `show_results` and all the rest work"
+)->MultiLabelLearner:
+    "Return a learner for multi-label images; `fine_tune`, `lr_find`, `predict`, `show_results` and all the rest work"
     loss = get_loss(loss, activation, training_rows(dls))
     check_soft_labels(loss, dls)
-    args = dict(head or {}) if not isinstance(head, str) else dict(name=head)
-    model,splitter,stats = multilabel_network(arch, get_c(dls), _n_channels(dls), pretrained, weights, seed, head=args.pop('name', None), **args)
+    args = dict(name=head) if isinstance(head, str) else dict(head or {})
+    model,splitter,stats = multilabel_network(arch, get_c(dls), _n_channels(dls), pretrained, weights, seed,
+                                              head=args.pop('name', None), **args)
     trained = bool(pretrained or weights)
-    cbs = L(cbs)+[QuarantineWarning(),TrainingHistory(history),Guards()]+([KeepBatchNorm()] if trained and not train_bn else [])
-    learn = MultiLabelLearner(dls, model, stats, loss_func=loss, splitter=splitter, metrics=ifnone(metrics, multilabel_metrics()), cbs=cbs, train_bn=train_bn or not trained, **kwargs)
-    for o in (model, loss): o.to(getattr(dls, 'device', None) or default_device()) # so that validate and get_preds work before a fit
+    cbs = L(cbs)+[QuarantineWarning(),TrainingHistory(history),Guards()]
+    if trained and not train_bn: cbs = cbs+[KeepBatchNorm()]
+    learn = MultiLabelLearner(dls, model, stats, loss_func=loss, splitter=splitter, cbs=cbs,
+                              metrics=ifnone(metrics, multilabel_metrics()), train_bn=train_bn or not trained, **kwargs)
+    device = getattr(dls, 'device', None) or default_device()
+    for o in (model, loss): o.to(device) # so that validate and get_preds work before a fit
     if trained: learn.freeze()
     learn.arch,learn.head = arch,head
     return learn
@@ -121,6 +170,26 @@ def history(self:Learner)->pd.DataFrame:
     return self.training_history.table() if hasattr(self, 'training_history') else pd.DataFrame()
 
 # %% ../../nbs/08_training/02_learner.ipynb #7f8fecb2
+def _files_and_preds(learn, split, calibrated):
+    "Files of a split, their probabilities (N,C) and targets (N,C); training rows without augmentation"
+    i = split_index(split)
+    if i>=len(learn.dls.loaders):
+        raise ValueError(f'The DataLoaders have no {split!r} split: split the table with labels.split(valid=0.1, test=0.1)')
+    files = learn.dls[i].dataset.items
+    dl = learn.dls.test_dl(files, with_labels=True) if i==0 else learn.dls[i]
+    act = None if calibrated else uncalibrated_activation(learn.loss_func)
+    with learn.no_mbar() if hasattr(learn, 'progress') else learn.no_bar(): p,y = learn.get_preds(dl=dl, act=act)
+    return files,p,y[0] if isinstance(y, (tuple,list)) else y # the second target weighs the images
+
+def _pool_by(df, labels, pool, by):
+    "Predictions pooled by the groups of the table, or by another of its columns"
+    if by is None: return pool_slices(df, labels, pool)
+    if labels is None or by not in labels.df:
+        fix = 'meta_cols when reading'
+        if labels is not None: fix = f'one of {[o for o in labels.df.columns if o!="path" and o not in labels.vocab]}'
+        raise LabelError(f'The table has no column {by!r} to pool by', fix=fix)
+    return pool_slices(df, df.path.map(dict(zip(labels.df.path, labels.df[by]))), pool)
+
 @patch
 def predictions(self:Learner,
     split:str='valid', # 'train', 'valid' or 'test'
@@ -128,32 +197,32 @@ def predictions(self:Learner,
     by:str=None, # Further column of the table to pool by, in place of its groups
     calibrated:bool=True, # As the decision for single images has them?
 )->pd.DataFrame:
-    "One row for each picture of a split: path, each class's probability, and its target as `<class>_target`; NaN where the picture could not be read"
-    i = split_index(split)
-    if i>=len(self.dls.loaders): raise ValueError(f'The DataLoaders have no {split!r} split: split the table with labels.split(valid=0.1, test=0.1)')
-    files,vocab,labels = self.dls[i].dataset.items,list(self.dls.vocab),labels_of(self.dls)
-    dl = self.dls.test_dl(files, with_labels=True) if i==0 else self.dls[i] # training rows without augmentation
-    with self.no_bar() if not hasattr(self, 'progress') else self.no_mbar(): p,y = self.get_preds(dl=dl, act=None if calibrated else uncalibrated_activation(self.loss_func))
-    if isinstance(y, (tuple,list)): y = y[0] # the second one weighs the images
-    names = dict(zip(map(str, labels.files), labels._df.path)) if labels else {}
-    paths = [names.get(str(f), str(f)) for f in files]
-    res = pd.concat([pd.DataFrame({'path':paths}), pd.DataFrame(p.numpy(), columns=vocab), pd.DataFrame(y.numpy(), columns=[f'{o}_target' for o in vocab])], axis=1)
-    if isinstance(self.dls, MultiLabelDLs): res.loc[np.isin(paths, self.dls.quarantine.path.tolist()), vocab] = np.nan
-    if pool is None: return res
-    if by is None: return pool_slices(res, labels, pool)
-    if labels is None or by not in labels._df: raise LabelError(f'The table has no column {by!r} to pool by', fix='meta_cols when reading' if labels is None else f'one of {[o for o in labels._df.columns if o!="path" and o not in labels.vocab]}')
-    return pool_slices(res, res.path.map(dict(zip(labels._df.path, labels._df[by]))), pool)
+    """Return a row for each image of a split: path, a probability for each class, and its target as `<class>_target`.
+
+    An image that could not be read has probabilities of NaN."""
+    files,p,y = _files_and_preds(self, split, calibrated)
+    vocab,labels = list(self.dls.vocab),labels_of(self.dls)
+    names = dict(zip(map(str, labels.files), labels.df.path)) if labels else {}
+    df = pd.DataFrame({'path':[names.get(str(o), str(o)) for o in files]})
+    for values,columns in ((p, vocab), (y, [f'{o}_target' for o in vocab])):
+        df = pd.concat([df, pd.DataFrame(values.numpy(), columns=columns)], axis=1)
+    if isinstance(self.dls, MultiLabelDLs): df.loc[df.path.isin(self.dls.quarantine.path), vocab] = np.nan
+    return df if pool is None else _pool_by(df, labels, pool, by)
 
 # %% ../../nbs/08_training/02_learner.ipynb #79989fb8
 def plot_history(
     history:pd.DataFrame, # Columns epoch, train_loss, valid_loss and the metrics, as fastai's CSVLogger writes them
     figsize:tuple=(9,3.2),
 ):
-    "Losses on the left, metrics of the validation rows on the right, by epoch"
+    "Plot losses on the left, metrics of the validation rows on the right, by epoch"
     fig,axs = plt.subplots(1, 2, figsize=figsize)
-    for o in ('train_loss','valid_loss'): axs[0].plot(history.epoch, history[o], 'o-', ms=3, label=o.replace('_',' '))
-    for o in [o for o in history.columns if o not in ('epoch','stage','train_loss','valid_loss','time')]: axs[1].plot(history.epoch, pd.to_numeric(history[o], errors='coerce'), 'o-', ms=3, label=o)
-    axs[0].set_ylabel('loss'); axs[1].set_ylabel('validation metric')
-    for ax in axs: ax.set_xlabel('epoch'); ax.legend(frameon=False); ax.grid(alpha=0.3); ax.spines[['top','right']].set_visible(False); ax.xaxis.get_major_locator().set_params(integer=True)
+    losses = ['train_loss','valid_loss']
+    metrics = [o for o in history.columns if o not in ('epoch','stage','time',*losses)]
+    for ax,names,ylabel in zip(axs, (losses,metrics), ('loss','validation metric')):
+        for o in names:
+            ax.plot(history.epoch, pd.to_numeric(history[o], errors='coerce'), 'o-', ms=3, label=o.replace('_loss',' loss'))
+        clean_axes(ax, 'both').set(xlabel='epoch', ylabel=ylabel)
+        ax.legend(frameon=False)
+        ax.xaxis.get_major_locator().set_params(integer=True)
     fig.tight_layout()
     return axs
