@@ -19,6 +19,7 @@ from .losses.activations import *
 from .losses.contract import *
 from .losses.per_label import *
 from .losses.ranking import *
+from .losses.check import *
 from .metrics.predictions import *
 from .metrics.classwise import *
 from .metrics.example_based import *
@@ -28,6 +29,7 @@ from .metrics.proper_scores import *
 from .decision.thresholds import *
 from .decision.calibration import *
 from .decision.decision import *
+from .decision.readout import *
 from .decision.report import *
 from .decision.curves import *
 from .decision.curve_plots import *
@@ -54,6 +56,8 @@ from .insight.duplicates import *
 from .insight.label_audit import *
 from .insight.review import *
 from .insight.review_widget import *
+from .deploy.image_facts import *
+from .deploy.network_config import *
 from .deploy.bundle import *
 from .deploy.exports import *
 from .deploy.prediction import *

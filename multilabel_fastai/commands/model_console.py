@@ -9,6 +9,8 @@ __all__ = ['load_saved', 'predict_flags', 'mlf_predict', 'bundle_flags', 'mlf_bu
 # %% ../../nbs/11_commands/04_model_console.ipynb #e0e477a5
 import json, os
 from fastai.vision.all import *
+from ..deploy.image_facts import *
+from ..deploy.network_config import *
 from ..deploy.bundle import *
 from ..deploy.exports import *
 from ..deploy.prediction import *

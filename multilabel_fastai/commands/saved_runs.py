@@ -21,6 +21,8 @@ from ..training.learner import *
 from ..training.evaluation import *
 from ..decision.readout import *
 from ..training.compare import *
+from ..deploy.image_facts import *
+from ..deploy.network_config import *
 from ..deploy.bundle import *
 from ..networks.backbones import *
 from ..networks.backbones import OWN_ARCHS
@@ -111,12 +113,6 @@ def _seen(trained, labels):
     return res
 
 # %% ../../nbs/11_commands/02_saved_runs.ipynb #ac56f9cd
-def _save_reports(out, reports):
-    out = Path(out); out.mkdir(parents=True, exist_ok=True)
-    for name,r in reports.items():
-        for what,f in dict(predictions=lambda f: report_rows(r).to_csv(f, index=False), report=r.df.to_csv, overall=r.overall.to_csv).items(): write_atomic(out/f'{what}_{name}.csv', f)
-        save_plot(out/f'report_{name}.png', partial(plot_report, r))
-
 def evaluate_run(
     folder:str|Path, # Of a run that has ended
     labels:LabelTable=None, # Other labelled images; the run's own if None
@@ -140,7 +136,7 @@ def evaluate_run(
     pool = pool or o['pool']
     if pool and not learn.dls.labels.has_group: raise LabelError('The table has no groups to pool by', fix='group_col when reading')
     with nullcontext() if sys.stdout.isatty() else learn.no_bar(): reports = {name:learn.report(split, how, n_boot=n_boot) for name,how in ({split:None}|({f'{split}_groups':pool} if pool else {})).items()}
-    if out: _save_reports(out, reports)
+    if out: save_reports(reports, out)
     return reports
 
 # %% ../../nbs/11_commands/02_saved_runs.ipynb #f3532898

@@ -11,6 +11,7 @@ import numpy as np, pandas as pd, torch
 from datetime import date
 from fastcore.all import *
 from scipy.special import logit
+from ..utils.files import *
 from ..labels.logic import *
 from ..metrics.predictions import *
 from ..metrics.classwise import *
@@ -20,52 +21,76 @@ from .thresholds import *
 from .calibration import *
 
 # %% ../../nbs/03_decision/02_decision.ipynb #c5ccf8bb
+def _class_list(vocab):
+    "Class names as strings; raises for what is no list of names that differ"
+    if isinstance(vocab, str) or len(set(map(str, vocab)))!=len(vocab):
+        raise ValueError(f'vocab is {vocab!r}: a list of class names that differ')
+    return list(map(str, vocab))
+
+def _check_calibration(o, vocab):
+    "Raise unless a calibration is of the classes `vocab`"
+    if len(o.classes)==len(vocab) and (o.vocab is None or list(map(str, o.vocab))==vocab): return
+    raise ValueError(f'The calibration is of {o.vocab or len(o.classes)} and the decision about {vocab}: '
+                     'they must be the same classes in the same order')
+
+def _threshold_array(thresholds, n):
+    "Thresholds (n,) float64; raises for what is none"
+    t = np.asarray(thresholds, dtype=np.float64)
+    if t.shape not in ((),(n,)):
+        raise ValueError(f'Thresholds have shape {t.shape} for {n} classes: one number, or one for each class')
+    if not (t>=0).all() or ((t>1)&~np.isinf(t)).any():
+        raise ValueError(f'Thresholds from {t.min():.3g} to {t.max():.3g}: they are probabilities from 0 to 1, or '
+                         'np.inf for a class that is never given')
+    return np.broadcast_to(t, n).copy()
+
 class Decision:
     "How the probabilities of a network become labels: calibration, thresholds, limits, rules, in this order"
     def __init__(self,
         vocab:list, # C class names
-        thresholds=0.5, # Calibrated probability from which each class is given: one number, or (C,); `np.inf` for never
-        calibration=None, # A `Calibration`, or several that are applied one after the other; None leaves probabilities as they are
-        at_least:int=0, # Labels of each image: the most probable are given also below their thresholds
-        at_most:int=None, # Labels of each image: the least probable of the given ones go; no limit if None
+        thresholds=0.5, # Calibrated probability from which each class is predicted: one, or (C,); `np.inf` for never
+        calibration=None, # A `Calibration`, or several that are applied one after the other
+        at_least:int=0, # Labels of each image: the most probable are predicted also below their thresholds
+        at_most:int=None, # Labels of each image: the least probable of the predicted ones go; no limit if None
         logic:LabelLogic=None, # Rules between the labels
         fitted:dict=None, # What it was fitted on, when and how, as `fit_decision` writes it
     ):
-        if isinstance(vocab, str) or len(set(map(str, vocab)))!=len(vocab): raise ValueError(f'vocab is {vocab!r}: a list of class names that differ')
-        self.vocab,self.calibration = list(map(str, vocab)),[o for o in listify(calibration) if o is not None]
-        for o in self.calibration:
-            if len(o.classes)!=len(self.vocab) or o.vocab is not None and list(map(str, o.vocab))!=self.vocab: raise ValueError(f'The calibration is of {o.vocab or len(o.classes)} and the decision about {self.vocab}: they must be the same classes in the same order')
-        t = np.asarray(thresholds, dtype=np.float64)
-        if t.shape not in ((),(len(self.vocab),)): raise ValueError(f'Thresholds have shape {t.shape} for {len(self.vocab)} classes: one number, or one for each class')
-        if not (t>=0).all() or ((t>1)&~np.isinf(t)).any(): raise ValueError(f'Thresholds from {t.min():.3g} to {t.max():.3g}: they are probabilities from 0 to 1, or np.inf for a class that is never given')
-        self.thresholds = np.broadcast_to(t, len(self.vocab)).copy()
-        limit_labels(np.zeros((0,len(self.vocab)), bool), np.zeros((0,len(self.vocab))), at_least, at_most) # raises for limits that cannot be
+        self.vocab = _class_list(vocab)
+        self.calibration = [o for o in listify(calibration) if o is not None]
+        for o in self.calibration: _check_calibration(o, self.vocab)
+        self.thresholds = _threshold_array(thresholds, len(self.vocab))
+        none = np.zeros((0,len(self.vocab)))
+        limit_labels(none>0, none, at_least, at_most) # raises for limits that cannot be
         if logic is not None: logic.pairs(self.vocab)
-        self.at_least,self.at_most,self.logic,self.fitted = int(at_least),None if at_most is None else int(at_most),logic,dict(fitted or {})
+        self.at_least,self.at_most = int(at_least),None if at_most is None else int(at_most)
+        self.logic,self.fitted = logic,dict(fitted or {})
 
     def __eq__(self, other): return isinstance(other, Decision) and self.to_dict()==other.to_dict()
 
 # %% ../../nbs/03_decision/02_decision.ipynb #cce02ca0
 def _values(o, C):
-    "Probabilities as (N,C) float64; raises where they are none"
-    p = np.asarray(o.detach().cpu().double() if isinstance(o, torch.Tensor) else o, dtype=np.float64)
-    if p.ndim not in (1,2) or p.shape[-1]!=C: raise ValueError(f'Probabilities of shape {p.shape} for a decision about {C} classes: they must be (N,C) or (C,)')
-    if not ((p>=0)&(p<=1)|np.isnan(p)).all(): raise ValueError(f'Values from {np.nanmin(p):.3g} to {np.nanmax(p):.3g} are not probabilities: apply loss.activation (torch.sigmoid) to raw scores')
+    "Probabilities as (N,C) float64; raises for what is none"
+    p = as_float64(o)
+    if p.ndim not in (1,2) or p.shape[-1]!=C:
+        raise ValueError(f'Probabilities of shape {p.shape} for a decision about {C} classes: '
+                         'they must be (N,C) or (C,)')
+    if not ((p>=0)&(p<=1)|np.isnan(p)).all():
+        raise ValueError(f'Values from {np.nanmin(p):.3g} to {np.nanmax(p):.3g} are not probabilities: '
+                         'apply loss.activation (torch.sigmoid) to raw scores')
     return np.atleast_2d(p)
 
 @patch
 def check_vocab(self:Decision, vocab):
-    "Raise unless `vocab` is that of the decision"
-    if list(map(str, vocab))!=self.vocab: raise ValueError(f'The decision is about the classes {self.vocab}, and these are {list(map(str, vocab))}: fit one for these with fit_decision or learn.tune_decision()')
+    "Raise `ValueError` unless `vocab` is that of the decision"
+    names = list(map(str, vocab))
+    if names!=self.vocab:
+        raise ValueError(f'The decision is about the classes {self.vocab}, and these are {names}: '
+                         'fit one for these with fit_decision or learn.tune_decision()')
 
 @patch
 def calibrate(self:Decision,
-    probs, # Probabilities (N,C) or (C,): array, tensor, DataFrame or `Predictions`
+    probs, # Probabilities (N,C) or (C,): array, tensor, or DataFrame
 ):
-    "Calibrated probabilities, in the form of `probs`"
-    if isinstance(probs, Predictions):
-        self.check_vocab(probs.vocab)
-        return probs.with_probs(self.calibrate(probs.probs))
+    "Return calibrated probabilities, in the form of `probs`"
     if isinstance(probs, pd.DataFrame): self.check_vocab(probs.columns)
     _values(probs, len(self.vocab))
     one = np.ndim(probs)==1
@@ -78,30 +103,32 @@ def calibrate(self:Decision,
 def margins(self:Decision,
     probs, # Calibrated probabilities (N,C)
 )->np.ndarray: # (N,C)
-    "Log-odds above the threshold (N,C): from 0 on the label is given"
+    "Return log-odds above the threshold (N,C): from 0 on the label is predicted"
     p = _values(probs, len(self.vocab))
     odds = lambda o: logit(np.clip(o, 1e-9, 1-1e-9))
-    m,given = odds(p)-np.where(np.isinf(self.thresholds), 30., odds(self.thresholds)),p>=self.thresholds
-    return np.where(np.isnan(p), np.nan, np.where(given, np.maximum(m, 0), np.minimum(m, -1e-12)))
+    m = odds(p)-np.where(np.isinf(self.thresholds), 30., odds(self.thresholds))
+    m = np.where(p>=self.thresholds, np.maximum(m, 0), np.minimum(m, -1e-12))
+    return np.where(np.isnan(p), np.nan, m)
 
 @patch
 def _steps(self:Decision, p):
     "Labels by the thresholds, within the limits, and by the rules (N,C), of calibrated probabilities"
-    by_threshold,may = p>=self.thresholds,np.where(np.isinf(self.thresholds), np.nan, p)
-    limited = by_threshold if not self.at_least and self.at_most is None else limit_labels(by_threshold, may, self.at_least, self.at_most)
+    by_threshold = limited = p>=self.thresholds
+    if self.at_least or self.at_most is not None:
+        may = np.where(np.isinf(self.thresholds), np.nan, p) # never is never
+        limited = limit_labels(by_threshold, may, self.at_least, self.at_most)
     if self.logic is None: return by_threshold,limited,limited
-    m = self.margins(p)
-    m = np.where(limited&(m<0), 1e-4*p, np.where(~limited&(m>=0), 1e-4*(p-2), m)) # what the limits decided lies next to the edge, the more probable first
+    m = self.margins(p) # what the limits decided lies next to the edge, the more probable first
+    m = np.where(limited&(m<0), 1e-4*p, np.where(~limited&(m>=0), 1e-4*(p-2), m))
     return by_threshold,limited,self.logic.consistent_labels(m, self.vocab)
 
 @patch
 def decide(self:Decision,
-    probs, # Probabilities (N,C) or (C,): array, tensor, DataFrame or `Predictions`
+    probs, # Probabilities (N,C) or (C,): array, tensor, or DataFrame
     calibrated:bool=False, # Are they calibrated already?
 ):
-    "Labels, bool in the form of `probs`; a label whose probability is NaN is not given"
+    "Return labels, bool in the form of `probs`; a label whose probability is NaN is not predicted"
     p = probs if calibrated else self.calibrate(probs)
-    if isinstance(p, Predictions): p = p.probs
     if isinstance(p, pd.DataFrame): self.check_vocab(p.columns)
     res = self._steps(_values(p, len(self.vocab)))[-1].reshape(np.shape(p))
     if isinstance(p, torch.Tensor): return torch.from_numpy(res).to(p.device)
@@ -109,30 +136,54 @@ def decide(self:Decision,
 
 @patch
 def __call__(self:Decision, probs):
-    "Labels of probabilities that are not calibrated yet"
+    "Return labels of probabilities that are not calibrated yet"
     return self.decide(probs)
 
 # %% ../../nbs/03_decision/02_decision.ipynb #f8852ae9
 @patch
+def _in_order(self:Decision, probs):
+    "Probabilities of a dict from class to probability, in the order of the classes"
+    if not isinstance(probs, (dict,pd.Series)): return probs
+    place = lambda o: self.vocab.index(str(o)) if str(o) in self.vocab else -1
+    names = sorted(probs.keys(), key=place)
+    self.check_vocab(names)
+    return [dict(probs)[o] for o in names]
+
+def _compared(v, t, reached):
+    "What a probability and a threshold say, with as many digits as tell them apart"
+    if np.isnan(v): return 'there is no probability'
+    if np.isinf(t): return 'never given'
+    digits = next((n for n in (3,6,9) if f'{v:.{n}g}'!=f'{t:.{n}g}'), 17)
+    return f'{v:.{digits}g} {"reaches" if reached else "is below"} {t:.{digits}g}'
+
+def _labels_are(n): return f'{n} {"label is" if n==1 else "labels are"} given'
+
+@patch
+def _limit_text(self:Decision, added):
+    "Why the limits predict a label that the thresholds do not, or the other way round"
+    if added: return f', but at least {_labels_are(self.at_least)}, the most probable'
+    return f', but at most {_labels_are(self.at_most)}, and others are more probable'
+
+@patch
 def explain(self:Decision,
     probs, # Probabilities of one image (C,), not calibrated: array, tensor, list, or a dict from class to probability
-)->pd.DataFrame: # Columns probability, calibrated, threshold, given, why
-    "Why each label was given or not, one row for each class"
-    if isinstance(probs, (dict,pd.Series)): self.check_vocab(sorted(probs.keys(), key=lambda o: self.vocab.index(str(o)) if str(o) in self.vocab else -1)); probs = [dict(probs)[o] for o in sorted(probs.keys(), key=lambda o: self.vocab.index(str(o)))]
-    raw = _values(probs, len(self.vocab))
+)->pd.DataFrame: # Columns probability, calibrated, threshold, predicted, why
+    "Return why each label is predicted or not, one row for each class"
+    raw = _values(self._in_order(probs), len(self.vocab))
     if len(raw)!=1: raise ValueError(f'Probabilities of {len(raw)} images: explain takes one, such as probs[0]')
     p = _values(self.calibrate(raw), len(self.vocab))
     first,limited,last = [o[0] for o in self._steps(p)]
-    rules = self.logic.violations(limited[None].astype(float), self.vocab).rule.tolist() if self.logic is not None else []
+    broken = [] if self.logic is None else list(self.logic.violations(limited[None].astype(float), self.vocab).rule)
     def _why(i):
-        v,t = p[0,i],self.thresholds[i]
-        if np.isnan(v): return 'there is no probability'
-        digits = next((n for n in (3,6,9) if f'{v:.{n}g}'!=f'{t:.{n}g}'), 17)
-        text = 'never given' if np.isinf(t) else f'{v:.{digits}g} {"reaches" if first[i] else "is below"} {t:.{digits}g}'
-        if limited[i]!=first[i]: text += f', but at least {self.at_least} {"label is" if self.at_least==1 else "labels are"} given, the most probable' if limited[i] else f', but at most {self.at_most} {"label is" if self.at_most==1 else "labels are"} given, and others are more probable'
-        if last[i]!=limited[i]: own = [o for o in rules if self.vocab[i] in o] or rules; text += f', but the rules do not allow {" and ".join(own)}: {"given" if last[i] else "taken back"}'
-        return text
-    return pd.DataFrame(dict(probability=raw[0], calibrated=p[0], threshold=self.thresholds, given=last, why=[_why(i) for i in range(len(self.vocab))]), index=pd.Index(self.vocab, name='class'))
+        text = _compared(p[0,i], self.thresholds[i], first[i])
+        if np.isnan(p[0,i]): return text
+        if limited[i]!=first[i]: text += self._limit_text(limited[i])
+        if last[i]==limited[i]: return text
+        own = [o for o in broken if self.vocab[i] in o] or broken
+        return f'{text}, but the rules do not allow {" and ".join(own)}: {"given" if last[i] else "taken back"}'
+    why = [_why(i) for i in range(len(self.vocab))]
+    columns = dict(probability=raw[0], calibrated=p[0], threshold=self.thresholds, predicted=last, why=why)
+    return pd.DataFrame(columns, index=pd.Index(self.vocab, name='class'))
 
 # %% ../../nbs/03_decision/02_decision.ipynb #d6f949fa
 def data_fingerprint(
@@ -140,19 +191,50 @@ def data_fingerprint(
     vocab:list, # C class names
     rows=None, # Names of the rows (N,)
 )->str:
-    "Hash of which rows, in any order, have which targets"
-    y = np.ascontiguousarray(np.asarray(targs.detach().cpu() if isinstance(targs, torch.Tensor) else targs, dtype=np.float32))
-    names = [''.encode()]*len(y) if rows is None else [str(o).encode() for o in rows]
+    "Return a hash of which rows, in any order, have which targets"
+    if isinstance(targs, torch.Tensor): targs = targs.detach().cpu()
+    y = np.ascontiguousarray(np.asarray(targs, dtype=np.float32))
+    names = [b'']*len(y) if rows is None else [str(o).encode() for o in rows]
     each = sorted(hashlib.blake2b(n+b'\0'+o.tobytes(), digest_size=16).digest() for n,o in zip(names, y))
-    return hashlib.blake2b(json.dumps(list(map(str, vocab))).encode()+b''.join(each), digest_size=8).hexdigest()
+    classes = json.dumps(list(map(str, vocab))).encode()
+    return hashlib.blake2b(classes+b''.join(each), digest_size=8).hexdigest()
+
+# %% ../../nbs/03_decision/02_decision.ipynb #4b5d901d
+def _labels_of_top(objective):
+    "The number k of 'top-k', or None for another objective"
+    top = re.fullmatch(r'top-(\d+)', str(objective))
+    return int(top[1]) if top else None
 
 def _fit(p, y, vocab, objective, calibration, one, shrink, at_least, at_most, logic, quiet=False):
     "A decision without a history"
     cal = None if calibration in (None,'identity') else fit_calibration(p, y, calibration, vocab, quiet=quiet)
-    if m:=re.fullmatch(r'top-(\d+)', str(objective)): return Decision(vocab, 0.5, cal, int(m[1]), int(m[1]), logic)
-    return Decision(vocab, best_thresholds(p if cal is None else cal(p), y, objective, one, shrink), cal, at_least, at_most, logic)
+    k = _labels_of_top(objective)
+    if k is not None: return Decision(vocab, 0.5, cal, k, k, logic)
+    thresholds = best_thresholds(p if cal is None else cal(p), y, objective, one, shrink)
+    return Decision(vocab, thresholds, cal, at_least, at_most, logic)
 
-# %% ../../nbs/03_decision/02_decision.ipynb #4b5d901d
+def _check_rows(n, n_classes, groups, rows, objective):
+    "Raise for groups and names that are not of the rows, and for more labels than there are classes"
+    for o,what in ((groups,'groups'),(rows,'rows')):
+        if o is not None and len(o)!=n:
+            raise ValueError(f'{len(o):,} {what} for {n:,} rows of predictions: there must be one for each')
+    if (_labels_of_top(objective) or 0)>n_classes:
+        raise ValueError(f'objective is {objective!r}, and there are {n_classes} classes')
+
+def _prevalence(y):
+    "Share of positives among the known labels of each class (C,)"
+    k = ~np.isnan(y)
+    return np.divide(np.nansum(y, 0), k.sum(0), out=np.full(y.shape[1], np.nan), where=k.any(0))
+
+def _json_numbers(v): return [float(o) if np.isfinite(o) else None for o in v]
+
+def _data_facts(y, vocab, groups, rows, split):
+    "What a decision was fitted on, as JSON"
+    n_groups = None if groups is None else int(group_codes(groups).max()+1)
+    return dict(split=split, rows=len(y), groups=n_groups, positives=[int(o) for o in (hard_targets(y)==1).sum(0)],
+                prevalence=_json_numbers(_prevalence(y)), fingerprint=data_fingerprint(y, vocab, rows),
+                date=date.today().isoformat())
+
 @takes_predictions
 def fit_decision(
     probs, # Probabilities (N,C), or `Predictions` of rows that the network was not trained on
@@ -171,63 +253,73 @@ def fit_decision(
     seed:int=42, # Of the replicates
     split:str=None, # Name of the rows, such as 'valid'
 )->Decision:
-    "The decision fitted to these rows"
+    "Return the decision fitted to these rows; raises `ValueError` for rows, groups or an objective that do not fit"
     vocab = list(map(str, class_names(probs, vocab)))
     p,y = check_arrays(probs, targs)
-    for o,what in ((groups,'groups'),(rows,'rows')):
-        if o is not None and len(o)!=len(p): raise ValueError(f'{len(o):,} {what} for {len(p):,} rows of predictions: there must be one for each')
-    if not callable(objective) and re.fullmatch(r'top-\d+', str(objective)) and int(str(objective)[4:])>len(vocab): raise ValueError(f'objective is {objective!r}, and there are {len(vocab)} classes')
-    settings = dict(objective=objective, calibration=calibration, one=bool(one), shrink=float(shrink), at_least=int(at_least), at_most=None if at_most is None else int(at_most))
-    res = _fit(p, y, list(vocab), logic=logic, **settings)
-    kind = settings|dict(objective=objective if isinstance(objective, str) else getattr(objective, '__name__', 'a function'))
-    res.fitted = dict(kind, split=split, rows=len(p), groups=None if groups is None else int(group_codes(groups).max()+1), positives=[int(o) for o in (hard_targets(y)==1).sum(0)],
-                      prevalence=[None if np.isnan(o) else float(o) for o in _prevalence(y)], fingerprint=data_fingerprint(y, vocab, rows), date=date.today().isoformat())
-    res.objective = objective
-    if n_boot and not str(objective).startswith('top-'):
+    _check_rows(len(p), len(vocab), groups, rows, objective)
+    settings = dict(objective=objective, calibration=calibration, one=bool(one), shrink=float(shrink),
+                    at_least=int(at_least), at_most=None if at_most is None else int(at_most))
+    res = _fit(p, y, vocab, logic=logic, **settings)
+    if not isinstance(objective, str): settings['objective'] = getattr(objective, '__name__', 'a function')
+    res.objective,res.fitted = objective,settings|_data_facts(y, vocab, groups, rows, split)
+    if n_boot and _labels_of_top(objective) is None:
         w = bootstrap_weights(len(p) if groups is None else groups, n_boot, seed)
         ends = percentile_interval(threshold_replicates(res.calibrate(p), y, w, objective, one, shrink))
-        res.fitted.update({k:[None if np.isnan(o) or np.isinf(o) else float(o) for o in v] for k,v in zip(('threshold_low','threshold_high'), ends)})
+        res.fitted.update(zip(('threshold_low','threshold_high'), map(_json_numbers, ends)))
     return res
-
-def _prevalence(y):
-    "Share of positives among the known labels of each class (C,)"
-    k = ~np.isnan(y)
-    return np.divide(np.nansum(y, 0), k.sum(0), out=np.full(y.shape[1], np.nan), where=k.any(0))
 
 # %% ../../nbs/03_decision/02_decision.ipynb #27b0b2f9
 @patch(as_prop=True)
 def settings(self:Decision)->dict:
     "Arguments with which `crossfit_decision` repeats the fit"
-    res = {k:self.fitted[k] for k in ('objective','calibration','one','shrink','at_least','at_most') if k in self.fitted}
+    names = ('objective','calibration','one','shrink','at_least','at_most')
+    res = {k:self.fitted[k] for k in names if k in self.fitted}
     return res|dict(objective=getattr(self, 'objective', res.get('objective', 'f1')), logic=self.logic)
+
+@patch
+def _of_classes(self:Decision, key):
+    "Numbers (C,) that the fit noted under `key`, NaN for None; NaN if it noted none for these classes"
+    v = self.fitted.get(key) or ()
+    if len(v)!=len(self.vocab): return [np.nan]*len(self.vocab)
+    return [np.nan if o is None else o for o in v]
 
 @patch(as_prop=True)
 def threshold_interval(self:Decision)->np.ndarray:
-    "Thresholds and the ends of their 95 % intervals (3,C); NaN where there are none"
-    ends = [self.fitted.get(k) for k in ('threshold_low','threshold_high')]
-    ends = [[np.nan if v is None else v for v in o] if o and len(o)==len(self.vocab) else [np.nan]*len(self.vocab) for o in ends]
+    "Thresholds and the ends of their 95 % intervals (3,C); NaN if there are none"
+    ends = [self._of_classes(k) for k in ('threshold_low','threshold_high')]
     return np.array([self.thresholds,*ends], dtype=np.float64)
 
 @patch(as_prop=True)
 def table(self:Decision)->pd.DataFrame:
     "Threshold of each class with its interval, and the positives that it rests on"
-    t,n = self.threshold_interval,self.fitted.get('positives', ())
-    return pd.DataFrame(dict(threshold=t[0], low=t[1], high=t[2], positives=n if len(n)==len(self.vocab) else [np.nan]*len(self.vocab)), index=pd.Index(self.vocab, name='class'))
+    columns = dict(zip(('threshold','low','high'), self.threshold_interval), positives=self._of_classes('positives'))
+    return pd.DataFrame(columns, index=pd.Index(self.vocab, name='class'))
 
+# %% ../../nbs/03_decision/02_decision.ipynb #f5d0c2c2
 @patch
-def _about(self:Decision):
+def _fit_text(self:Decision):
+    "Objective, rows and date of the fit in words"
     f = self.fitted
-    cal = ' then '.join(o.kind+(f' ({len(o.notes)} not)' if o.notes else '') for o in self.calibration) or 'no'
-    limits = (f', at least {self.at_least}' if self.at_least else '')+(f', at most {self.at_most}' if self.at_most is not None else '')
-    text = f'Decision about {len(self.vocab)} classes: {cal} calibration, thresholds{limits}' + (', rules' if self.logic is not None else '')
-    if not {'rows','fingerprint','date'}<=set(f): return text+'; set by hand'
-    return text+f'; by {f.get("objective")} on {f.get("split") or "rows"} ({f["rows"]:,} rows' + (f' of {f["groups"]:,} groups' if f.get('groups') else '') + f', {f["fingerprint"]}), {f["date"]}'
+    if not {'rows','fingerprint','date'}<=set(f): return 'set by hand'
+    groups = f' of {f["groups"]:,} groups' if f.get('groups') else ''
+    rows = f'({f["rows"]:,} rows{groups}, {f["fingerprint"]})'
+    return f'by {f.get("objective")} on {f.get("split") or "rows"} {rows}, {f["date"]}'
+
+@patch(as_prop=True)
+def about(self:Decision)->str:
+    "What the decision consists of, and what it was fitted on, in one line"
+    kinds = [o.kind+(f' ({len(o.notes)} not)' if o.notes else '') for o in self.calibration]
+    parts = [f'{" then ".join(kinds) or "no"} calibration', 'thresholds']
+    if self.at_least: parts.append(f'at least {self.at_least}')
+    if self.at_most is not None: parts.append(f'at most {self.at_most}')
+    if self.logic is not None: parts.append('rules')
+    return f'Decision about {len(self.vocab)} classes: {", ".join(parts)}; {self._fit_text()}'
 
 @patch
-def __repr__(self:Decision): return f'{self._about()}\n{self.table.round(3).to_string()}'
+def __repr__(self:Decision): return f'{self.about}\n{self.table.round(3).to_string()}'
 
 @patch
-def _repr_html_(self:Decision): return f'<p>{self._about()}</p>{self.table.round(3).to_html()}'
+def _repr_html_(self:Decision): return f'<p>{self.about}</p>{self.table.round(3).to_html()}'
 
 # %% ../../nbs/03_decision/02_decision.ipynb #4e57be99
 @takes_predictions
@@ -238,73 +330,108 @@ def crossfit_decision(
     groups=None, # Patient or study of each row (N,); None where each row stands on its own
     n_folds:int=5, # Reduced to the number of groups
     seed:int=42, # Of the folds
-    objective='f1', calibration:str='platt', one:bool=False, shrink:float=20., at_least:int=0, at_most:int=None, logic:LabelLogic=None, # As in `fit_decision`
+    objective='f1', # As in `fit_decision`, like all that follow
+    calibration:str='platt',
+    one:bool=False,
+    shrink:float=20.,
+    at_least:int=0,
+    at_most:int=None,
+    logic:LabelLogic=None,
 )->tuple: # Calibrated probabilities (N,C), labels (N,C) bool
-    "Calibrated probabilities and labels, those of each group by a decision of the folds that it is not in"
+    "Return calibrated probabilities and labels, those of each group by a decision of the folds that it is not in"
     class_names(probs, vocab)
     p,y = check_arrays(probs, targs)
     fold = crossfit_folds(len(p) if groups is None else groups, n_folds, seed)
     if len(fold)!=len(p): raise ValueError(f'{len(fold):,} groups for {len(p):,} rows: there must be one for each row')
-    q,d = np.empty_like(p),np.zeros(p.shape, dtype=bool)
+    settings = (objective, calibration, one, shrink, at_least, at_most, logic)
+    res,labels = np.empty_like(p),np.zeros(p.shape, dtype=bool)
     for k in range(fold.max()+1):
         own = fold==k
-        o = _fit(p[~own], y[~own], list(vocab), objective, calibration, one, shrink, at_least, at_most, logic, quiet=True) # fit_decision warns of classes that are rare in all rows
-        q[own] = o.calibrate(p[own]); d[own] = o.decide(q[own], calibrated=True)
-    return q,d
+        d = _fit(p[~own], y[~own], list(vocab), *settings, quiet=True) # fit_decision warns of rare classes
+        res[own] = d.calibrate(p[own])
+        labels[own] = d.decide(res[own], calibrated=True)
+    return res,labels
 
 # %% ../../nbs/03_decision/02_decision.ipynb #c866c99a
+_unknown_prevalence = ('The decision was set by hand and does not know the prevalence of its rows: '
+                       'fit it with fit_decision, or correct the probabilities with '
+                       'prior_correction(probs, trained, deployed)')
+
+def _check_prevalence(new, old, vocab, given):
+    "Raise for prevalences that cannot be, or whose odds cannot be moved"
+    if not ((new>0)&(new<1)|np.isnan(new)).all(): raise ValueError(f'prevalence is {given}: shares above 0 and below 1')
+    unseen = [c for c,o,n in zip(vocab, old, new) if not np.isnan(n) and not 0<o<1]
+    if unseen:
+        raise ValueError(f'{unseen} had no positive or no negative where the decision was fitted, so their odds '
+                         'cannot be moved: give NaN for them')
+
 @patch
 def at_prevalence(self:Decision,
     prevalence, # Of each class where it will be used (C,), or one; NaN leaves a class as it is
 )->Decision:
-    "The decision with probabilities for another prevalence"
-    if 'prevalence' not in self.fitted: raise ValueError('The decision was set by hand and does not know the prevalence of its rows: fit it with fit_decision, or correct the probabilities with prior_correction(probs, trained, deployed)')
+    "Return the decision with probabilities for another prevalence"
+    if 'prevalence' not in self.fitted: raise ValueError(_unknown_prevalence)
     old = np.array([np.nan if o is None else o for o in self.fitted['prevalence']])
     new = np.broadcast_to(np.asarray(prevalence, dtype=np.float64), old.shape)
-    if not ((new>0)&(new<1)|np.isnan(new)).all(): raise ValueError(f'prevalence is {prevalence}: shares above 0 and below 1')
-    unseen = [c for c,o,n in zip(self.vocab, old, new) if not np.isnan(n) and not 0<o<1]
-    if unseen: raise ValueError(f'{unseen} had no positive or no negative where the decision was fitted, so their odds cannot be moved: give NaN for them')
+    _check_prevalence(new, old, self.vocab, prevalence)
     shift = np.nan_to_num(logit(new)-logit(np.clip(old, 1e-9, 1-1e-9)))
     prior = Calibration('prior', [dict(kind='prior', slope=1., offset=float(o)) for o in shift], self.vocab)
-    return Decision(self.vocab, self.thresholds, [*self.calibration,prior], self.at_least, self.at_most, self.logic, self.fitted|dict(prevalence=[a if np.isnan(b) else float(b) for a,b in zip(self.fitted['prevalence'], new)], moved=True))
+    moved = [a if np.isnan(b) else float(b) for a,b in zip(self.fitted['prevalence'], new)]
+    fitted = self.fitted|dict(prevalence=moved, moved=True)
+    calibration = [*self.calibration,prior]
+    return Decision(self.vocab, self.thresholds, calibration, self.at_least, self.at_most, self.logic, fitted)
 
 # %% ../../nbs/03_decision/02_decision.ipynb #992282e8
-_version = 1
+_kind,_version = 'multilabel_fastai decision',1
+
+def _logic_dict(logic):
+    "Rules as plain JSON types, or None"
+    if logic is None: return None
+    rules = {k:getattr(logic, k) for k in ('implies','any_of','excludes')}
+    return {k:{a:b if b=='*' else list(b) for a,b in v.items()} for k,v in rules.items()}
+
 @patch
 def to_dict(self:Decision)->dict:
-    "What `from_dict` takes, of plain JSON types"
-    logic = None if self.logic is None else {k:getattr(self.logic, k) for k in ('implies','any_of','excludes')}
-    return dict(kind='multilabel_fastai decision', version=_version, vocab=self.vocab, thresholds=[None if np.isinf(o) else float(o) for o in self.thresholds], calibration=[o.to_dict() for o in self.calibration],
-                at_least=self.at_least, at_most=self.at_most, logic=logic and {k:{a:b if b=='*' else list(b) for a,b in v.items()} for k,v in logic.items()}, fitted=self.fitted)
+    "Return what `from_dict` takes, of plain JSON types"
+    return dict(kind=_kind, version=_version, vocab=self.vocab, thresholds=_json_numbers(self.thresholds),
+                calibration=[o.to_dict() for o in self.calibration], at_least=self.at_least, at_most=self.at_most,
+                logic=_logic_dict(self.logic), fitted=self.fitted)
+
+def _check_dict(d):
+    "Raise unless `d` is a decision of this version or an older one"
+    if not isinstance(d, dict) or d.get('kind')!=_kind:
+        raise ValueError(f'This is not a decision: there is no kind "{_kind}" in it')
+    if d.get('version', 0)>_version:
+        raise ValueError(f'The decision was written by a newer version of the library (format {d["version"]}, '
+                         f'here {_version}): update multilabel_fastai')
+    lacks = [o for o in ('vocab','thresholds','calibration') if o not in d]
+    if lacks: raise ValueError(f'The decision lacks {lacks}')
 
 @patch(cls_method=True)
 def from_dict(cls:Decision,
     d:dict, # From `to_dict`
 )->Decision:
-    "The decision in `d`; raises where it is none"
-    if not isinstance(d, dict) or d.get('kind')!='multilabel_fastai decision': raise ValueError('This is not a decision: there is no kind "multilabel_fastai decision" in it')
-    if d.get('version', 0)>_version: raise ValueError(f'The decision was written by a newer version of the library (format {d["version"]}, here {_version}): update multilabel_fastai')
-    lacks = [o for o in ('vocab','thresholds','calibration') if o not in d]
-    if lacks: raise ValueError(f'The decision lacks {lacks}')
-    cal = [Calibration.from_dict(o) for o in d['calibration']]
+    "Return the decision in `d`; raises `ValueError` for what is none"
+    _check_dict(d)
+    calibration = [Calibration.from_dict(o) for o in d['calibration']]
     logic = LabelLogic(**d['logic']) if d.get('logic') else None
-    return cls(d['vocab'], [np.inf if o is None else o for o in d['thresholds']], cal, d.get('at_least', 0), d.get('at_most'), logic, d.get('fitted'))
+    thresholds = [np.inf if o is None else o for o in d['thresholds']]
+    return cls(d['vocab'], thresholds, calibration, d.get('at_least', 0), d.get('at_most'), logic, d.get('fitted'))
 
+# %% ../../nbs/03_decision/02_decision.ipynb #f6261add
 @patch
 def save(self:Decision,
     file:str|Path, # .json
 )->Path:
     "Write the decision as JSON"
-    file = Path(file)
-    tmp = file.with_name(f'.{file.name}.tmp')
-    tmp.write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False), encoding='utf-8'); tmp.replace(file) # a killed process leaves the old file whole
-    return file
+    text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
+    return write_atomic(file, lambda o: o.write_text(text, encoding='utf-8'))
 
 @patch(cls_method=True)
 def load(cls:Decision,
     file:str|Path, # .json
 )->Decision:
-    "The decision in `file`; no code in it is run"
+    "Return the decision in `file`; no code in it is run"
     file = Path(file)
     if not file.is_file(): raise FileNotFoundError(f'There is no decision file {file}')
     try: return cls.from_dict(json.loads(file.read_text(encoding='utf-8')))

@@ -29,7 +29,8 @@ class DecisionKey:
     def __post_init__(self):
         names = list(POOL_NAMES)
         if self.pool not in (None,*names):
-            raise ValueError(f'pool is {self.pool!r}: choose from {names}, or None for single images; predictions are pooled by these')
+            raise ValueError(f'pool is {self.pool!r}: choose from {names}, or None for single images; '
+                             'predictions are pooled by these')
         if self.by is not None and self.pool is None:
             raise ValueError(f'by={self.by!r} says what to pool by, so pool must say how: choose from {names}')
 
@@ -107,8 +108,10 @@ class WeightsMark:
     def __getstate__(self): return dict(digests=self.digests, values=self.values, network=_nothing, last=None)
 
 # %% ../../nbs/03_decision/03_readout.ipynb #6e5adb74
-_stale = 'The decision was fitted on other weights than the network has now, and is dropped: call learn.tune_decision() again'
-_set_by_hand = 'The decision was fitted on the weights before this training, and is dropped: call learn.tune_decision() again'
+_stale = ('The decision was fitted on other weights than the network has now, and is dropped: '
+          'call learn.tune_decision() again')
+_before_training = ('The decision was fitted on the weights before this training, and is dropped: '
+                    'call learn.tune_decision() again')
 
 class Readout(nn.Module):
     "Turns raw scores into probabilities and labels: activation, prior odds, thresholds and fitted decisions"
@@ -120,7 +123,8 @@ class Readout(nn.Module):
     ):
         super().__init__()
         self.activation = activation
-        for k,v in dict(odds=odds, thresh=thresh).items(): self.register_buffer(k, None if v is None else plain_tensor(v))
+        self.register_buffer('odds', None if odds is None else plain_tensor(odds))
+        self.register_buffer('thresh', None if thresh is None else plain_tensor(thresh))
         self._decisions,self._mark,self._warned = {},None,False
 
     @property
@@ -218,7 +222,7 @@ def drop_decisions(self:Readout):
     "Forget all decisions, with a warning"
     if not self._decisions: return
     self._decisions,self._mark = {},None
-    warn(_set_by_hand)
+    warn(_before_training)
 
 @patch
 def as_decision(self:Readout,
@@ -258,5 +262,6 @@ def load_decisions(
 def _from_json(d, key):
     if d.get('kind')!=_kind: return {key or DecisionKey():Decision.from_dict(d)}
     res = {DecisionKey.from_json(o):Decision.from_dict(o['decision']) for o in d['decisions']}
-    if key is not None and key not in res: raise ValueError(f'there is no decision for {key.short!r}, but for {[o.short for o in res]}')
+    if key is not None and key not in res:
+        raise ValueError(f'there is no decision for {key.short!r}, but for {[o.short for o in res]}')
     return res

@@ -30,6 +30,8 @@ from ..decision.readout import *
 from ..networks.backbones import *
 from ..training.learner import *
 from ..training.evaluation import *
+from .image_facts import *
+from .network_config import *
 from .bundle import *
 
 # %% ../../nbs/10_deploy/02_exports.ipynb #d106a664

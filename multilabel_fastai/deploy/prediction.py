@@ -27,6 +27,8 @@ from ..decision.readout import *
 from ..networks.backbones import *
 from ..training.learner import *
 from ..training.evaluation import *
+from .image_facts import *
+from .network_config import *
 from .bundle import *
 
 # %% ../../nbs/10_deploy/04_prediction.ipynb #67ec10e7

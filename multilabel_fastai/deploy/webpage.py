@@ -16,6 +16,8 @@ from ..utils.hints import *
 from ..images.dicom import *
 from ..images.series import *
 from ..images.preprocess import *
+from .image_facts import *
+from .network_config import *
 from .bundle import *
 from ..insight.heatmaps import *
 
@@ -143,19 +145,19 @@ class PageAnswer:
         self.warnings = [_of_this_file(o) for o in bundle.facts.differences(got.facts, least=1, sd=sd)]
 
     @property
-    def predicted(self): return self.table.index[self.table.given].tolist()
+    def predicted(self): return self.table.index[self.table.predicted].tolist()
 
     def to_dict(self)->dict:
         "Return file, predicted labels, and probability, threshold and reason of each class, of plain JSON types"
         num = lambda o: round(float(o), 6) if np.isfinite(o) else None
-        classes = {k:dict(probability=num(o.calibrated), threshold=num(o.threshold), predicted=bool(o.given), why=o.why)
+        classes = {k:dict(probability=num(o.calibrated), threshold=num(o.threshold), predicted=bool(o.predicted), why=o.why)
                    for k,o in self.table.iterrows()}
         return dict(file=self.name, labels=self.predicted, warnings=self.warnings, classes=classes)
 
     def to_csv(self)->str:
         "Return the same as CSV, a row for each class"
-        res = self.table.reset_index()[['class','calibrated','threshold','given','why']]
-        return res.rename(columns=dict(calibrated='probability', given='predicted')).round(6).to_csv(index=False)
+        res = self.table.reset_index()[['class','calibrated','threshold','predicted','why']]
+        return res.rename(columns=dict(calibrated='probability')).round(6).to_csv(index=False)
 
 # %% ../../nbs/10_deploy/05_webpage.ipynb #edf07a3f
 def _uri(im, lossless=True):
@@ -204,9 +206,9 @@ def _row(i, name, o, chosen):
     "One label as a button with a bar"
     p = 0. if np.isnan(o.calibrated) else float(o.calibrated)
     mark = f'<b style="left:{100*o.threshold:.2f}%"></b>' if np.isfinite(o.threshold) else ''
-    badge = '<span class=mlf-predicted>predicted</span>' if o.given else ''
+    badge = '<span class=mlf-predicted>predicted</span>' if o.predicted else ''
     state = f'aria-pressed="{"true" if chosen else "false"}" data-class="{i}" data-probability="{p!r}"'
-    return (f'<button type="button" class="mlf-row{" mlf-yes" if o.given else ""}" {state} '
+    return (f'<button type="button" class="mlf-row{" mlf-yes" if o.predicted else ""}" {state} '
             f'onclick="{_select(i)};{_to_image}">'
             f'<span class="mlf-name">{_esc(name)}</span>{badge}<span class="mlf-p">{o.calibrated:.3f}</span>'
             f'<span class="mlf-bar"><i style="width:{100*p:.2f}%"></i>{mark}</span>'
@@ -222,7 +224,7 @@ def _download_links(ans):
 def _labels_html(ans, order, chosen=None):
     "All labels, and the result to download"
     t,n = ans.table.reset_index(),len(ans.predicted)
-    if order=='probability': t = t.sort_values(['given','calibrated'], ascending=False, kind='stable')
+    if order=='probability': t = t.sort_values(['predicted','calibrated'], ascending=False, kind='stable')
     head = f'{n} of {len(t)} labels predicted' if n else 'No label predicted'
     rows = ''.join(_row(i, o['class'], o, i==chosen) for i,o in t.iterrows())
     return (f'<div class="mlf-head"><span>{head}</span><span class="mlf-links">{_download_links(ans)}</span></div>'

@@ -9,18 +9,29 @@ __all__ = ['Activation', 'SigmoidActivation', 'TanhActivation', 'SoftmaxActivati
 # %% ../../nbs/05_losses/00_activations.ipynb #999710db
 from importlib.util import find_spec
 from fastai.vision.all import *
-from ..utils.tensors import *
+from ..utils.plots import *
 
 # %% ../../nbs/05_losses/00_activations.ipynb #0cdb92a0
 class Activation(nn.Module):
-    "Base of the activations: `forward` gives what the loss is written in, `logs` its logarithms, `read` probabilities; scores and results (N,C) float32"
-    name,kind,scale = '','labels',1. # kind: 'labels', 'distribution', 'sparse' (a distribution with exact zeros) or 'none'
+    "Base of the activations, of scores (N,C) float32"
+    name = ''
+    kind = 'labels' # 'labels', 'distribution', 'sparse' (a distribution with exact zeros) or 'none'
+    scale = 1. # Factor of the score
     def __init__(self):
         super().__init__()
         self.kind,self.scale = self.kind,self.scale # TorchScript sees what is in the instance
-    def forward(self, x): raise NotImplementedError
-    def logs(self, x): raise NotImplementedError
-    def read(self, x): return self.forward(x)
+
+    def forward(self, x):
+        "Return what the loss is written in (N,C)"
+        raise NotImplementedError
+
+    def logs(self, x):
+        "Return log p and log(1-p), both (N,C)"
+        raise NotImplementedError
+
+    def read(self, x):
+        "Return probabilities (N,C)"
+        return self.forward(x)
 
 # %% ../../nbs/05_losses/00_activations.ipynb #e9841c08
 class SigmoidActivation(Activation):
@@ -35,7 +46,7 @@ class TanhActivation(SigmoidActivation):
 
 # %% ../../nbs/05_losses/00_activations.ipynb #86f10464
 class SoftmaxActivation(Activation):
-    "A distribution over the labels of an image, exp(x) over its sum"
+    "Distribution over the labels of an image: exp(x) over its sum"
     name,kind = 'softmax','distribution'
     def forward(self, x): return x.softmax(-1)
     def logs(self, x):
@@ -43,47 +54,55 @@ class SoftmaxActivation(Activation):
         top = torch.zeros_like(x).scatter(-1, x.argmax(-1, keepdim=True), 1.)>0
         others = log_p.masked_fill(top, -math.inf).logsumexp(-1, keepdim=True)
         return log_p,torch.where(top, others, torch.log1p(-torch.where(top, -1., log_p).exp()))
+
     def omega(self, p): return torch.xlogy(p, p).sum(-1)
 
 # %% ../../nbs/05_losses/00_activations.ipynb #b0b6e00b
 def _entmax():
-    if find_spec('entmax') is None: raise ImportError('sparsemax and entmax15 need the library entmax: pip install entmax')
+    "The library entmax"
+    if find_spec('entmax') is None:
+        raise ImportError('sparsemax and entmax15 need the library entmax: pip install entmax')
     import entmax
     return entmax
 
 class SparsemaxActivation(Activation):
-    "A distribution over the labels of an image with exact zeros: the point of the simplex that is nearest to the scores"
+    "Distribution over the labels of an image with exact zeros: the point of the simplex nearest to the scores"
     name,kind = 'sparsemax','sparse'
-    def __init__(self): super().__init__(); _entmax()
+    def __init__(self):
+        super().__init__()
+        _entmax() # raises if it is missing
     def forward(self, x): return _entmax().sparsemax(x, dim=-1)
     def omega(self, p): return (p.square().sum(-1)-1)/2
 
 class Entmax15Activation(SparsemaxActivation):
-    "A distribution over the labels of an image with exact zeros, smoother than sparsemax"
+    "Distribution over the labels of an image with exact zeros, smoother than sparsemax"
     name = 'entmax15'
     def forward(self, x): return _entmax().entmax15(x, dim=-1)
     def omega(self, p): return (p.clamp(min=0).pow(1.5).sum(-1)-1)/0.75
 
 # %% ../../nbs/05_losses/00_activations.ipynb #df3a99a3
 class IdentityActivation(Activation):
-    "Raw scores for the loss; they are read through a sigmoid, which keeps their order and makes no promise about calibration"
+    "Raw scores for the loss, read through a sigmoid, which keeps their order and promises no calibration"
     name,kind = 'identity','none'
     def forward(self, x): return x
     def read(self, x): return x.sigmoid()
 
 # %% ../../nbs/05_losses/00_activations.ipynb #5df6d037
-_activations = {o.name:o for o in (SigmoidActivation, SoftmaxActivation, TanhActivation, SparsemaxActivation, Entmax15Activation, IdentityActivation)}
+_classes = (SigmoidActivation, SoftmaxActivation, TanhActivation,
+            SparsemaxActivation, Entmax15Activation, IdentityActivation)
+_activations = {o.name:o for o in _classes}
 
 def activation_names()->list:
-    "Names that `get_activation` knows"
+    "Return the names that `get_activation` knows"
     return list(_activations)
 
 def get_activation(
     activation:str|Activation, # Name, or an `Activation`
 )->Activation:
-    "The activation `activation`; raises `ValueError` for a name that is not known and `ImportError` where its library is missing"
+    "Return the activation; raises `ValueError` for an unknown name and `ImportError` if its library is missing"
     if isinstance(activation, Activation): return activation
-    if activation not in _activations: raise ValueError(f'There is no activation {activation!r}: choose from {activation_names()}')
+    if activation not in _activations:
+        raise ValueError(f'There is no activation {activation!r}: choose from {activation_names()}')
     return _activations[activation]()
 
 # %% ../../nbs/05_losses/00_activations.ipynb #58cc6ac5
@@ -92,9 +111,16 @@ def plot_activations(
     scores:tuple=(-5,5), # Range of the score
     ax=None, # Axes to draw on
 ):
-    "Probability of a label against its score, beside two labels with the score 0"
+    "Plot the probability of a label against its score, if two other labels have the score 0"
     if ax is None: _,ax = plt.subplots(figsize=(6,3))
-    x = torch.zeros(241, 3); x[:,0] = torch.linspace(*scores, 241)
-    for o in ifnone(names, [o for o in activation_names() if o!='identity' and (_activations[o].kind!='sparse' or find_spec('entmax'))]): ax.plot(x[:,0], get_activation(o).read(x)[:,0], label=o)
-    ax.set(xlabel='score', ylabel='probability'); ax.legend(frameon=False); ax.grid(alpha=0.3); ax.spines[['top','right']].set_visible(False)
-    return ax
+    x = torch.zeros(241, 3)
+    x[:,0] = torch.linspace(*scores, 241)
+    for o in ifnone(names, _shown_names()): ax.plot(x[:,0], get_activation(o).read(x)[:,0], label=o)
+    ax.set(xlabel='score', ylabel='probability')
+    ax.legend(frameon=False)
+    return clean_axes(ax, 'both')
+
+def _shown_names():
+    "All names but identity, which looks like the sigmoid, and those whose library is missing"
+    has = lambda o: _activations[o].kind!='sparse' or find_spec('entmax')
+    return [o for o in activation_names() if o!='identity' and has(o)]

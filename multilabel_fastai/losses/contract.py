@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['LOSS_INPUTS', 'LOSS_REPLACEMENTS', 'replacing', 'ActivationLossError', 'MultiLabelLoss', 'register_loss',
            'loss_names', 'MultiLabelBCE', 'WrappedLoss', 'wrap_loss', 'readout_of', 'uncalibrated_activation',
-           'loss_thresholds', 'decision_of', 'ReadoutLoss', 'get_loss', 'why_not', 'loss_table', 'plot_loss_shape',
-           'check_loss', 'check_compiled']
+           'loss_thresholds', 'decision_of', 'ReadoutLoss', 'get_loss', 'why_not', 'loss_table']
 
 # %% ../../nbs/05_losses/01_contract.ipynb #c9ed2c3b
 import inspect
@@ -24,16 +23,20 @@ from ..images.datablock import *
 class ActivationLossError(ValueError):
     "An activation and a loss that cannot work together; the message says why, and what would"
 
-_why_not = {
-    ('probabilities','sparse'): '{act} gives exact zeros: their logarithm is infinite, and a positive that got 0 has no gradient to lift it. Choose the loss ce, which has a form of its own for {act}',
-    ('probabilities','none'): 'identity leaves raw scores, and {loss} needs probabilities. Choose the activation sigmoid',
-    ('distribution','labels'): 'after {act} nothing in {loss} holds the negatives down: with 1 for every label it is 0. Choose the activation softmax',
-    ('distribution','none'): '{loss} needs probabilities that sum to 1. Choose the activation softmax',
-    'scores': '{loss} compares raw scores; after {act} no two of them differ by more than 1, and the loss cannot fall as it should. Choose the activation identity'}
-
-def _check_weight(name, w, least):
-    "Raise for weights that are not finite numbers above `least`, one or (C,)"
-    if w is not None and (w.ndim>1 or not w.isfinite().all() or (w<least).any()): raise ValueError(f'{name} is {w.tolist()}: one number or (C,), finite and from {least} up')
+_why_not = { # by what the formula is written in, and the kind of the activation
+    ('probabilities','sparse'):
+        '{act} gives exact zeros: their logarithm is infinite, and a positive that got 0 has no gradient to lift it. '
+        'Choose the loss ce, which has a form of its own for {act}',
+    ('probabilities','none'):
+        'identity leaves raw scores, and {loss} needs probabilities. Choose the activation sigmoid',
+    ('distribution','labels'):
+        'after {act} nothing in {loss} holds the negatives down: with 1 for every label it is 0. '
+        'Choose the activation softmax',
+    ('distribution','none'):
+        '{loss} needs probabilities that sum to 1. Choose the activation softmax',
+    'scores':
+        '{loss} compares raw scores; after {act} no two of them differ by more than 1, and the loss cannot fall as it '
+        'should. Choose the activation identity'}
 
 def _problem(cls, act):
     "Why the loss class `cls` and the activation `act` cannot work together, or None"
@@ -43,35 +46,69 @@ def _problem(cls, act):
     return _why_not.get((cls.needs, act.kind))
 
 # %% ../../nbs/05_losses/01_contract.ipynb #762209b2
+def _check_weight(name, w, least):
+    "Raise for weights that are not finite numbers of `least` or more, one or (C,)"
+    if w is None: return
+    if w.ndim>1 or not w.isfinite().all() or (w<least).any():
+        raise ValueError(f'{name} is {w.tolist()}: one number or (C,), finite and from {least} up')
+
+_REDUCTIONS = ('mean','sum','rows','none')
+
 class MultiLabelLoss(nn.Module):
-    "Base of the losses: checks, masking, weights, reduction, activation and decision; a subclass defines `elementwise` or `compute`"
-    needs = 'probabilities' # What the formula is written in: 'probabilities', 'sigmoid' (those alone), 'distribution', 'scores' or 'any'
-    default = 'sigmoid' # Activation where none is given
-    why_sigmoid = '' # The reason where nothing but a sigmoid works
+    "Base of the losses: masking, weights, reduction and readout; a subclass defines `elementwise` or `compute`"
+    needs = 'probabilities' # What the formula takes; or 'sigmoid' (those alone), 'distribution', 'scores', 'any'
+    default = 'sigmoid' # Activation if none is given
+    why_sigmoid = '' # The reason if nothing but a sigmoid works
     takes_soft = True # Has a target between 0 and 1 a meaning?
     takes_weight = True # Has a weight of each class?
     compares = 'nothing' # 'nothing': each label on its own; else 'labels' of an image, 'images' of a batch, or 'both'
     least = 1 # Classes that there must be
     source = '' # Paper and equation
-    __jit_unused_properties__ = ['odds','thresh','decision']
+    __jit_unused_properties__ = ['odds','thresh','decision'] # TorchScript knows no decisions
+
     def __init__(self,
         activation:str|Activation=None, # What stands before the formula; the loss's own if None
         weight=None, # (C,) weight of each class
         label_smoothing:float=0., # Share of each target that is moved to the middle
-        thresh:float|list=None, # Probability from which a label is given: one, or (C,); see `thresholds` for None
+        thresh:float|list=None, # Probability from which a label is predicted: one, or (C,); see `thresholds` for None
         reduction:str='mean', # 'mean' over what is known, 'sum', 'rows' (N,), or 'none'
     ):
         super().__init__()
-        name,self.act = type(self).__name__,get_activation(ifnone(activation, self.default))
-        if why:=_problem(type(self), self.act): raise ActivationLossError(f'{self.act.name} with {name}: '+why.format(act=self.act.name, loss=name))
-        if reduction not in ('mean','sum','rows','none'): raise ValueError(f"reduction is {reduction!r}: choose 'mean', 'sum', 'rows' or 'none'")
-        if not 0<=label_smoothing<1: raise ValueError(f'label_smoothing is {label_smoothing}: from 0 to below 1')
-        if label_smoothing and not self.takes_soft: raise ValueError(f'{name} knows only positive and negative labels, and label smoothing makes soft ones')
-        if weight is not None and not self.takes_weight: raise ValueError(f'{name} compares labels with each other: there is no share of one class that a weight could change. Weigh images with sample_weight')
-        self.reduction,self.label_smoothing,self.y_int,self.coupled = reduction,float(label_smoothing),not self.takes_soft,self.act.kind in ('distribution','sparse')
+        self.act = get_activation(ifnone(activation, self.default))
+        self._check_args(weight, label_smoothing, reduction)
+        self.reduction,self.label_smoothing = reduction,float(label_smoothing)
+        self.y_int = not self.takes_soft # known to fastai's MixUp
+        self.coupled = self.act.kind in ('distribution','sparse') # the labels of an image depend on each other
         self.register_buffer('weight', None if weight is None else plain_tensor(weight))
         _check_weight('weight', self.weight, 0)
         self.readout = Readout(self.act, thresh=thresh)
+
+    def _check_args(self, weight, label_smoothing, reduction):
+        name = type(self).__name__
+        if why:=_problem(type(self), self.act):
+            raise ActivationLossError(f'{self.act.name} with {name}: '+why.format(act=self.act.name, loss=name))
+        if reduction not in _REDUCTIONS:
+            raise ValueError(f"reduction is {reduction!r}: choose 'mean', 'sum', 'rows' or 'none'")
+        if not 0<=label_smoothing<1: raise ValueError(f'label_smoothing is {label_smoothing}: from 0 to below 1')
+        if label_smoothing and not self.takes_soft:
+            raise ValueError(f'{name} knows only positive and negative labels, and label smoothing makes soft ones')
+        if weight is not None and not self.takes_weight:
+            raise ValueError(f'{name} compares labels with each other: there is no share of one class that a weight '
+                             'could change. Weigh images with sample_weight')
+
+    def __setattr__(self, name, value):
+        "Set an attribute; a loss that is told later not to reduce, as fastai does for a while, reduces to rows"
+        if name=='reduction' and value=='none' and getattr(self, name, value)!=value: value = 'rows'
+        super().__setattr__(name, value)
+
+    def elementwise(self, log_p, log_q, y):
+        "Return the loss of each label (N,C) from log p, log(1-p) and targets without NaN, all (N,C) float32"
+        raise NotImplementedError
+
+    def compute(self, x, y, known):
+        "Return the loss (N,C) or (N,) of scores, targets and where these are known, and which parts of it count"
+        log_p,log_q = self.act.logs(x)
+        return self.elementwise(log_p, log_q, y),known
 
     @property
     def odds(self)->Tensor:
@@ -92,52 +129,53 @@ class MultiLabelLoss(nn.Module):
     @decision.setter
     def decision(self, value): self.readout.use(value)
 
-    def __setattr__(self, name, value):
-        "Set an attribute; a loss that is told later not to reduce, as fastai does for a while, reduces to rows"
-        if name=='reduction' and value=='none' and getattr(self, name, value)!=value: value = 'rows'
-        super().__setattr__(name, value)
-
-    def elementwise(self, log_p, log_q, y):
-        "Loss of each label (N,C) from log p, log(1-p) and targets without NaN, all (N,C) float32"
-        raise NotImplementedError
-
-    def compute(self, x, y, known):
-        "Loss (N,C) or (N,) from scores, targets and where these are known, and which parts of it count"
-        log_p,log_q = self.act.logs(x)
-        return self.elementwise(log_p, log_q, y),known
-
 # %% ../../nbs/05_losses/01_contract.ipynb #a6e8522e
 @patch
 def _follow(self:MultiLabelLoss, x):
-    "Move to the device of the scores; `Learner.fit` does it too, `validate` and `get_preds` without a fit before do not"
+    "Move to the device of the scores, as `Learner.fit` does, but not `validate` and `get_preds` without a fit before"
     if any(o.device!=x.device for o in self.buffers()): self.to(x.device)
 
 @patch
-def _check(self:MultiLabelLoss, x, y, sample_weight):
+def _check_classes(self:MultiLabelLoss, x, y):
     "Raise for shapes that do not fit"
-    if x.shape!=y.shape or x.ndim!=2: raise ValueError(f'Scores have shape {tuple(x.shape)} and targets {tuple(y.shape)}: both must be (N,C), one column for each class')
-    n,c = x.shape
-    if c<max(self.least, 1+self.coupled): raise ValueError(f'{type(self).__name__} after {self.act.name} compares the classes of an image, and there is one class: choose the loss bce with the activation sigmoid')
+    if x.shape!=y.shape or x.ndim!=2:
+        raise ValueError(f'Scores have shape {tuple(x.shape)} and targets {tuple(y.shape)}: both must be (N,C), one '
+                         'column for each class')
+    c = x.shape[1]
+    if c<max(self.least, 1+self.coupled):
+        raise ValueError(f'{type(self).__name__} after {self.act.name} compares the classes of an image, and there '
+                         'is one class: choose the loss bce with the activation sigmoid')
     for k,b in (*self._buffers.items(), *self.readout._buffers.items()):
-        if b is not None and b.ndim==1 and len(b) not in (1,c): raise ValueError(f'{k} has {len(b)} numbers, and there are {c} classes')
-    if sample_weight is None: return
-    if self.compares in ('images','both'): raise ValueError(f'{type(self).__name__} compares images with each other: weights of single images have no meaning for it. Draw them more often with multilabel_dls(weights=...)')
-    if sample_weight.shape!=(n,): raise ValueError(f'Weights of shape {tuple(sample_weight.shape)} for {n} images: they must be (N,)')
+        if b is not None and b.ndim==1 and len(b) not in (1,c):
+            raise ValueError(f'{k} has {len(b)} numbers, and there are {c} classes')
 
+@patch
+def _check_images(self:MultiLabelLoss, n, sample_weight):
+    "Raise for weights of images that have no meaning"
+    if self.compares in ('images','both'):
+        raise ValueError(f'{type(self).__name__} compares images with each other: weights of single images have no '
+                         'meaning for it. Draw them more often with multilabel_dls(weights=...)')
+    if sample_weight.shape!=(n,):
+        raise ValueError(f'Weights of shape {tuple(sample_weight.shape)} for {n} images: they must be (N,)')
+
+# %% ../../nbs/05_losses/01_contract.ipynb #818a4fce
 @patch
 def _refuse(self:MultiLabelLoss, y, off):
     "Raise for the first target that has no meaning"
     if off.abs().sum()==0: return
     i,c = off.nonzero()[0].tolist()
     v = y[i,c].item()
-    if 0<v<1: raise ValueError(f'Row {i} of the batch has the soft target {v:.3g} for class {c}, and {type(self).__name__} knows only 0 and 1: choose a loss that takes soft targets (loss_table), or harden them')
-    raise ValueError(f'Row {i} of the batch has the target {v:.3g} for class {c}: 1, 0, NaN for unknown, or a share between 0 and 1')
+    if 0<v<1:
+        raise ValueError(f'Row {i} of the batch has the soft target {v:.3g} for class {c}, and {type(self).__name__} '
+                         'knows only 0 and 1: choose a loss that takes soft targets (loss_table), or harden them')
+    raise ValueError(f'Row {i} of the batch has the target {v:.3g} for class {c}: 1, 0, NaN for unknown, or a share '
+                     'between 0 and 1')
 
 @patch
 def _prepare(self:MultiLabelLoss, input, target)->Tuple[Tensor,Tensor,Tensor,Tensor]:
     "Scores, targets with 0 for unknown, where these are known, and 0 unless a target has no meaning"
     x,known,y = input.float(),~target.isnan(),target.float().nan_to_num(0.)
-    off = y*(y-1) if self.y_int else y-y.clamp(0, 1) # arithmetic with floats is several times faster than with truth values
+    off = y*(y-1) if self.y_int else y-y.clamp(0, 1) # with floats it is several times faster than with truth values
     if not torch.jit.is_scripting():
         if x.device.type=='cpu' and not torch.compiler.is_compiling(): self._refuse(y, off)
     if self.label_smoothing>0: y = y*(1-self.label_smoothing)+self.label_smoothing/2
@@ -150,17 +188,22 @@ def _prepare(self:MultiLabelLoss, input, target)->Tuple[Tensor,Tensor,Tensor,Ten
 # %% ../../nbs/05_losses/01_contract.ipynb #aac8b8d7
 @patch
 def _reduce(self:MultiLabelLoss, loss, counts):
-    if self.reduction=='none' and (loss.ndim==1 or not self.y_int): return loss # fastai mixes losses of images where targets cannot be mixed
+    "Loss (N,C) or (N,) as `reduction` says, of which `counts` parts count"
     if self.reduction=='sum': return loss.sum()
+    if self.reduction=='none' and not self.y_int: return loss # else fastai mixes losses of images, not targets
     if self.reduction in ('rows','none'): return loss if loss.ndim==1 else loss.sum(1)/counts.sum(1).clamp(min=1)
     return loss.sum()/counts.sum().clamp(min=1)
 
 @patch
 def forward(self:MultiLabelLoss, input, target, sample_weight:Optional[Tensor]=None):
-    "Loss of raw scores (N,C) against targets (N,C), with weights (N,) of the images; raises `ValueError` for shapes, and on the CPU for targets, without a meaning"
+    """Return the loss of raw scores (N,C) against targets (N,C), with weights (N,) of the images
+
+    Raises `ValueError` for shapes, and on the CPU for targets, that have no meaning"""
     if not torch.jit.is_scripting():
-        if sample_weight is not None: sample_weight = plain_tensor(sample_weight)
-        self._check(input, target, sample_weight)
+        self._check_classes(input, target)
+        if sample_weight is not None:
+            sample_weight = plain_tensor(sample_weight)
+            self._check_images(len(input), sample_weight)
         self._follow(input)
         if input.requires_grad and self.readout.unbound: self.readout.drop_decisions()
         input,target = plain_tensor(input),plain_tensor(target)
@@ -196,12 +239,14 @@ def label_losses(self:MultiLabelLoss,
     input, # Raw scores (N,C)
     target, # Targets (N,C)
 )->Tensor: # (N,C)
-    "Return the loss of each label before the reduction, NaN where it does not count; raises `ValueError` for a loss of whole images"
+    "Return the loss of each label, NaN where it does not count; raises `ValueError` for a loss of whole images"
     x,y = plain_tensor(input),plain_tensor(target)
     self._follow(x)
     x,y,known,_ = self._prepare(x, y)
     loss,counts = self.compute(x, y, known)
-    if loss.ndim<2: raise ValueError(f"{type(self).__name__} returns one loss for each image: choose loss='bce', the binary cross entropy of each label")
+    if loss.ndim<2:
+        raise ValueError(f"{type(self).__name__} returns one loss for each image: choose loss='bce', the binary cross "
+                         'entropy of each label')
     if self.weight is not None: loss = loss*self.weight
     return torch.where(counts.bool(), loss, torch.nan)
 
@@ -210,18 +255,21 @@ def from_labels(cls:MultiLabelLoss,
     labels:LabelTable, # Training rows
     **kwargs # Arguments of the loss
 ):
-    "The loss with what it needs to know of the labels, such as counts; most need nothing"
+    "Return the loss with what it needs to know of the labels, such as counts; most need nothing"
     return cls(**kwargs)
 
 # %% ../../nbs/05_losses/01_contract.ipynb #0a7a94ef
 _registry = {}
+
 def register_loss(name):
-    "Decorator that makes a `MultiLabelLoss` known as `name`"
-    def _f(cls): _registry[name] = cls; cls.name = name; return cls
+    "Return a decorator that makes a `MultiLabelLoss` known as `name`"
+    def _f(cls):
+        _registry[name],cls.name = cls,name
+        return cls
     return _f
 
 def loss_names()->list:
-    "Names that `get_loss` knows"
+    "Return the names that `get_loss` knows"
     return sorted(_registry)
 
 # %% ../../nbs/05_losses/01_contract.ipynb #75ee03e0
@@ -232,7 +280,7 @@ class MultiLabelBCE(MultiLabelLoss):
     @delegates(MultiLabelLoss.__init__)
     def __init__(self,
         pos_weight=None, # (C,) or a number: weight of positives, see `LabelTable.pos_weight`
-        prior_correction:bool=True, # Take `pos_weight` out again where probabilities are read? For activations of each label on its own
+        prior_correction:bool=True, # Take `pos_weight` out again from probabilities? Only for sigmoid and tanh
         **kwargs
     ):
         super().__init__(**kwargs)
@@ -241,58 +289,78 @@ class MultiLabelBCE(MultiLabelLoss):
         if prior_correction and not self.coupled: self.odds = self.pos_weight
 
     def compute(self, x, y, known):
-        if not self.coupled: return F.binary_cross_entropy_with_logits(self.act.scale*x, y, pos_weight=self.pos_weight, reduction='none'),known
+        if not self.coupled:
+            x = self.act.scale*x
+            return F.binary_cross_entropy_with_logits(x, y, pos_weight=self.pos_weight, reduction='none'),known
         log_p,log_q = self.act.logs(x)
         pos = y*log_p if self.pos_weight is None else self.pos_weight*y*log_p
         return -pos-(1-y)*log_q,known
 
 # %% ../../nbs/05_losses/01_contract.ipynb #bf1f8c25
-LOSS_INPUTS = {'BCEWithLogitsLoss':'scores','BCEWithLogitsLossFlat':'scores','MultiLabelSoftMarginLoss':'scores','BCELoss':'probabilities'} # the sigmoid is inside, or not
-LOSS_REPLACEMENTS = {'MultiLabelMarginLoss':'mlm','CrossEntropyLoss':'ce','CrossEntropyLossFlat':'ce','FocalLossFlat':'focal'}
+LOSS_INPUTS = { # What losses of torch and fastai take: scores, if they have the sigmoid inside, or probabilities
+    'BCEWithLogitsLoss':'scores', 'BCEWithLogitsLossFlat':'scores', 'MultiLabelSoftMarginLoss':'scores',
+    'BCELoss':'probabilities'}
+LOSS_REPLACEMENTS = { # What to take instead of losses that know no multi-label targets
+    'MultiLabelMarginLoss':'mlm', 'CrossEntropyLoss':'ce', 'CrossEntropyLossFlat':'ce', 'FocalLossFlat':'focal'}
 
 class WrappedLoss(MultiLabelLoss):
     "A module of your own under the contract, see `wrap_loss`"
     needs,source = 'any','your own'
     @delegates(MultiLabelLoss.__init__, but=('label_smoothing',))
     def __init__(self,
-        module:nn.Module, # Takes (scores or probabilities, targets) and returns (N,C), (N*C,) or (N,) with reduction='none'
+        module:nn.Module, # Of (scores or probabilities, targets) to (N,C), (N*C,) or (N,) with reduction='none'
         takes:str, # 'scores' or 'probabilities'
         takes_soft:bool=True, # Has a target between 0 and 1 a meaning for it?
         **kwargs
     ):
-        if takes not in ('scores','probabilities'): raise ValueError(f"takes is {takes!r}: choose 'scores' or 'probabilities'")
+        if takes not in ('scores','probabilities'):
+            raise ValueError(f"takes is {takes!r}: choose 'scores' or 'probabilities'")
         self.takes_soft = takes_soft
         super().__init__(**kwargs)
-        if takes=='probabilities' and self.act.kind=='none': raise ActivationLossError('identity leaves raw scores, and the loss takes probabilities: choose the activation sigmoid')
+        if takes=='probabilities' and self.act.kind=='none':
+            raise ActivationLossError('identity leaves raw scores, and the loss takes probabilities: choose the '
+                                      'activation sigmoid')
         self.module,self.takes = deepcopy(module),takes
         if hasattr(self.module, 'reduction'): self.module.reduction = 'none'
         pos_weight = getattr(getattr(module, 'func', module), 'pos_weight', None)
         if pos_weight is not None and takes=='scores' and not self.coupled: self.odds = plain_tensor(pos_weight)
 
     def compute(self, x, y, known):
-        loss = self.module(self.act(x) if self.takes=='probabilities' else x, y)
+        loss,name = self.module(self.act(x) if self.takes=='probabilities' else x, y),type(self.module).__name__
         if loss.shape==(y.numel(),): loss = loss.view(y.shape)
         if loss.shape==y.shape: return loss,known
-        if loss.shape==y.shape[:1]:
-            if self.weight is not None: raise ValueError(f'{type(self.module).__name__} returns one loss for each image, in which the classes can no longer be weighed')
-            return loss,known.all(1) # an image with an unknown label cannot count
-        raise ValueError(f"{type(self.module).__name__} returned the shape {tuple(loss.shape)} for targets {tuple(y.shape)}: give it a `reduction` that can be set to 'none', so that unknown labels can be left out")
+        if loss.shape!=y.shape[:1]:
+            raise ValueError(f"{name} returned the shape {tuple(loss.shape)} for targets {tuple(y.shape)}: give it a "
+                             "`reduction` that can be set to 'none', so that unknown labels can be left out")
+        if self.weight is not None:
+            raise ValueError(f'{name} returns one loss for each image, in which the classes can no longer be weighed')
+        return loss,known.all(1) # an image with an unknown label cannot count
 
 # %% ../../nbs/05_losses/01_contract.ipynb #42615d83
 def wrap_loss(
     module:nn.Module, # A loss of torch, fastai, timm or your own
-    takes:str=None, # What it is given: 'scores' or 'probabilities'; known for those of torch and fastai that take scores
+    takes:str=None, # 'scores' or 'probabilities'; known for losses of torch and fastai that take scores
     **kwargs # Arguments of `WrappedLoss`
 )->WrappedLoss:
-    "`module` under the contract; raises where it is not said what it takes, or where it cannot be used for multi-label targets"
+    "Return `module` under the contract; raises `TypeError` if it cannot be, or does not say what it takes"
     name = getattr(module, '__name__', type(module).__name__)
-    if not isinstance(module, nn.Module) and not hasattr(module, 'func'): raise TypeError(f'{name} is no module: pass an instance, such as nn.BCEWithLogitsLoss()')
-    if name in LOSS_REPLACEMENTS: raise TypeError(f'{name} does not take multi-label targets (N,C) of 0 and 1: choose loss={LOSS_REPLACEMENTS[name]!r}')
-    if takes is None and LOSS_INPUTS.get(name)=='scores': takes = 'scores' # BCELoss does not say whether the model ends in a sigmoid
+    if not isinstance(module, nn.Module) and not hasattr(module, 'func'):
+        raise TypeError(f'{name} is no module: pass an instance, such as nn.BCEWithLogitsLoss()')
+    if name in LOSS_REPLACEMENTS:
+        instead = LOSS_REPLACEMENTS[name]
+        raise TypeError(f'{name} does not take multi-label targets (N,C) of 0 and 1: choose loss={instead!r}')
+    known = LOSS_INPUTS.get(name)
+    if takes is None and known=='scores': takes = 'scores' # BCELoss does not say whether the model ends in a sigmoid
+    if takes is None: raise TypeError(_takes_what(name))
+    if takes!=(known or takes):
+        sigmoids = 'two sigmoids' if takes=='probabilities' else 'none'
+        raise TypeError(f'{name} takes {known}: with takes={takes!r} there would be {sigmoids}')
     if takes=='scores' and hasattr(module, 'thresh'): kwargs.setdefault('thresh', module.thresh) # of fastai's
-    if takes is None: raise TypeError(f"{name} does not say how scores become probabilities: choose from {loss_names()}, or wrap_loss({name}(), takes='scores') or takes='probabilities'")
-    if LOSS_INPUTS.get(name, takes)!=takes: raise TypeError(f"{name} takes {LOSS_INPUTS[name]}: with takes={takes!r} there would be {'two sigmoids' if takes=='probabilities' else 'none'}")
     return WrappedLoss(module, takes, **kwargs)
+
+def _takes_what(name):
+    return (f'{name} does not say how scores become probabilities: choose from {loss_names()}, '
+            f"or wrap_loss({name}(), takes='scores') or takes='probabilities'")
 
 # %% ../../nbs/05_losses/01_contract.ipynb #05ce67b8
 def readout_of(
@@ -304,7 +372,7 @@ def readout_of(
 def uncalibrated_activation(
     loss, # Loss function of a learner
 ):
-    "Return the activation of `loss` without its decision, as `act` of `learn.get_preds`; None, which is its own, for one that has none"
+    "Return the activation of `loss` without its decision, as `act` of `learn.get_preds`; None for a loss without one"
     return partial(loss.readout.probabilities, calibrated=False) if isinstance(loss, MultiLabelLoss) else None
 
 def loss_thresholds(
@@ -335,7 +403,9 @@ class ReadoutLoss(MultiLabelLoss):
         self.readout = deepcopy(readout)
 
     def compute(self, x, y, known):
-        if x.requires_grad: raise ValueError('This loss is that of a bundle: it measures, and is not trained with. Fix: bundle.learner(dls, loss=...) with the name of a loss')
+        if x.requires_grad:
+            raise ValueError('This loss is that of a bundle: it measures, and is not trained with. '
+                             'Fix: bundle.learner(dls, loss=...) with the name of a loss')
         p = self.readout.probabilities(x, calibrated=False)
         return F.binary_cross_entropy(p, y, reduction='none'), known
 
@@ -346,137 +416,59 @@ def get_loss(
     labels:LabelTable=None, # Training rows, for losses by name that need counts or class names
     **kwargs # Further arguments for a loss given by name
 )->MultiLabelLoss:
-    "The loss `loss`; raises for a name that is not known, for a pair that cannot work, and for a loss that does not keep the contract"
+    "Return a loss; raises for an unknown name, a pair that cannot work, and a loss that does not keep the contract"
     if activation is not None: kwargs['activation'] = activation
     if isinstance(loss, MultiLabelLoss):
-        if kwargs: raise ValueError(f'{list(kwargs)} belong to a loss given by name, and {type(loss).__name__} is one already')
+        if kwargs:
+            raise ValueError(f'{list(kwargs)} belong to a loss given by name, and {type(loss).__name__} is one already')
         return loss
-    if isinstance(loss, type): raise TypeError(f'{loss.__name__} is a class: pass an instance of it, or a name such as {getattr(loss, "name", "bce")!r}')
-    if not isinstance(loss, str): raise TypeError(f"{getattr(loss, '__name__', type(loss).__name__)} does not say how scores become probabilities, nor what it does with unknown labels: choose from {loss_names()}, derive it from MultiLabelLoss, or use wrap_loss")
-    if loss not in _registry: raise ValueError(f'There is no loss {loss!r}: choose from {loss_names()}')
-    cls = _registry[loss]
+    if not isinstance(loss, str): raise TypeError(_not_a_loss(loss))
+    cls = _registered(loss)
     if labels is not None: return cls.from_labels(labels, **kwargs)
-    lacks = [k for k,o in inspect.signature(cls).parameters.items() if o.default is o.empty and o.kind is not o.VAR_KEYWORD and k not in kwargs]
-    if lacks: raise TypeError(f"The loss {loss!r} needs {lacks}: pass them, or labels=table['train'], from which they are taken")
+    lacks = [k for k in _required(cls) if k not in kwargs]
+    if lacks:
+        raise TypeError(f"The loss {loss!r} needs {lacks}: pass them, or labels=table['train'], from which they are "
+                        'taken')
     return cls(**kwargs)
+
+def _registered(name):
+    if name not in _registry: raise ValueError(f'There is no loss {name!r}: choose from {loss_names()}')
+    return _registry[name]
+
+def _required(cls):
+    "Names of the arguments without which a loss cannot be made"
+    args = inspect.signature(cls).parameters.items()
+    return [k for k,o in args if o.default is o.empty and o.kind is not o.VAR_KEYWORD]
+
+def _not_a_loss(loss):
+    "What is wrong with a loss that is neither a name nor under the contract"
+    if isinstance(loss, type):
+        return f'{loss.__name__} is a class: pass an instance of it, or a name such as {getattr(loss, "name", "bce")!r}'
+    name = getattr(loss, '__name__', type(loss).__name__)
+    return (f'{name} does not say how scores become probabilities, nor what it does with unknown labels: '
+            f'choose from {loss_names()}, derive it from MultiLabelLoss, or use wrap_loss')
 
 # %% ../../nbs/05_losses/01_contract.ipynb #ebc022c3
 def why_not(
     activation:str|Activation, # Activation, or its name
     loss:str, # Name of a loss
 )->str:
-    "Why the two cannot work together; None where they can"
-    if loss not in _registry: raise ValueError(f'There is no loss {loss!r}: choose from {loss_names()}')
+    "Return why the two cannot work together; None if they can"
+    cls = _registered(loss)
     try: act = get_activation(activation)
     except ImportError as e: return str(e) # a library that is missing is a reason too
-    why = _problem(_registry[loss], act)
+    why = _problem(cls, act)
     return why and why.format(act=act.name, loss=loss)
 
 def loss_table()->pd.DataFrame:
-    "One row for each registered loss: its class, what its formula is written in, what it compares, whether it takes soft targets, and its source"
-    row = lambda o: (o.__name__, o.needs, o.default, o.compares, o.takes_soft, o.source)
-    return pd.DataFrame([row(_registry[o]) for o in loss_names()], index=pd.Index(loss_names(), name='loss'), columns=['class','written in','activation','compares','soft targets','source'])
+    "Return a row for each registered loss: class, what its formula takes and compares, soft targets, and source"
+    columns = {'class':'__name__', 'written in':'needs', 'activation':'default', 'compares':'compares',
+               'soft targets':'takes_soft', 'source':'source'}
+    losses = [_registry[o] for o in loss_names()]
+    rows = {k:[getattr(o, v) for o in losses] for k,v in columns.items()}
+    return pd.DataFrame(rows, index=pd.Index(loss_names(), name='loss'))
 
 # %% ../../nbs/05_losses/01_contract.ipynb #88034893
 EncodeLabels.loss_func = MultiLabelBCE()
 
 replacing = contextmanager(replacing_yield) # an attribute, for as long as the context lasts
-
-# %% ../../nbs/05_losses/01_contract.ipynb #431550b4
-def _shape(loss, y, x):
-    "Loss and gradient (len(x),) by the score `x` of a label with target `y`, beside labels with score 0"
-    c,r = [3 if loss.compares in (o,'both') else 1 for o in ('labels','images')]
-    t = torch.full((r,c), torch.nan); t[0,1:],t[1:,0] = tensor([1.,0.])[:c-1],tensor([1.,0.])[:r-1]; t[0,0] = y
-    val,grad = [],[]
-    for o in x:
-        s = torch.zeros(r, c); s[0,0] = o; s.requires_grad_()
-        l = loss(s, t); g, = torch.autograd.grad(l, s)
-        val.append(l.item()); grad.append(g[0,0].item())
-    return val,grad
-
-def plot_loss_shape(
-    losses:dict, # Name to loss
-    scores:tuple=(-6,6), # Range of the score
-    figsize:tuple=(11,2.4),
-):
-    "Loss and its gradient against the raw score, for a positive and for a negative label"
-    fig,axs = plt.subplots(1, 4, figsize=figsize, sharex=True)
-    x = torch.linspace(*scores, 121)
-    for name,loss in losses.items():
-        loss = deepcopy(loss).cpu(); loss.reduction = 'sum'
-        for i,y in enumerate((1.,0.)):
-            for ax,v in zip(axs[2*i:], _shape(loss, y, x)): ax.plot(x, v, label=name)
-    for ax,o in zip(axs, ('positive label: loss','its gradient','negative label: loss','its gradient')): ax.set_title(o, fontsize=10); ax.grid(alpha=0.3); ax.set_xlabel('score'); ax.spines[['top','right']].set_visible(False)
-    fig.legend(*axs[0].get_legend_handles_labels(), loc='upper center', bbox_to_anchor=(0.5,0), ncols=min(len(losses), 5), frameon=False); fig.tight_layout()
-    return axs
-
-# %% ../../nbs/05_losses/01_contract.ipynb #eb4c3807
-def _drawn(loss, n, c, seed, soft, unknown):
-    "Scores, and targets that this loss takes"
-    rng = np.random.default_rng(seed)
-    y = rng.choice([0.,1.]+([0.3] if soft and not loss.y_int else [])+([np.nan] if unknown else []), (n,c))
-    return rng.normal(0, 3, (n,c)),y
-
-def _numeric_grad(f, x, step=1e-5):
-    "Central differences of `f` at `x`"
-    e = step*np.eye(x.size).reshape(-1,*x.shape)
-    return np.array([(f(x+o)-f(x-o))/(2*step) for o in e]).reshape(x.shape)
-
-def _check_formula(loss, formula, x, y, name):
-    "Value and gradient against `formula` in float64"
-    t = torch.tensor(x, dtype=torch.float32, requires_grad=True)
-    l = loss(t, torch.tensor(y, dtype=torch.float32)); l.sum().backward()
-    want,grad = np.sum(formula(x, y)),_numeric_grad(lambda o: np.sum(formula(o, y)), x)
-    assert np.isclose(l.sum().item(), want, rtol=1e-4, atol=1e-4), f'{name}: {l.sum().item()} and by the formula {want}'
-    assert np.allclose(t.grad.numpy(), grad, rtol=1e-3, atol=2e-4), f'{name}: gradients differ from the formula by {np.abs(t.grad.numpy()-grad).max():.2g}'
-
-# %% ../../nbs/05_losses/01_contract.ipynb #01176f56
-def _check_stable(loss, c, name):
-    "Finite at scores of ±100 in each precision"
-    y = tensor([[0.,1.,np.nan],[0.,1.,0.],[1.,0.,1.]]).repeat(1, math.ceil(c/3))[:,:c]
-    for dtype in (torch.float32,torch.float16,torch.bfloat16):
-        x = (tensor([[100.,-100.,0.],[-100.,100.,50.],[-100.,100.,-100.]]).repeat(1, math.ceil(c/3))[:,:c]).to(dtype).requires_grad_()
-        with torch.autocast('cpu', dtype=dtype, enabled=dtype!=torch.float32): l = loss(x, y); l.sum().backward()
-        assert l.dtype==torch.float32 and l.isfinite().all() and x.grad.isfinite().all(), f'{name}: not finite in {dtype}'
-
-def _check_masks(loss, x, y, name):
-    "Unknown labels have no gradient, and images without a known label change nothing"
-    t = x.clone().requires_grad_(); loss(t, y).sum().backward()
-    assert (t.grad[y.isnan()]==0).all(), f'{name}: unknown labels have a gradient'
-    more = torch.cat([y, torch.full_like(y, torch.nan)])
-    assert torch.allclose(loss(x, y).sum(), loss(torch.cat([x, x]), more).sum(), atol=1e-5), f'{name}: images without a known label change the loss'
-    assert loss(x, torch.full_like(y, torch.nan)).abs().sum()==0, f'{name}: a batch without a known label has a loss'
-
-def check_loss(
-    loss:MultiLabelLoss, # Loss to check
-    formula=None, # Function of scores and targets (N,C) float64 with NaN, to the losses in the form of its `reduction`
-    n_classes:int=3, # C
-    draws:int=8, # Batches to draw
-    seed:int=0,
-):
-    "Raise `AssertionError` with the part of the contract that `loss` does not keep"
-    name = type(loss).__name__
-    for i in range(draws):
-        for n in (1,4):
-            x,y = _drawn(loss, n, n_classes, seed+i, soft=i%2, unknown=i%3)
-            if formula: _check_formula(loss, formula, x, y, name)
-            _check_masks(loss, torch.tensor(x, dtype=torch.float32), torch.tensor(y, dtype=torch.float32), name)
-    _check_stable(loss, n_classes, name)
-    p = loss.activation(torch.randn(5, n_classes)*20)
-    assert ((p>=0)&(p<=1)).all(), f'{name}: activation does not give probabilities'
-    assert all(o.device.type=='meta' for o in deepcopy(loss).to('meta').buffers()), f'{name}: tensors stay behind when the loss moves'
-
-# %% ../../nbs/05_losses/01_contract.ipynb #1f7f4fff
-def check_compiled(
-    loss:MultiLabelLoss, # Loss to check
-    n_classes:int=3, # C
-    compiled:bool=True, # Can `torch.compile` trace it? Not where torch has a kernel of its own for the gradient
-):
-    "Raise where `loss` looks at a value on the device, or cannot be compiled as one graph"
-    x,y = torch.randn(4, n_classes),torch.randint(0, 2, (4, n_classes)).float(); y[0,0] = torch.nan
-    out = deepcopy(loss).to('meta')(torch.empty(4, n_classes, device='meta', requires_grad=True), torch.empty(4, n_classes, device='meta'))
-    want = loss(x, y)
-    if compiled:
-        out.sum().backward(); torch._dynamo.reset()
-        assert torch.allclose(torch.compile(loss, backend='aot_eager', fullgraph=True)(x, y), want, atol=1e-5)
-    assert torch.allclose(torch.jit.script(loss)(x, y), want, atol=1e-5)

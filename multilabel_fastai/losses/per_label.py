@@ -25,12 +25,15 @@ class MultiLabelFocal(MultiLabelLoss):
         **kwargs
     ):
         super().__init__(**kwargs)
-        if alpha is not None and not 0<alpha<1: raise ValueError(f'alpha={alpha} is the weight of positives and must lie between 0 and 1')
+        if alpha is not None and not 0<alpha<1:
+            raise ValueError(f'alpha={alpha} is the weight of positives and must lie between 0 and 1')
         if gamma<0: raise ValueError(f'gamma={gamma}: from 0 up')
-        self.gamma,self.pos,self.neg = float(gamma),1. if alpha is None else float(alpha),1. if alpha is None else 1-float(alpha)
+        self.gamma,self.pos,self.neg = float(gamma),1.,1.
+        if alpha is not None: self.pos,self.neg = float(alpha),1-float(alpha)
 
     def elementwise(self, log_p, log_q, y):
-        return -self.pos*y*(self.gamma*log_q).exp()*log_p-self.neg*(1-y)*(self.gamma*log_p).exp()*log_q
+        pos = self.pos*y*(self.gamma*log_q).exp()*log_p
+        return -pos-self.neg*(1-y)*(self.gamma*log_p).exp()*log_q
 
 # %% ../../nbs/05_losses/02_per_label.ipynb #acec42d3
 @register_loss('asl')
@@ -45,7 +48,9 @@ class MultiLabelASL(MultiLabelLoss):
         **kwargs
     ):
         super().__init__(**kwargs)
-        if min(gamma_neg, gamma_pos)<0 or not 0<=margin<1: raise ValueError(f'gamma_neg={gamma_neg}, gamma_pos={gamma_pos}, margin={margin}: focusing from 0 up, and a margin from 0 to below 1')
+        if min(gamma_neg, gamma_pos)<0 or not 0<=margin<1:
+            raise ValueError(f'gamma_neg={gamma_neg}, gamma_pos={gamma_pos}, margin={margin}: focusing from 0 up, '
+                             'and a margin from 0 to below 1')
         self.gamma_neg,self.gamma_pos,self.margin = float(gamma_neg),float(gamma_pos),float(margin)
 
     def elementwise(self, log_p, log_q, y):
@@ -69,14 +74,16 @@ class MultiLabelPoly(MultiLabelLoss):
         if epsilon<-1: raise ValueError(f'epsilon={epsilon}: from -1 up, or a label that is right would be pushed away')
         self.epsilon = float(epsilon)
 
-    def elementwise(self, log_p, log_q, y): return y*(self.epsilon*log_q.exp()-log_p)+(1-y)*(self.epsilon*log_p.exp()-log_q)
+    def elementwise(self, log_p, log_q, y):
+        return y*(self.epsilon*log_q.exp()-log_p)+(1-y)*(self.epsilon*log_p.exp()-log_q)
 
 # %% ../../nbs/05_losses/02_per_label.ipynb #e02bcd13
 @register_loss('hill')
 class MultiLabelHill(MultiLabelLoss):
     "Hill loss of each label, for labels of which positives are missing (Zhang et al. 2021, section 3.2)"
     needs,source = 'sigmoid','Zhang et al. 2021, section 3.2'
-    why_sigmoid = '{loss} moves the score by a margin before the sigmoid, and no other activation has such a score. Choose the activation sigmoid'
+    why_sigmoid = ('{loss} moves the score by a margin before the sigmoid, and no other activation has such a score. '
+                   'Choose the activation sigmoid')
     @delegates(MultiLabelLoss.__init__)
     def __init__(self,
         lam:float=1.5, # Where the hill of negatives has its top; 1.5 puts it at p=1
@@ -90,7 +97,8 @@ class MultiLabelHill(MultiLabelLoss):
 
     def compute(self, x, y, known):
         p,m = x.sigmoid(),x-self.margin
-        return (1-y)*(self.lam-p)*p*p-y*(self.gamma*F.logsigmoid(-m)).exp()*F.logsigmoid(m),known
+        pos = y*(self.gamma*F.logsigmoid(-m)).exp()*F.logsigmoid(m)
+        return (1-y)*(self.lam-p)*p*p-pos,known
 
 # %% ../../nbs/05_losses/02_per_label.ipynb #a312cff1
 def _counts(labels):
@@ -99,12 +107,19 @@ def _counts(labels):
     return (np.nan_to_num(y)>=0.5).sum(0),(~np.isnan(y)).sum(0)
 
 def _check_counts(pos, known):
+    "Positives and known labels (C,) float64, with which no weight is infinite; raises if they cannot be counts"
     pos,known = [np.asarray(o, dtype=np.float64) for o in (pos,known)]
     known = np.broadcast_to(known, pos.shape)
-    if (lacks:=np.flatnonzero(known<1)).size: raise ValueError(f'Nothing is known of class {lacks[0]} in the training rows: leave it out, see LabelTable.drop_classes')
-    if pos.ndim!=1 or (pos<0).any() or (pos>known).any(): raise ValueError(f'Counts are numbers of positives (C,), none larger than the number of known labels: {pos} of {known}')
-    return pos.clip(1, np.maximum(known-1, 1)),known # a class without positives, or with nothing else, would weigh infinitely
+    lacks = np.flatnonzero(known<1)
+    if lacks.size:
+        raise ValueError(f'Nothing is known of class {lacks[0]} in the training rows: leave it out, see '
+                         'LabelTable.drop_classes')
+    if pos.ndim!=1 or (pos<0).any() or (pos>known).any():
+        raise ValueError('Counts are numbers of positives (C,), none larger than the number of known labels: '
+                         f'{pos} of {known}')
+    return pos.clip(1, np.maximum(known-1, 1)),known # a class without positives or negatives would weigh infinitely
 
+# %% ../../nbs/05_losses/02_per_label.ipynb #4a9d0eca
 @register_loss('cb')
 class MultiLabelClassBalanced(MultiLabelLoss):
     "Class-balanced focal loss or binary cross entropy of each label (Cui et al. 2019, section 4)"
@@ -119,15 +134,18 @@ class MultiLabelClassBalanced(MultiLabelLoss):
         **kwargs
     ):
         super().__init__(**kwargs)
-        if not 0<=beta<1 or gamma<0: raise ValueError(f'beta={beta}, gamma={gamma}: beta from 0 to below 1, gamma from 0 up')
+        if not 0<=beta<1 or gamma<0:
+            raise ValueError(f'beta={beta}, gamma={gamma}: beta from 0 to below 1, gamma from 0 up')
+        self.gamma = float(gamma)
         n,total = _check_counts(pos, known)
         w = np.array([(1-beta)/(1-beta**o) for o in (n,np.maximum(total-n, 1))])
-        w = plain_tensor((2*w/w.sum(0)).astype(np.float32)); self.gamma = float(gamma)
-        self.register_buffer('w_pos', w[0]); self.register_buffer('w_neg', w[1])
+        w = plain_tensor((2*w/w.sum(0)).astype(np.float32)) # (2,C)
+        for k,v in zip(('w_pos','w_neg'), w): self.register_buffer(k, v)
         if prior_correction and not gamma and not self.coupled: self.odds = w[0]/w[1]
 
     def elementwise(self, log_p, log_q, y):
-        return -self.w_pos*y*(self.gamma*log_q).exp()*log_p-self.w_neg*(1-y)*(self.gamma*log_p).exp()*log_q
+        pos = self.w_pos*y*(self.gamma*log_q).exp()*log_p
+        return -pos-self.w_neg*(1-y)*(self.gamma*log_p).exp()*log_q
 
     @classmethod
     def from_labels(cls, labels, **kwargs): return cls(*_counts(labels), **kwargs)
@@ -137,7 +155,8 @@ class MultiLabelClassBalanced(MultiLabelLoss):
 class MultiLabelDistributionBalanced(MultiLabelLoss):
     "Distribution-balanced focal loss (Wu et al. 2020, sections 3.1 and 3.2)"
     needs,source = 'sigmoid','Wu et al. 2020, sections 3.1 and 3.2'
-    why_sigmoid = '{loss} scales the score of negatives before the sigmoid, and no other activation has such a score. Choose the activation sigmoid'
+    why_sigmoid = ('{loss} scales the score of negatives before the sigmoid, and no other activation has such a score. '
+                   'Choose the activation sigmoid')
     @delegates(MultiLabelLoss.__init__)
     def __init__(self,
         pos, # (C,) positives in the training rows
@@ -145,17 +164,20 @@ class MultiLabelDistributionBalanced(MultiLabelLoss):
         gamma:float=2., # Focusing; 0 for none
         lam:float=2., # Scale of the scores of negatives
         kappa:float=0.05, # How far the prior shifts the scores
-        alpha:float=0.1, beta:float=10., mu:float=0.2, # Least weight, steepness and middle of the smoothed weight
+        alpha:float=0.1, # Least weight
+        beta:float=10., # Steepness of the smoothed weight
+        mu:float=0.2, # Middle of the smoothed weight
         **kwargs
     ):
         super().__init__(**kwargs)
         n,total = _check_counts(pos, known)
         self.gamma,self.lam,self.alpha,self.beta,self.mu = map(float, (gamma,lam,alpha,beta,mu))
-        self.register_buffer('inverse', plain_tensor((1/n).astype(np.float32)))
-        self.register_buffer('shift', plain_tensor((kappa/lam*np.log(n/np.maximum(total-n, 1))).astype(np.float32)))
+        shift = kappa/lam*np.log(n/np.maximum(total-n, 1))
+        for k,v in dict(inverse=1/n, shift=shift).items(): self.register_buffer(k, plain_tensor(v.astype(np.float32)))
 
     def compute(self, x, y, known):
-        r = self.inverse/(y*self.inverse*known).sum(1, keepdim=True).clamp(min=1e-30) # an image without positives has the greatest weight
+        total = (y*self.inverse*known).sum(1, keepdim=True)
+        r = self.inverse/total.clamp(min=1e-30) # an image without positives has the greatest weight
         w,z = self.alpha+(self.beta*(r-self.mu)).sigmoid(),x+self.shift
         pos = (self.gamma*F.logsigmoid(-z)).exp()*F.softplus(-z)
         neg = (self.gamma*F.logsigmoid(self.lam*z)).exp()*F.softplus(self.lam*z)/self.lam
@@ -167,9 +189,11 @@ class MultiLabelDistributionBalanced(MultiLabelLoss):
 # %% ../../nbs/05_losses/02_per_label.ipynb #b743f75a
 @register_loss('mlsm')
 class MultiLabelSoftMargin(MultiLabelLoss):
-    "Binary cross entropy, averaged over the known labels of an image and then over images (`torch.nn.MultiLabelSoftMarginLoss`)"
+    "Binary cross entropy, averaged over the labels of an image and then over images (`nn.MultiLabelSoftMarginLoss`)"
     needs,compares,source = 'sigmoid','nothing','torch.nn.MultiLabelSoftMarginLoss'
-    why_sigmoid = '{loss} has the sigmoid inside, and after {act} it would be a second activation: a perfect network would keep a loss of 0.313 for a positive and 0.693 for a negative. Choose the activation sigmoid, or the loss bce'
+    why_sigmoid = ('{loss} has the sigmoid inside, and after {act} it would be a second activation: a perfect network '
+                   'would keep a loss of 0.313 for a positive and 0.693 for a negative. Choose the activation sigmoid, '
+                   'or the loss bce')
     def compute(self, x, y, known):
         loss = F.binary_cross_entropy_with_logits(x, y, reduction='none')
         if self.weight is not None: loss = loss*self.weight
@@ -179,20 +203,23 @@ class MultiLabelSoftMargin(MultiLabelLoss):
 # %% ../../nbs/05_losses/02_per_label.ipynb #5c93dc09
 @register_loss('rsna2022')
 class MultiLabelRSNA2022(MultiLabelLoss):
-    "Weighted log loss of the RSNA 2022 cervical spine challenge, each study divided by the sum of its weights; (N,) without reduction"
+    "Log loss of the RSNA 2022 challenge, each study divided by the sum of its weights; (N,) without reduction"
     source,normalised = 'RSNA 2022 challenge, evaluation',True
     @delegates(MultiLabelLoss.__init__)
     def __init__(self,
         overall:int=0, # Column of `patient_overall`
         n_classes:int=8, # Columns
-        pos:float=2., neg:float=1., # Weight of a fractured and of a sound vertebra
+        pos:float=2., # Weight of a fractured vertebra
+        neg:float=1., # Weight of a sound vertebra
         overall_factor:float=7., # By how much the patient weighs more than a vertebra
         **kwargs
     ):
         super().__init__(**kwargs)
-        f = torch.ones(n_classes); f[overall] = overall_factor
+        factor = torch.ones(n_classes)
+        factor[overall] = overall_factor
         self.normalised = self.normalised # TorchScript sees what is in the instance
-        self.register_buffer('w_pos', pos*f); self.register_buffer('w_neg', neg*f)
+        self.register_buffer('w_pos', pos*factor)
+        self.register_buffer('w_neg', neg*factor)
 
     def elementwise(self, log_p, log_q, y): return -self.w_pos*y*log_p-self.w_neg*(1-y)*log_q
 
@@ -207,10 +234,12 @@ class MultiLabelRSNA2022(MultiLabelLoss):
     @classmethod
     def from_labels(cls, labels, **kwargs):
         vocab = list(labels.vocab)
-        if 'patient_overall' not in vocab: raise LabelError(f'The RSNA 2022 score needs a class patient_overall, and the table has {vocab}', fix="MultiLabelRSNA2022(overall=0, n_classes=8) with the column that stands for the patient")
+        if 'patient_overall' not in vocab:
+            raise LabelError(f'The RSNA 2022 score needs a class patient_overall, and the table has {vocab}',
+                             fix='MultiLabelRSNA2022(overall=0, n_classes=8) with the column of the patient')
         return cls(vocab.index('patient_overall'), len(vocab), **kwargs)
 
 @register_loss('rsna2022_unnormalised')
 class MultiLabelRSNA2022Unnormalised(MultiLabelRSNA2022):
-    "Weighted log loss of the RSNA 2022 cervical spine challenge, the mean over all labels"
+    "Log loss of the RSNA 2022 challenge, the mean over all labels"
     normalised = False

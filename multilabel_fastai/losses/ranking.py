@@ -16,7 +16,8 @@ from .per_label import *
 @register_loss('ce')
 class MultiLabelCE(MultiLabelLoss):
     "Cross entropy with the target spread evenly over the positives of an image; (N,) without reduction"
-    needs,default,compares,source = 'distribution','softmax','labels','Mahajan et al. 2018, section 2.2; Blondel et al. 2020, definition 2'
+    needs,default,compares = 'distribution','softmax','labels'
+    source = 'Mahajan et al. 2018, section 2.2; Blondel et al. 2020, definition 2'
     @delegates(MultiLabelLoss.__init__)
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -37,16 +38,19 @@ class MultiLabelCE(MultiLabelLoss):
 def margin_targets(
     targets, # (N,C) of 0 and 1
 )->Tensor: # (N,C) int64
-    "Numbers of the positive classes of each row, padded with -1, as `torch.nn.MultiLabelMarginLoss` takes them"
-    pos,(n,c) = targets>0,(targets.shape[0],targets.shape[1])
+    "Return numbers of the positive classes of each row, padded with -1, as `nn.MultiLabelMarginLoss` takes them"
+    pos,n,c = targets>0,targets.shape[0],targets.shape[1]
     col = torch.where(pos, pos.cumsum(1)-1, c)
     idx = torch.arange(c, device=targets.device).expand(n, c)
-    return torch.full((n,c+1), -1, device=targets.device, dtype=torch.long).scatter(1, col, idx)[:,:c].contiguous()
+    res = torch.full((n,c+1), -1, device=targets.device, dtype=torch.long)
+    return res.scatter(1, col, idx)[:,:c].contiguous()
 
+# %% ../../nbs/05_losses/03_ranking.ipynb #0b669d11
 @register_loss('mlm')
 class MultiLabelMargin(MultiLabelLoss):
-    "Margin between each positive and each negative of an image (`torch.nn.MultiLabelMarginLoss`); (N,) without reduction"
-    needs,compares,takes_soft,takes_weight,least,source = 'any','labels',False,False,2,'torch.nn.MultiLabelMarginLoss'
+    "Margin between each positive and each negative of an image (`nn.MultiLabelMarginLoss`); (N,) without reduction"
+    needs,compares,source = 'any','labels','torch.nn.MultiLabelMarginLoss'
+    takes_soft,takes_weight,least = False,False,2
 
     def compute(self, x, y, known):
         pos = (y>0)&known
@@ -59,7 +63,8 @@ class MultiLabelMargin(MultiLabelLoss):
 @register_loss('zlpr')
 class MultiLabelZLPR(MultiLabelLoss):
     "Zero-bounded log-sum-exp and pairwise rank-based loss (Su et al. 2022, section 3); (N,) without reduction"
-    needs,default,compares,takes_soft,takes_weight,source = 'scores','identity','labels',False,False,'Su et al. 2022, section 3'
+    needs,default,compares,source = 'scores','identity','labels','Su et al. 2022, section 3'
+    takes_soft,takes_weight = False,False
 
     def compute(self, x, y, known):
         zero = torch.zeros_like(x[:,:1])
@@ -70,8 +75,11 @@ class MultiLabelZLPR(MultiLabelLoss):
 # %% ../../nbs/05_losses/03_ranking.ipynb #6960a9ad
 @register_loss('twoway')
 class MultiLabelTwoWay(MultiLabelLoss):
-    "Two-way loss over images and over classes (Kobayashi 2023, section 3); (N,) without reduction, each with the mean over classes added"
-    needs,default,compares,takes_soft,takes_weight,source = 'scores','identity','both',False,False,'Kobayashi 2023, section 3'
+    """Two-way loss over images and over classes (Kobayashi 2023, section 3)
+
+    Without reduction (N,), each with the mean over classes added"""
+    needs,default,compares,source = 'scores','identity','both','Kobayashi 2023, section 3'
+    takes_soft,takes_weight = False,False
     @delegates(MultiLabelLoss.__init__)
     def __init__(self,
         t_pos:float=4., # Temperature of the soft minimum of positives
@@ -84,7 +92,8 @@ class MultiLabelTwoWay(MultiLabelLoss):
 
     def compute(self, x, y, known):
         pos = (y>0)&known
-        p,n = torch.where(pos, -x/self.t_pos, -1e30),torch.where(known&~pos, x/self.t_neg, -1e30) # finite, or the gradient of no label at all would be NaN
+        # -1e30 and not -inf, which would make the gradient NaN if there is no label at all
+        p,n = torch.where(pos, -x/self.t_pos, -1e30),torch.where(known&~pos, x/self.t_neg, -1e30)
         rows = F.softplus(self.t_neg*n.logsumexp(1)+self.t_pos*p.logsumexp(1))
         cols = F.softplus(self.t_neg*n.logsumexp(0)+self.t_pos*p.logsumexp(0))
         has = pos.any(0)
@@ -107,13 +116,14 @@ class MultiLabelAUCMargin(MultiLabelLoss):
     def compute(self, x, y, known):
         s,k = self.act(x),known.float()
         p,n = y*k,(1-y)*k
-        n_pos,n_neg = p.sum(0),n.sum(0) # (C,)
-        both = (n_pos>0)&(n_neg>0)
-        mu_pos,mu_neg = (p*s).sum(0)/n_pos.clamp(min=1e-6),(n*s).sum(0)/n_neg.clamp(min=1e-6)
-        spread = p*(s-mu_pos).square()/n_pos.clamp(min=1e-6)+n*(s-mu_neg).square()/n_neg.clamp(min=1e-6)
+        both = (p.sum(0)>0)&(n.sum(0)>0) # (C,)
+        n_pos,n_neg = p.sum(0).clamp(min=1e-6),n.sum(0).clamp(min=1e-6) # (C,)
+        mu_pos,mu_neg = (p*s).sum(0)/n_pos,(n*s).sum(0)/n_neg # (C,)
+        spread = p*(s-mu_pos).square()/n_pos+n*(s-mu_neg).square()/n_neg
         return spread*k.sum(0)+F.relu(self.margin-mu_pos+mu_neg).square(),known&both
 
 # %% ../../nbs/05_losses/03_ranking.ipynb #7d905ddb
 def pair_table()->pd.DataFrame:
-    "One row for each registered loss and one column for each activation: an empty cell, or why the two cannot work together"
-    return pd.DataFrame({a:[why_not(a, l) or '' for l in loss_names()] for a in activation_names()}, index=pd.Index(loss_names(), name='loss'))
+    "Return why each loss (row) and activation (column) cannot work together; empty if they can"
+    reasons = {a:[why_not(a, l) or '' for l in loss_names()] for a in activation_names()}
+    return pd.DataFrame(reasons, index=pd.Index(loss_names(), name='loss'))
