@@ -143,12 +143,13 @@ def from_learner(cls:MultiLabelInterpretation,
     pooled = pool and isinstance(_in_force(learn, pool, by)[0], Decision)
     with replacing(learn, 'metrics', []): # metrics nobody sees here; a decision about groups calibrates what was pooled
         df,own = learn.predictions(split, pool, by, calibrated=not pooled),_own_losses(learn, split) if loss=='own' else None
-    with replacing(learn, 'metrics', []): honest = decided_cases(learn, split, pool, by) if crossfit else None
+    with replacing(learn, 'metrics', []): honest = decided_predictions(learn, split, pool, by) if crossfit else None
     preds = Predictions.from_frame(df, learn.dls.vocab)
     p,y,C,paths,scores = as_float64(preds.probs),as_float64(preds.targets),len(vocab),preds.paths,None
     decide,t,how = _in_force(learn, pool, by)
     if crossfit:
-        q,given,t,rows,scores,how = honest.cases.probs,honest.decide,honest.thresholds,honest.cases.paths,honest.scores,honest.name
+        q,rows,given = honest.predictions.probs,honest.predictions.paths,honest.decide
+        t,scores,how = honest.thresholds,honest.scores,honest.name
         at = {o:n for n,o in enumerate(rows)}
         full = lambda o: np.array([o[at[r]] if r in at else np.full(C, np.nan) for r in paths])
         p,how = full(q),'decided'+how.partition('decided')[2] if 'decided' in how else ''

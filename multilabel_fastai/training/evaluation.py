@@ -23,7 +23,6 @@ from ..images.loaders import *
 from ..images.datablock import *
 from ..images.packs import *
 from ..losses.contract import *
-from ..metrics.predictions import *
 from ..decision.thresholds import *
 from ..decision.decision import *
 from ..decision.readout import *
