@@ -33,6 +33,7 @@ from .decision.readout import *
 from .decision.report import *
 from .decision.curves import *
 from .decision.curve_plots import *
+from .networks.heads import *
 from .networks.backbones import *
 from .networks.slices import *
 from .networks.keypoints import *

@@ -27,6 +27,7 @@ from ..decision.calibration import *
 from ..decision.thresholds import *
 from ..decision.decision import *
 from ..decision.readout import *
+from ..networks.heads import *
 from ..networks.backbones import *
 from ..training.learner import *
 from ..training.evaluation import *

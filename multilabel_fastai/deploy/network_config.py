@@ -8,6 +8,7 @@ __all__ = ['BundleError', 'plain_args', 'arch_config', 'arch_of_config', 'head_c
 # %% ../../nbs/10_deploy/00_network_config.ipynb #7d334149
 from fastai.vision.all import *
 import timm, torchvision
+from ..networks.heads import *
 from ..networks.backbones import *
 from ..networks.backbones import resolve_arch, OWN_ARCHS
 from ..networks.slices import *

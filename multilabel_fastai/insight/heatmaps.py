@@ -17,6 +17,7 @@ from ..images.preprocess import *
 from ..images.loaders import *
 from ..images.datablock import *
 from ..losses.contract import *
+from ..networks.heads import *
 from ..networks.backbones import *
 from ..networks.slices import *
 from ..training.learner import *

@@ -7,6 +7,7 @@ __all__ = ['SliceBackbone', 'SliceAttention', 'SliceNetwork', 'slice_attention',
 
 # %% ../../nbs/06_networks/02_slices.ipynb #6e83e9b2
 from fastai.vision.all import *
+from ..utils.plots import *
 from ..labels.splits import *
 from ..images.loaders import *
 from .backbones import *
@@ -17,13 +18,14 @@ class SliceBackbone(nn.Module):
     def __init__(self, backbone, channels=1, pool=True, concat_pool=True):
         super().__init__()
         self.backbone,self.channels = backbone,channels
-        self.pool = nn.Sequential(AdaptiveConcatPool2d() if concat_pool else nn.AdaptiveAvgPool2d(1), nn.Flatten()) if pool else nn.Identity()
+        pooling = AdaptiveConcatPool2d() if concat_pool else nn.AdaptiveAvgPool2d(1)
+        self.pool = nn.Sequential(pooling, nn.Flatten()) if pool else nn.Identity()
 
     def forward(self, x):
         x = x.as_subclass(Tensor) if isinstance(x, TensorBase) else x
         n,c = x.shape[0],self.channels
         x = x.reshape(-1, c, *x.shape[-2:])                              # (N*S,C,H,W)
-        f = self.pool(self.backbone(x)).reshape(n, x.shape[0]//n, -1)        # (N,S,F)
+        f = self.pool(self.backbone(x)).reshape(n, x.shape[0]//n, -1)    # (N,S,F)
         there = (x.amax((1,2,3))>x.amin((1,2,3))).reshape(n, -1, 1)      # (N,S,1)
         return torch.cat([f*there, there.to(f.dtype)], 2)
 
@@ -42,52 +44,60 @@ class SliceAttention(nn.Module):
         super().__init__()
         self.place = place
         self.embed = nn.Sequential(nn.Linear(nf+2*place, width), nn.ReLU(inplace=True), nn.Dropout(ps))
-        self.V,self.U,self.w = nn.Linear(width, hidden),nn.Linear(width, hidden),nn.Linear(hidden, 1 if shared else n_out, bias=False)
+        self.V,self.U = nn.Linear(width, hidden),nn.Linear(width, hidden)
+        self.w = nn.Linear(hidden, 1 if shared else n_out, bias=False)
         self.score,self.bias = nn.Parameter(torch.empty(n_out, width)),nn.Parameter(torch.zeros(n_out))
         nn.init.kaiming_uniform_(self.score, a=math.sqrt(5))
 
     def places(self, f):
-        "Sine and cosine (N,S,2*place) of each slice's place, from 0 for the first to 1 for the last"
-        t = torch.linspace(0, math.pi, f.shape[1], device=f.device)[:,None]*torch.arange(1, self.place+1, device=f.device)
+        "Return sine and cosine (N,S,2*place) of each slice's place, from 0 for the first to 1 for the last"
+        t = torch.linspace(0, math.pi, f.shape[1], device=f.device)[:,None]
+        t = t*torch.arange(1, self.place+1, device=f.device)                     # (S,place)
         return torch.cat([t.sin(), t.cos()], 1).to(f.dtype).expand(f.shape[0], -1, -1)
 
     def attend(self, x):
-        "Weights (N,K,S) of the slices, and their features (N,S,width); K is the number of classes, or 1"
+        "Return weights (N,K,S) of the slices, and their features (N,S,width); K is the number of classes, or 1"
         f,there = x[...,:-1],x[...,-1]>0.5
         if self.place: f = torch.cat([f, self.places(f)], 2)
-        h = self.embed(f)                                                                      # (N,S,width)
-        a = self.w(torch.tanh(self.V(h))*torch.sigmoid(self.U(h))).float()                    # (N,S,K)
-        a = a.masked_fill(~there[...,None], torch.finfo(a.dtype).min).softmax(1)               # all alike where no slice is there
+        h = self.embed(f)                                                        # (N,S,width)
+        a = self.w(torch.tanh(self.V(h))*torch.sigmoid(self.U(h))).float()       # (N,S,K)
+        a = a.masked_fill(~there[...,None], torch.finfo(a.dtype).min).softmax(1) # all alike where no slice is there
         return a.transpose(1, 2), h
 
     def forward(self, x):
         a,h = self.attend(x)
-        z = a.to(h.dtype)@h                                                                    # (N,K,width)
+        z = a.to(h.dtype)@h                                                      # (N,K,width)
         return (z*self.score).sum(2)+self.bias
 
 # %% ../../nbs/06_networks/02_slices.ipynb #09a92396
+_stack_head = ('The head of a stack is its attention, and not {!r}: give slice_attention(arch, ...) its arguments, '
+    'or head a function of (features, classes)')
+
 class SliceNetwork:
     "An architecture `arch` for each slice of a stack, with attention over the slices"
     def __init__(self, arch, channels=1, concat_pool=True, **kwargs): store_attr('arch,channels,concat_pool,kwargs')
-    def __repr__(self): return f"slice_attention({', '.join([getattr(self.arch, '__name__', repr(self.arch)), *(f'{k}={v!r}' for k,v in (dict(channels=self.channels, concat_pool=self.concat_pool)|self.kwargs).items())])})"
+    def __repr__(self):
+        args = dict(channels=self.channels, concat_pool=self.concat_pool)|self.kwargs
+        arch = getattr(self.arch, '__name__', repr(self.arch))
+        return f"slice_attention({', '.join([arch, *(f'{k}={v!r}' for k,v in args.items())])})"
 
     def network(self, n_out, n_in=3, pretrained=True, weights=None, seed=42, head=None, **kwargs):
-        "As `multilabel_network` does: the network, its splitter, and the statistics of a stack of `n_in` channels"
-        if isinstance(head, (str,nn.Module)): raise ValueError(f'The head of a stack is its attention, and not {head!r}: give slice_attention(arch, ...) its arguments, or head a function of (features, classes)')
-        if n_in%self.channels: raise ValueError(f'The stacks have {n_in} channels, which {self.channels} a slice do not divide')
-        model,splitter,(mean,std) = multilabel_network(self.arch, n_out, self.channels, pretrained, weights, seed, head='linear')
-        backbone,nf = model[0],model[1][-1].in_features
+        "Return network, splitter, and the statistics of a stack of `n_in` channels, as `multilabel_network` does"
+        if isinstance(head, (str,nn.Module)): raise ValueError(_stack_head.format(head))
+        if n_in%self.channels:
+            raise ValueError(f'The stacks have {n_in} channels, which {self.channels} a slice do not divide')
+        of_slice = multilabel_network(self.arch, n_out, self.channels, pretrained, weights, seed, head='linear')
+        (backbone,linear),splitter,stats = of_slice
         has_map = not isinstance(backbone, TimmFeatures) or backbone.has_map
+        nf = linear[-1].in_features*(2 if has_map and self.concat_pool else 1)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            args = self.kwargs|kwargs
-            nf *= 1+(has_map and self.concat_pool)
-            head = SliceAttention(nf, n_out, **args) if head is None else head(nf, n_out, **args)
-        n = n_in//self.channels
-        return nn.Sequential(SliceBackbone(backbone, self.channels, has_map, self.concat_pool), head), partial(_slice_split, splitter), (mean*n, std*n)
+            head = ifnone(head, SliceAttention)(nf, n_out, **self.kwargs|kwargs)
+        model = nn.Sequential(SliceBackbone(backbone, self.channels, has_map, self.concat_pool), head)
+        return model, partial(_slice_split, splitter), tuple(o*(n_in//self.channels) for o in stats)
 
 def _slice_split(splitter, m):
-    "The groups of the backbone for a slice, and the attention with the score"
+    "Return the groups of the backbone for a slice, and the attention with the score"
     return splitter(nn.Sequential(m[0].backbone, *m[1:]))
 
 @delegates(SliceAttention.__init__, but=('nf','n_out'))
@@ -97,36 +107,55 @@ def slice_attention(
     concat_pool:bool=True, # Max pooling beside mean pooling of a slice's map?
     **kwargs
 )->SliceNetwork:
-    "An architecture for stacks of slices: `arch` for each slice and gated attention over them"
+    "Return an architecture for stacks of slices: `arch` for each slice and gated attention over them"
     return SliceNetwork(arch, channels, concat_pool, **kwargs)
 
 # %% ../../nbs/06_networks/02_slices.ipynb #837e65fd
 def _slice_parts(learn):
+    "Return the network of a learner, whose parts are a `SliceBackbone` and attention"
     m = learn.model
-    if not (isinstance(m, nn.Sequential) and len(m)==2 and isinstance(m[0], SliceBackbone) and hasattr(m[1], 'attend')): raise ValueError('The network has no attention over slices. What works: multilabel_learner(dls, slice_attention(arch))')
-    return m
+    is_pair = isinstance(m, nn.Sequential) and len(m)==2
+    if is_pair and isinstance(m[0], SliceBackbone) and hasattr(m[1], 'attend'): return m
+    raise ValueError('The network has no attention over slices. Fix: multilabel_learner(dls, slice_attention(arch))')
+
+def _split_loader(dls, split):
+    "Return the loader of a split without augmentation, in order and to its end, and its items"
+    i = split_index(split)
+    if i>=len(dls.loaders): raise ValueError(f'The DataLoaders have no {split!r} split')
+    ds = dls[i].dataset
+    items = list(getattr(ds, 'items', range(len(ds))))
+    if i==0 and hasattr(ds, 'items'): return dls.test_dl(items, with_labels=True), items
+    return dls[i].new(shuffle=False, drop_last=False), items
+
+@torch.no_grad()
+def _attend(model, x):
+    "Return the weights (N,K,S) of slices, NaN where there is none"
+    f = model[0](x)
+    return model[1].attend(f)[0].masked_fill(f[:,None,:,-1]<0.5, torch.nan).cpu().numpy()
 
 def attention_weights(
     learn:Learner, # Its network made by `slice_attention`
     split:str='valid', # 'train', 'valid' or 'test'
 )->pd.DataFrame: # path of the study, slice, and a weight for each class, or `weight` where classes share one
-    "The weight of each slice in the predictions of a split; NaN where there is no slice"
+    "Return the weight of each slice in the predictions of a split; NaN where there is no slice"
     m = _slice_parts(learn).eval()
-    i = split_index(split)
-    if i>=len(learn.dls.loaders): raise ValueError(f'The DataLoaders have no {split!r} split')
-    ds = learn.dls[i].dataset
-    items = list(getattr(ds, 'items', range(len(ds))))
-    dl = learn.dls.test_dl(items, with_labels=True) if i==0 and hasattr(ds, 'items') else learn.dls[i].new(shuffle=False, drop_last=False)
-    res = []
-    for x,*_ in dl:
-        with torch.no_grad(): f = m[0](x); a = m[1].attend(f)[0].masked_fill(f[:,None,:,-1]<0.5, torch.nan)  # (N,K,S)
-        res.append(a.cpu().numpy())
-    a,labels = np.concatenate(res),labels_of(learn.dls)
-    names = dict(zip(map(str, labels.files), labels._df.path)) if labels else {}
-    vocab = list(getattr(learn.dls, 'vocab', range(a.shape[1]))) if a.shape[1]>1 else ['weight']
-    return pd.DataFrame(dict(path=np.repeat([names.get(str(o), o) for o in items], a.shape[2]), slice=np.tile(range(a.shape[2]), len(a)))).join(pd.DataFrame(a.transpose(0, 2, 1).reshape(-1, a.shape[1]), columns=vocab))
+    dl,items = _split_loader(learn.dls, split)
+    a = np.concatenate([_attend(m, x) for x,*_ in dl])                                   # (N,K,S)
+    labels = labels_of(learn.dls)
+    names = dict(zip(map(str, labels.files), labels.paths)) if labels else {}
+    paths = [names.get(str(o), o) for o in items]
+    n,k,s = a.shape
+    vocab = list(getattr(learn.dls, 'vocab', range(k))) if k>1 else ['weight']
+    res = pd.DataFrame(dict(path=np.repeat(paths, s), slice=np.tile(range(s), n)))
+    return res.join(pd.DataFrame(a.transpose(0, 2, 1).reshape(-1, k), columns=vocab))
 
 # %% ../../nbs/06_networks/02_slices.ipynb #fdda5fb8
+def _frame_slice(ax, image, weight, strong, lim):
+    "Draw a slice with its weight above it, framed the stronger the larger the weight"
+    ax.imshow(image, cmap='gray', vmin=lim[0], vmax=lim[1])
+    ax.spines[:].set(visible=True, color=RED, lw=3*strong, alpha=strong)
+    ax.set_title(f'{weight:.2f}', fontsize=8, pad=3, color=RED if strong>.5 else '0.5')
+
 def plot_slices(
     stack, # (S,H,W) or (S,C,H,W), of which the first channel is shown
     weights, # (S,) weight of each slice; NaN where there is none
@@ -135,18 +164,18 @@ def plot_slices(
     size:float=1.25, # Width of a slice in inches
     axs=None, # Axes to draw on
 ):
-    "The slices of one study, framed the stronger the larger their weight, which stands above them"
+    "Plot the slices of one study, framed the stronger the larger their weight, which stands above them"
     x,w = np.asarray(stack),np.nan_to_num(np.asarray(weights, dtype=float))
     if x.ndim==4: x = x[:,0]
     if len(x)!=len(w): raise ValueError(f'There are {len(x)} slices and {len(w)} weights')
-    cols = min(per_row, len(x)); rows = math.ceil(len(x)/cols)
-    if axs is None: axs = plt.subplots(rows, cols, figsize=(size*cols, (size+.28)*rows), squeeze=False, layout='constrained')[1]
-    axs,lim = np.ravel(axs),(x.min(), x.max())
-    for ax in axs: ax.set(xticks=[], yticks=[]); ax.spines[:].set_visible(False)
-    for i,(ax,o,v) in enumerate(zip(axs, x, w)):
-        ax.imshow(o, cmap='gray', vmin=lim[0], vmax=lim[1])
-        strong = v/max(w.max(), 1e-9)
-        ax.spines[:].set(visible=True, color='#d6604d', lw=3*strong, alpha=strong)
-        ax.set_title(f'{v:.2f}', fontsize=8, pad=3, color='#d6604d' if strong>.5 else '0.5')
+    cols = min(per_row, len(x))
+    rows = math.ceil(len(x)/cols)
+    figsize = (size*cols, (size+.28)*rows)
+    if axs is None: axs = plt.subplots(rows, cols, figsize=figsize, squeeze=False, layout='constrained')[1]
+    axs = np.ravel(axs)
+    for ax in axs:
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    for ax,image,weight in zip(axs, x, w): _frame_slice(ax, image, weight, weight/max(w.max(), 1e-9), (x.min(),x.max()))
     if title: axs[0].figure.suptitle(title, fontsize=9)
     return axs
