@@ -88,9 +88,12 @@ def check_vocab(self:Decision, vocab):
 
 @patch
 def calibrate(self:Decision,
-    probs, # Probabilities (N,C) or (C,): array, tensor, or DataFrame
+    probs, # Probabilities (N,C) or (C,): array, tensor, DataFrame or `Predictions`
 ):
     "Return calibrated probabilities, in the form of `probs`"
+    if isinstance(probs, Predictions):
+        self.check_vocab(probs.vocab)
+        return probs.with_probs(self.calibrate(probs.probs))
     if isinstance(probs, pd.DataFrame): self.check_vocab(probs.columns)
     _values(probs, len(self.vocab))
     one = np.ndim(probs)==1
@@ -124,11 +127,12 @@ def _steps(self:Decision, p):
 
 @patch
 def decide(self:Decision,
-    probs, # Probabilities (N,C) or (C,): array, tensor, or DataFrame
+    probs, # Probabilities (N,C) or (C,): array, tensor, DataFrame or `Predictions`
     calibrated:bool=False, # Are they calibrated already?
 ):
     "Return labels, bool in the form of `probs`; a label whose probability is NaN is not predicted"
     p = probs if calibrated else self.calibrate(probs)
+    if isinstance(p, Predictions): p = p.probs
     if isinstance(p, pd.DataFrame): self.check_vocab(p.columns)
     res = self._steps(_values(p, len(self.vocab)))[-1].reshape(np.shape(p))
     if isinstance(p, torch.Tensor): return torch.from_numpy(res).to(p.device)
