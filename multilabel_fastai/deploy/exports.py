@@ -368,7 +368,7 @@ def export_bundle(
         _check_file(tmp, file.name, o, net, pixels, tol)
     file.parent.mkdir(parents=True, exist_ok=True)
     try: return write_atomic(file, _f)
-    finally: file.with_name(f'.{file.name}.tmp{file.suffix}').unlink(missing_ok=True)
+    finally: file.with_name(temp_name(file.stem)+file.suffix).unlink(missing_ok=True)
 
 # %% ../../nbs/10_deploy/02_exports.ipynb #4b047c13
 def _named_export(o, file, suffix, kwargs):
