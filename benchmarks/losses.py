@@ -5,7 +5,8 @@ from importlib.metadata import version
 from torch import nn
 from timm.loss import AsymmetricLossMultiLabel, DistributionBalancedLoss, PolyBinaryCrossEntropy, TwoWayLoss, ZlprLoss
 from torchvision.ops import sigmoid_focal_loss
-from multilabel_fastai import activation_names, get_loss, loss_names, margin_targets, why_not
+from multilabel_fastai import activation_names, get_loss, loss_names, why_not
+from multilabel_fastai.losses.ranking import margin_targets
 
 SIZES,ROUNDS,PREVALENCE = ((256,15),(4096,100)),15,0.1
 

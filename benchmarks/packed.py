@@ -6,6 +6,7 @@ from fastai.vision.all import *
 from pydicom import dcmread, uid
 from pydicom.pixels import get_decoder
 from multilabel_fastai import *
+from multilabel_fastai.images.dicom import modality_values
 from multilabel_fastai.datasets.spine import _write_dicom
 from dicom import NOT_THEIRS, check_plugins, header, without
 

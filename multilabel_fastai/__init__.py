@@ -1,76 +1,98 @@
 __version__ = "0.0.1"
 
-import sys as _sys, warnings as _warnings
-with _warnings.catch_warnings():
-    _warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning) # fastai's own, while it is imported
-    from fastai.vision.all import *
-from .labels.table import *
-from .labels.readers import *
-from .labels.splits import *
-from .labels.logic import *
-from .images.decoders import *
-from .images.dicom import *
-from .images.series import *
-from .images.preprocess import *
-from .images.packs import *
-from .images.loaders import *
-from .images.datablock import *
-from .losses.activations import *
-from .losses.contract import *
-from .losses.per_label import *
-from .losses.ranking import *
-from .losses.check import *
-from .metrics.predictions import *
-from .metrics.classwise import *
-from .metrics.example_based import *
-from .metrics.replicates import *
-from .metrics.intervals import *
-from .metrics.proper_scores import *
-from .decision.thresholds import *
-from .decision.calibration import *
-from .decision.decision import *
-from .decision.readout import *
-from .decision.report import *
-from .decision.curves import *
-from .decision.curve_plots import *
-from .networks.heads import *
-from .networks.backbones import *
-from .networks.slices import *
-from .networks.keypoints import *
-from .training.guards import *
-from .training.epoch_metrics import *
-from .training.recorder import *
-from .training.learner import *
-from .training.evaluation import *
-from .training.frozen import *
-from .training.stages import *
-from .training.fit_state import CheckpointError, write_checkpoint, read_checkpoint
-from .training.checkpoints import *
-from .training.patches import *
-from .training.speed import *
-from .training.compare import *
-from .training.compare_plots import *
-from .insight.interpretation import *
-from .insight.heatmaps import *
-from .insight.heatmap_checks import *
-from .insight.duplicates import *
-from .insight.label_audit import *
-from .insight.review import *
-from .insight.review_widget import *
-from .deploy.image_facts import *
-from .deploy.network_config import *
-from .deploy.bundle import *
-from .deploy.exports import *
-from .deploy.prediction import *
-from .deploy.webpage import *
-from .datasets.public import *
-from .datasets.digits import *
-from .datasets.spine import *
-from .commands.runs import *
-from .commands.saved_runs import *
-from .commands.console import *
-from .commands.model_console import *
+import importlib as _importlib
 
-# All that a star import brings: fastai's names and the library's, but not the names of the modules they come from.
-_modules = {o[len(__name__)+1:].partition('.')[0] for o in _sys.modules if o.startswith(__name__+'.')}
-__all__ = [o for o in globals() if not o.startswith('_') and o not in _modules]
+# What a star import brings of each module. A module without a name here adds methods, such as `Learner.report`.
+# Everything else is imported from its module; modules of `utils` are for the library itself.
+_star = {
+    'labels.table': 'SPLITS LabelError LabelTable',
+    'labels.readers': 'data_folder',
+    'labels.splits': '',
+    'labels.logic': 'LabelLogic',
+    'metrics.predictions': 'Predictions',
+    'metrics.classwise': '''auroc_multi average_precision_multi count_metric f1_multi fbeta_multi precision_multi recall_multi
+        specificity_multi matthews_multi label_accuracy all_negative_accuracy''',
+    'metrics.example_based': '''subset_accuracy hamming_loss_multi one_error coverage_error_multi ranking_loss
+        label_ranking_average_precision''',
+    'metrics.replicates': 'bootstrap_weights count_replicates mean_replicates metric_replicates',
+    'metrics.intervals': 'percentile_interval centred_interval bca_interval paired_difference delong_interval delong_difference',
+    'metrics.proper_scores': 'brier_score log_loss_multi calibration_error wilson_interval rsna_2022_score',
+    'decision.thresholds': '''threshold_curve plot_threshold_sweep cost_threshold best_thresholds crossfit_decisions''',
+    'decision.calibration': 'Calibration fit_calibration prior_correction estimate_prevalence',
+    'decision.decision': 'Decision fit_decision crossfit_decision',
+    'decision.readout': 'DecisionKey',
+    'decision.report': 'ClassReport class_report plot_report',
+    'decision.curves': '',
+    'decision.curve_plots': '''plot_roc plot_precision_recall plot_reliability plot_thresholds plot_cost_curves
+        plot_net_benefit''',
+    'images.decoders': '',
+    'images.dicom': 'WINDOWS DicomError read_dicom',
+    'images.series': 'dicom_table series_files pool_slices',
+    'images.preprocess': 'open_image DicomImage Preprocess',
+    'images.packs': 'PackedImages',
+    'images.loaders': 'MultiLabelDLs',
+    'images.datablock': 'multilabel_dls',
+    'losses.activations': 'activation_names',
+    'losses.contract': 'MultiLabelLoss MultiLabelBCE register_loss loss_names loss_table get_loss wrap_loss why_not',
+    'losses.check': '',
+    'losses.per_label': 'MultiLabelRSNA2022',
+    'losses.ranking': '',
+    'networks.heads': 'HEADS flat_head',
+    'networks.backbones': 'small_cnn small_resnet blood_cnn multilabel_network',
+    'networks.slices': 'slice_attention attention_weights plot_slices',
+    'networks.keypoints': 'points_dls points_learner point_errors plot_points',
+    'datasets.public': '''NIH_FINDINGS find_dataset find_weights nih_chest_xray chexpert blood_cells
+        miml_scenes pascal_2007 rsna_cervical_spine''',
+    'datasets.digits': 'sample_digits',
+    'datasets.spine': 'sample_spine boxed_slices spine_points',
+    'training.guards': 'Guards',
+    'training.epoch_metrics': 'METRICS PooledMetric multilabel_metrics',
+    'training.recorder': '',
+    'training.learner': 'MultiLabelLearner TrainingHistory multilabel_learner plot_history',
+    'training.evaluation': '',
+    'training.frozen': 'backbone_features frozen_learner',
+    'training.stages': 'NIH_STAGES Stage BatchLosses plot_batch_losses',
+    'training.fit_state': 'CheckpointError',
+    'training.checkpoints': 'Checkpoints',
+    'training.patches': 'patch_fastai unpatch_fastai',
+    'training.speed': 'GlobalSteps',
+    'training.compare': 'COMPARISON_MEASURES LossComparison compare_losses',
+    'training.compare_plots': '',
+    'insight.interpretation': 'MultiLabelInterpretation',
+    'insight.heatmaps': 'label_heatmaps plot_heatmaps',
+    'insight.heatmap_checks': 'pointing_game randomization_check',
+    'insight.duplicates': 'near_duplicates plot_near_duplicates',
+    'insight.label_audit': 'out_of_fold feature_fit label_issues label_issue_summary plot_label_issues',
+    'insight.review': 'LabelReview merge_reviews',
+    'insight.review_widget': 'LabelReviewWidget',
+    'deploy.image_facts': '',
+    'deploy.network_config': 'BundleError',
+    'deploy.bundle': 'Bundle load_bundle',
+    'deploy.exports': 'load_export export_bundle compare_export',
+    'deploy.prediction': 'predict_table read_predictions rsna_submission',
+    'deploy.webpage': 'serve_bundle',
+    'commands.runs': 'run_training',
+    'commands.saved_runs': 'load_run evaluate_run bundle_run run_comparison',
+    'commands.console': 'mlf_train mlf_test mlf_compare mlf_pack mlf_sample',
+    'commands.model_console': 'mlf_predict mlf_bundle mlf_export mlf_serve'}
+_module_of = {name:module for module,names in _star.items() for name in names.split()}
+_packages = {'utils', *(o.partition('.')[0] for o in _star)}
+
+def _fastai():
+    from . import _quiet_fastai
+    return _quiet_fastai.fastai.vision.all
+
+def _all_names():
+    "fastai's names and those of `_star`, with every module loaded"
+    fastai_names = [o for o in vars(_fastai()) if not o.startswith('_')]
+    for o in _star: _importlib.import_module(f'.{o}', __name__)
+    return [*fastai_names, *_module_of]
+
+def __getattr__(name):
+    if name == '__all__': return _all_names()
+    if name.startswith('_') or name in _packages: raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    module = _importlib.import_module(f'.{_module_of[name]}', __name__) if name in _module_of else _fastai()
+    if not hasattr(module, name): raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(module, name)
+
+def __dir__(): return [*globals(), *_module_of]

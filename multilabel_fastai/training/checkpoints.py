@@ -232,7 +232,7 @@ def _begin_fit(self:Checkpoints):
     self._at,self._skip = (0,0),0 # epoch and batch that the fit goes on with; batches to pass over
     self._log,self._pending = [],False # rows of the metric table; whether an epoch is done and not yet noted
     self._saved = time.monotonic()
-    facts = fit_facts(self.learn)
+    facts = describe_fit(self.learn)
     self._same_loss = bool(self._fits) and self._fits[-1]['loss']==facts['loss']
     if self._goal is not None: self._check(facts)
     self._fits = [*self._fits[:self._fit_no],facts]
