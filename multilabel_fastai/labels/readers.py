@@ -59,7 +59,7 @@ def _read_file(src, text):
     if name.endswith(('.tsv','.tsv.gz')): return _read_csv(src, '\t', text)
     raise LabelError(f'{src} is not a table that can be read', fix=_table_files)
 
-# %% ../../nbs/01_labels/01_readers.ipynb #13734c5b
+# %% ../../nbs/01_labels/01_readers.ipynb #2e7203be
 def _plain_numbers(col):
     "Return whole numbers that became floats for want of a value as text without a point"
     if not (col.dropna()==col.dropna().round()).all(): return col
@@ -171,7 +171,7 @@ def _check_labels(df, y, cols, path_col):
         raise LabelError(f'The columns {odd} hold numbers that are no labels', df[[path_col,*odd[:5]]],
             fix=f'label_cols={rest}; meta_cols={odd} keeps them beside the labels')
 
-# %% ../../nbs/01_labels/01_readers.ipynb #2e810970
+# %% ../../nbs/01_labels/01_readers.ipynb #56abfb2c
 _minus_one_fix = ("uncertain='ignore' (or 'ones', 'zeros', 'smooth', a dict) where it means uncertain; "
     "negative=-1 where it means no")
 
@@ -284,7 +284,7 @@ def _split_cells(cells, delim, none_label=None, none_as_class=False, empty='none
         if not none_as_class: sets = [[] if s==[none_label] else s for s in sets]
     return [None if empty=='missing' and not o.strip() else s for o,s in zip(cells,sets)]
 
-# %% ../../nbs/01_labels/01_readers.ipynb #0b2772bd
+# %% ../../nbs/01_labels/01_readers.ipynb #800460f4
 def _label_cells(df, path_col, label_col, empty):
     "Return the label column as strings; raises for empty cells if `empty` is 'raise'"
     col = df[label_col].astype(object).where(df[label_col].notna(), '').map(str)
@@ -352,7 +352,7 @@ def _image_text_pairs(root, ext, txt, on_missing):
     raise LabelError(f'{len(alone):,} files have no partner', dict(file=[rel(o) for o in alone], lacks=lacks),
         fix=_no_partner.format(txt))
 
-# %% ../../nbs/01_labels/01_readers.ipynb #27ebbf15
+# %% ../../nbs/01_labels/01_readers.ipynb #e45288c2
 def _read_names(file, delim):
     "Return the class names in a text file"
     try: lines = file.read_text(encoding='utf-8-sig').splitlines()
@@ -418,7 +418,7 @@ def _check_start(path_fmt, start, n, root):
         raise LabelError(f'{before} is there and {last} is not: the images seem to be numbered from {start-1}',
             fix=f'start={start-1}')
 
-# %% ../../nbs/01_labels/01_readers.ipynb #084da8ce
+# %% ../../nbs/01_labels/01_readers.ipynb #90b4f640
 @patch(cls_method=True)
 @delegates(_build_table, but=('group_col','split_col','meta_cols'))
 def from_mat(cls:LabelTable,
@@ -497,7 +497,7 @@ def _name_lists(labels, vocab):
     _check_names(labels, vocab)
     return [None if o is None else _clean_names(o) for o in labels]
 
-# %% ../../nbs/01_labels/01_readers.ipynb #6b4f32ee
+# %% ../../nbs/01_labels/01_readers.ipynb #a797f7b4
 @patch(cls_method=True)
 def from_lists(cls:LabelTable,
     paths:list, # (N,) file names

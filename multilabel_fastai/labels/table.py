@@ -85,7 +85,7 @@ def _check_vocab(vocab):
             fix=f'rename the class, for example {taken[0]}_label')
     return vocab
 
-# %% ../../nbs/01_labels/00_table.ipynb #6a978536
+# %% ../../nbs/01_labels/00_table.ipynb #43b4d9d2
 _not_numbers = 'Targets are not a matrix of numbers: rows of names or of class indices are not one-hot'
 _class_indices = ('lists of class indices are not one-hot: '
     'LabelTable.from_lists(paths, [[vocab[i] for i in o] for o in indices])')
@@ -140,13 +140,14 @@ def _check_split(col, paths):
             dict(row=np.flatnonzero(bad), split=col[bad]), fix='rename the splits')
     return col.str.lower().map(_split_names).astype(object)
 
-# %% ../../nbs/01_labels/00_table.ipynb #165238cc
+# %% ../../nbs/01_labels/00_table.ipynb #8d4dffff
 def _check_meta(meta, taken, n):
     "Return the further columns; raises where a name is `taken` or their number of rows is not `n`"
     if len(meta)!=n: raise LabelError(f'{len(meta)} rows of further columns for {n} paths', fix='one row for each path')
     both = [o for o in meta.columns if o in set(taken)]
     if both:
-        raise LabelError(f'Columns {both} are names of the table already', fix='rename them, or leave them out of meta_cols')
+        raise LabelError(f'Columns {both} are names of the table already',
+            fix='rename them, or leave them out of meta_cols')
     return meta.reset_index(drop=True)
 
 _equal_rows = 'read df.drop_duplicates() in place of the file: the repeated rows are equal'
@@ -397,7 +398,7 @@ def plot_counts(self:LabelTable,
     ax.set_title(f'{len(self):,} images, {self.cardinality:.2f} labels each')
     return clean_axes(ax)
 
-# %% ../../nbs/01_labels/00_table.ipynb #e40b3628
+# %% ../../nbs/01_labels/00_table.ipynb #075b0474
 def _annotate_shares(ax, shares, top):
     "Write each share into its cell of a heat map, white on dark"
     for i,j in np.argwhere(np.isfinite(shares)):
