@@ -29,8 +29,6 @@ from ..decision.decision import *
 from ..decision.readout import *
 from ..networks.heads import *
 from ..networks.backbones import *
-from ..training.learner import *
-from ..training.evaluation import *
 from .image_facts import *
 from .network_config import *
 from .bundle import *

@@ -25,8 +25,6 @@ from ..losses.contract import *
 from ..decision.decision import *
 from ..decision.readout import *
 from ..networks.backbones import *
-from ..training.learner import *
-from ..training.evaluation import *
 from .image_facts import *
 from .network_config import *
 from .bundle import *
