@@ -42,9 +42,9 @@ _star = {
     'networks.slices': 'slice_attention attention_weights plot_slices',
     'networks.keypoints': 'points_dls points_learner point_errors plot_points',
     'datasets.public': '''NIH_FINDINGS find_dataset find_weights nih_chest_xray chexpert blood_cells
-        miml_scenes pascal_2007 rsna_cervical_spine''',
+        miml_scenes pascal_2007 rsna_cervical_spine boxed_slices''',
     'datasets.digits': 'sample_digits',
-    'datasets.spine': 'sample_spine boxed_slices spine_points',
+    'datasets.spine': 'sample_spine spine_points',
     'training.guards': 'Guards',
     'training.epoch_metrics': 'METRICS PooledMetric multilabel_metrics',
     'training.recorder': '',
@@ -71,10 +71,13 @@ _star = {
     'deploy.exports': 'load_export export_bundle compare_export',
     'deploy.prediction': 'predict_table read_predictions rsna_submission',
     'deploy.webpage': 'serve_bundle',
+    'commands.settings': 'RunSettings',
     'commands.runs': 'run_training',
     'commands.saved_runs': 'load_run evaluate_run bundle_run run_comparison',
-    'commands.console': 'mlf_train mlf_test mlf_compare mlf_pack mlf_sample',
-    'commands.model_console': 'mlf_predict mlf_bundle mlf_export mlf_serve'}
+    'commands.sources': '',
+    'commands.flags': '',
+    'commands.console': '''mlf_train mlf_test mlf_compare mlf_pack mlf_sample mlf_predict mlf_bundle mlf_export
+        mlf_serve'''}
 _module_of = {name:module for module,names in _star.items() for name in names.split()}
 _packages = {'utils', *(o.partition('.')[0] for o in _star)}
 
