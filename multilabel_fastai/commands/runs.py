@@ -84,7 +84,7 @@ def expand_rows(labels, o:LoaderSettings):
     if not o.expand: return labels
     return labels.expand_slices(o.slices) if o.expand=='slices' else boxed_slices(labels)
 
-# %% ../../nbs/11_commands/01_runs.ipynb #7aaa3a18
+# %% ../../nbs/11_commands/01_runs.ipynb #b1e9bdc9
 def _print_loaded(dls, hash_files):
     "Print what there is to train on, and what cannot be read"
     print(dls.labels)
