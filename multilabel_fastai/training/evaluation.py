@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['case_predictions', 'CheckDecision', 'attached_readout', 'DecidedPredictions', 'decided_predictions', 'save_plot',
-           'report_rows', 'run_facts', 'save_reports']
+           'report_rows', 'run_facts', 'save_reports', 'write_config']
 
 # %% ../../nbs/08_training/03_evaluation.ipynb #71f77dcb
 import json
@@ -14,6 +14,7 @@ from importlib.metadata import version
 from fastai.vision.all import *
 from safetensors.torch import save_model
 from ..utils.files import *
+from ..utils.tensors import *
 from ..labels.table import *
 from ..labels.splits import *
 from ..labels.logic import *
@@ -282,18 +283,31 @@ def _save_data(self:Learner, folder):
         write_atomic(folder/'history.csv', partial(history.to_csv, index=False))
         save_plot(folder/'history.png', partial(plot_history, history))
 
+def write_config(
+    folder:str|Path, # Folder of a run; made if it is not there
+    config:dict, # What config.json is to hold
+):
+    "Write `config.json` of a run"
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    text = json.dumps(config, indent=1, default=str)
+    write_atomic(Path(folder)/'config.json', lambda o: o.write_text(text))
+
 @patch
-def save_run(self:Learner,
-    folder:str|Path, # Folder to write to; made where it is not there
-    config:dict=None, # What to note about how the run was made
+def save_weights(self:Learner,
+    folder:str|Path, # Folder of a run; made if it is not there
+):
+    "Write the weights of the network as `model.safetensors`"
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    write_atomic(Path(folder)/'model.safetensors', lambda o: save_model(unwrap_model(self.model), str(o)))
+
+@patch
+def save_results(self:Learner,
+    folder:str|Path, # Folder of a run; made if it is not there
     pool:str=None, # 'max', 'mean' or 'noisy-or': report on groups, such as studies, too
 )->dict: # Split, or split and 'groups', to report
-    "Write all that is known of a run, and return the report of each split but training"
+    "Write what `save_run` writes, without configuration and weights, and return the report of each split but training"
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    config = json.dumps((config or {})|run_facts(self), indent=1, default=str)
-    write_atomic(folder/'config.json', lambda o: o.write_text(config))
-    write_atomic(folder/'model.safetensors', lambda o: save_model(self.model, str(o)))
     self._save_data(folder)
     save_decisions({DecisionKey.of(k):d for k,d in self.decisions.items()}, folder)
     reports = {}
@@ -303,3 +317,14 @@ def save_run(self:Learner,
             reports[name] = self.report(split, how)
             save_reports({name:reports[name]}, folder)
     return reports
+
+@patch
+def save_run(self:Learner,
+    folder:str|Path, # Folder to write to; made where it is not there
+    config:dict=None, # What to note about how the run was made
+    pool:str=None, # 'max', 'mean' or 'noisy-or': report on groups, such as studies, too
+)->dict: # Split, or split and 'groups', to report
+    "Write all that is known of a run, and return the report of each split but training"
+    write_config(folder, (config or {})|run_facts(self))
+    self.save_weights(folder)
+    return self.save_results(folder, pool)
