@@ -26,9 +26,11 @@ _star = {
     'decision.curve_plots': '''plot_roc plot_precision_recall plot_reliability plot_thresholds plot_cost_curves
         plot_net_benefit''',
     'images.decoders': '',
+    'images.dicom_header': '',
     'images.dicom': 'WINDOWS DicomError read_dicom',
     'images.series': 'dicom_table series_files pool_slices',
     'images.preprocess': 'open_image DicomImage Preprocess',
+    'images.files': '',
     'images.packs': 'PackedImages',
     'images.loaders': 'MultiLabelDLs',
     'images.datablock': 'multilabel_dls',

@@ -16,7 +16,7 @@ from ..utils.workers import *
 from ..labels.table import *
 from .dicom import *
 from .preprocess import *
-from .preprocess import READ_ERRORS
+from .files import *
 
 # %% ../../nbs/04_images/06_packs.ipynb #e4ed3a75
 class PackError(ValueError):
@@ -46,61 +46,88 @@ def _fill(shard, first_row, files, preprocess):
 # %% ../../nbs/04_images/06_packs.ipynb #fb17c1de
 _format = 1 # of the folder
 
-_csv,_from_csv = dict(index=False, errors='surrogateescape'),dict(keep_default_na=False, encoding_errors='surrogateescape')
+_csv = dict(index=False, errors='surrogateescape')
+_from_csv = dict(keep_default_na=False, encoding_errors='surrogateescape')
 
 def _read_plan(folder): return pd.read_csv(folder/'files.csv', dtype=dict(path=str, shard=int), **_from_csv)
 def _missing(folder, plan): return [o for o in plan.shard.unique() if not (folder/f'{o:05}.csv').exists()]
 
+def _read_about(folder):
+    "What `pack.json` says; raises `PackError` where it is none of this format"
+    file = folder/'pack.json'
+    if not file.exists(): raise PackError(f'There is no pack in {folder}: labels.pack or pack_images makes one')
+    try: res = json.loads(file.read_text())
+    except ValueError as e: raise PackError(f'{file} is damaged: make the pack again in another folder') from e
+    if res['format']!=_format:
+        raise PackError(f"The pack in {folder} has the format {res['format']}, and this library reads {_format}: "
+                        'make it again in another folder')
+    return res
+
+def _read_shard(folder, shard, n, shape):
+    "What is known of the `n` files of a shard"
+    npy = folder/f'{shard:05}.npy'
+    rows = pd.read_csv(npy.with_suffix('.csv'), dtype=dict(hash=str, reason=str), **_from_csv)
+    if len(rows)!=n or not npy.exists() or npy.stat().st_size<n*np.prod(shape):
+        raise PackError(f'The shard {npy} is damaged or was copied in part: remove {npy.stem}.csv and pack again')
+    return rows
+
+def _read_table(folder, shape):
+    "Path, shard, size, time, hash and reason of every file; raises `PackError` where shards are missing"
+    plan = _read_plan(folder)
+    if lost:=_missing(folder, plan):
+        raise PackError(f'{len(lost)} of the {plan.shard.nunique()} shards of {folder} are not there yet: '
+                        'the call that made the pack goes on where it stopped')
+    sizes = plan.groupby('shard', sort=False).size()
+    rows = pd.concat([_read_shard(folder, o, n, shape) for o,n in sizes.items()], ignore_index=True)
+    return pd.concat([plan, rows], axis=1)
+
+# %% ../../nbs/04_images/06_packs.ipynb #acc98398
 class PackedImages:
     "Images decoded once: uint8 arrays in memory-mapped files, found by the path that their table has"
     def __init__(self, folder:str|Path):
         self.folder = Path(folder)
-        if not (self.folder/'pack.json').exists(): raise PackError(f'There is no pack in {self.folder}: labels.pack or pack_images makes one')
-        try: self.about = json.loads((self.folder/'pack.json').read_text())
-        except ValueError as e: raise PackError(f'{self.folder}/pack.json is damaged: make the pack again in another folder') from e
-        if self.about['format']!=_format: raise PackError(f"The pack in {self.folder} has the format {self.about['format']}, and this library reads {_format}: make it again in another folder")
+        self.about = _read_about(self.folder)
         self.preprocess = Preprocess.from_config(self.about['preprocess'])
-        plan = _read_plan(self.folder)
-        if lost:=_missing(self.folder, plan): raise PackError(f'{len(lost)} of the {plan.shard.nunique()} shards of {self.folder} are not there yet: the call that made the pack goes on where it stopped')
-        rows = pd.concat([self._shard(o, n) for o,n in plan.groupby('shard', sort=False).size().items()], ignore_index=True)
-        self.table = pd.concat([plan, rows], axis=1)
-        self.row = dict(zip(plan.path, range(len(plan))))
-        self._start = np.r_[0, np.cumsum(plan.groupby('shard', sort=False).size())]
-        self._maps = None
-        self.broken = {p:r for p,r in zip(plan.path, rows.reason) if r}
+        self._table,self._maps = _read_table(self.folder, self.preprocess.shape),None
+        self.row = FileIndex(self.table.path)
+        sizes = self.table.groupby('shard', sort=False).size()
+        self.shards,self._start = sizes.index.to_numpy(),np.r_[0, np.cumsum(sizes)]
+        self.broken = {p:r for p,r in zip(self.table.path, self.table.reason) if r}
 
-    def _shard(self, shard, n):
-        "What is known of the `n` files of a shard"
-        npy = self.folder/f'{shard:05}.npy'
-        rows = pd.read_csv(npy.with_suffix('.csv'), dtype=dict(hash=str, reason=str), **_from_csv)
-        if len(rows)!=n or not npy.exists() or npy.stat().st_size<n*np.prod(self.preprocess.shape): raise PackError(f'The shard {npy} is damaged or was copied in part: remove {npy.stem}.csv and pack again')
-        return rows
-
-    def __len__(self): return len(self.table)
-    def __contains__(self, path): return path in self.row
-    def __repr__(self): return f'PackedImages: {len(self):,} images {"×".join(map(str, self.preprocess.shape))}, {self.nbytes/2**20:,.0f} MB in {len(self._start)-1} shards, {len(self.quarantine)} unreadable'
     @property
-    def nbytes(self): return len(self)*int(np.prod(self.preprocess.shape))
+    def table(self)->pd.DataFrame:
+        "Path, shard, size, time, hash and reason of every file"
+        if self._table is None: self._table = _read_table(self.folder, self.preprocess.shape)
+        return self._table
+    @property
+    def nbytes(self)->int: return len(self)*int(np.prod(self.preprocess.shape))
     @property
     def quarantine(self)->pd.DataFrame:
         "Files that could not be read, with the reason"
         return pd.DataFrame(list(self.broken.items()), columns=['path','reason'], dtype=object)
-    def __getstate__(self): return self.__dict__|dict(_maps=None) # worker processes open the files themselves
+    @property
+    def maps(self)->list:
+        "The memory-mapped array of each shard"
+        if self._maps is None: self._maps = [np.load(self.folder/f'{o:05}.npy', mmap_mode='r') for o in self.shards]
+        return self._maps
+
+    def __len__(self): return len(self.row)
+    def __contains__(self, path): return path in self.row
+    def __getstate__(self): return self.__dict__|dict(_maps=None, _table=None) # a worker process opens the files itself
+    def __repr__(self):
+        size = f'{self.nbytes/2**20:,.0f} MB in {len(self.shards)} shards'
+        shape = '×'.join(map(str, self.preprocess.shape))
+        return f'PackedImages: {len(self):,} images {shape}, {size}, {len(self.broken)} unreadable'
 
 # %% ../../nbs/04_images/06_packs.ipynb #5c8936e6
-@patch(as_prop=True)
-def maps(self:PackedImages):
-    if self._maps is None: self._maps = [np.load(self.folder/f'{o:05}.npy', mmap_mode='r') for o in self.table.shard.unique()]
-    return self._maps
-
 @patch
 def gather(self:PackedImages,
     rows, # Row numbers
 )->np.ndarray: # uint8 (rows, channels, height, width)
     "Many images at once, in the order of `rows`"
-    rows = np.asarray(rows)
-    maps,shard = self.maps,np.searchsorted(self._start, rows, side='right')-1
+    rows,maps = np.asarray(rows),self.maps
     if len(maps)==1: return maps[0].take(rows, axis=0)
+    shard = np.searchsorted(self._start, rows, side='right')-1
     res = np.empty((len(rows),*self.preprocess.shape), dtype=np.uint8)
     for i in np.unique(shard): # rising rows let the disk read on
         at = np.flatnonzero(shard==i)
@@ -115,33 +142,53 @@ def __getitem__(self:PackedImages, path:str)->np.ndarray:
     return self.gather([self.row[path]])[0]
 
 # %% ../../nbs/04_images/06_packs.ipynb #76436ad3
-def _make_plan(paths, folder, about, shard_mb):
+def _differences(was, asked):
+    "Settings that two `Preprocess.config` differ in, in words"
+    asked = json.loads(json.dumps(asked)) # in which tuples are lists, as in a file
+    return ', '.join(f'{k}={v!r}, and {asked.get(k)!r} is asked for' for k,v in was.items() if v!=asked.get(k))
+
+def _about(folder, prep):
+    "What `pack.json` is to say; raises `PackError` where a pack with another preprocessing is there"
+    versions = {o:version(o) for o in ('pillow','pydicom','imagecodecs')}
+    about = dict(format=_format, fingerprint=prep.fingerprint, preprocess=prep.config, shape=list(prep.shape),
+                 versions=versions)
+    if not (folder/'pack.json').exists(): return about
+    was = json.loads((folder/'pack.json').read_text())
+    if was['fingerprint']==prep.fingerprint: return was
+    raise PackError(f"The pack in {folder} was made otherwise: {_differences(was['preprocess'], prep.config)}. "
+                    'Take another folder, or the same arguments')
+
+def _make_plan(paths, folder, prep, shard_mb):
     "Write or extend `pack.json` and `files.csv`; returns the plan"
-    done = folder/'pack.json'
-    if done.exists():
-        was = json.loads(done.read_text())
-        if was['fingerprint']!=about['fingerprint']:
-            diff = {k:(v, about['preprocess'].get(k)) for k,v in was['preprocess'].items() if v!=json.loads(json.dumps(about['preprocess'].get(k)))}
-            raise PackError(f'The pack in {folder} was made otherwise: ' + ', '.join(f'{k}={a!r}, and {b!r} is asked for' for k,(a,b) in diff.items()) + '. Take another folder, or the same arguments')
-        about = was
-    plan = _read_plan(folder) if (folder/'files.csv').exists() else pd.DataFrame(dict(path=pd.Series(dtype=object), shard=pd.Series(dtype=int)))
+    about = _about(folder, prep)
+    plan = pd.DataFrame(dict(path=pd.Series(dtype=object), shard=pd.Series(dtype=int)))
+    if (folder/'files.csv').exists(): plan = _read_plan(folder)
     seen = set(plan.path)
     new = [o for o in dict.fromkeys(paths) if o not in seen]
-    size = max(1, int(shard_mb*2**20/np.prod(about['shape'])))
-    start = 0 if not len(plan) else plan.shard.max()+1
     if new:
-        plan = pd.concat([plan, pd.DataFrame(dict(path=new, shard=start+np.arange(len(new))//size))], ignore_index=True)
+        size = max(1, int(shard_mb*2**20/np.prod(about['shape'])))
+        start = plan.shard.max()+1 if len(plan) else 0
+        more = pd.DataFrame(dict(path=new, shard=start+np.arange(len(new))//size))
+        plan = pd.concat([plan, more], ignore_index=True)
         write_atomic(folder/'files.csv', lambda o: plan.to_csv(o, **_csv))
-    if not done.exists(): write_atomic(done, lambda o: o.write_text(json.dumps(about, indent=1)))
+    if not (folder/'pack.json').exists():
+        write_atomic(folder/'pack.json', lambda o: o.write_text(json.dumps(about, indent=1)))
     return plan
 
 # %% ../../nbs/04_images/06_packs.ipynb #36bbf4f0
-def _check_space(folder, plan, shape):
-    "What the missing shards need and what is free, as text; raises `PackError` where it is too little"
-    n = plan.shard.isin(_missing(folder, plan)).sum()
+def _check_space(folder, n, shape):
+    "What `n` images need and what is free, as text; raises `PackError` where it is too little"
     need,free = int(n*np.prod(shape)),shutil.disk_usage(folder).free
-    if need>free: raise PackError(f'{n:,} images need {need/2**20:,.0f} MB on the disk of {folder}, and {free/2**20:,.0f} MB are free: choose a smaller size, or another disk')
-    return f'{need/2**20:,.0f} of {free/2**20:,.0f} MB free'
+    if need<=free: return f'{need/2**20:,.0f} of {free/2**20:,.0f} MB free'
+    raise PackError(f'{n:,} images need {need/2**20:,.0f} MB on the disk of {folder}, '
+                    f'and {free/2**20:,.0f} MB are free: choose a smaller size, or another disk')
+
+def _check_there(paths, root):
+    "Raise `PackError` unless all files are there"
+    lost = [o for o in paths if not (root/o).exists()]
+    if lost:
+        raise PackError(f'{len(lost):,} files are not there, such as {root/lost[0]}: '
+                        'give the root that the paths are below')
 
 # %% ../../nbs/04_images/06_packs.ipynb #7dd0c1da
 READER_DIED = 'the process that read it died'
@@ -162,11 +209,29 @@ def _jobs(folder, plan, shards, files, preprocess, size=32):
         rows = np.flatnonzero(plan.shard==s)
         tmp = folder/(temp_name(f'{s:05}')+'.npy')
         np.lib.format.open_memmap(tmp, 'w+', np.uint8, (len(rows),*preprocess.shape)).flush()
-        if hasattr(os, 'posix_fallocate'): # a full disk is an error here, and the end of the process when a page is written
+        if hasattr(os, 'posix_fallocate'): # so that a full disk is an error here, and not the end of the process later
             with open(tmp, 'r+b') as f: os.posix_fallocate(f.fileno(), 0, tmp.stat().st_size)
         for i in range(0, len(rows), size): yield tmp, i, [files[r] for r in rows[i:i+size]], preprocess
 
 # %% ../../nbs/04_images/06_packs.ipynb #0c69e353
+def _finish(folder, tmp, results):
+    "Move a full array to its place, and write what is known of its files"
+    shard = tmp.name.split('.')[1]
+    os.replace(tmp, folder/f'{shard}.npy')
+    rows = [o for i in sorted(results) for o in results[i]]
+    df = pd.DataFrame(rows, columns=['bytes','mtime_ns','hash','reason'])
+    write_atomic(folder/f'{shard}.csv', lambda o: df.to_csv(o, **_csv))
+
+def _fill_shards(folder, plan, shards, root, prep, num_workers):
+    "Decode the files of `shards` in worker processes, and finish each shard when its last row is there"
+    total,files = int(plan.shard.isin(shards).sum()),[root/o for o in plan.path]
+    bar = comment_bar(total, _check_space(folder, total, prep.shape)) if show_progress(total, 200) else None
+    done,pool = {},WorkerPool(_fill, _fill_one_by_one, num_workers)
+    for (tmp,first_row,fs,_),res in pool.run(_jobs(folder, plan, shards, files, prep)):
+        done.setdefault(tmp, {})[first_row] = res
+        if bar: bar.update(min(total, bar.last_v+len(fs)))
+        if sum(map(len, done[tmp].values()))==len(np.load(tmp, mmap_mode='r')): _finish(folder, tmp, done.pop(tmp))
+
 @delegates(Preprocess)
 def pack_images(
     paths:list, # Files, or with `slices` folders, as the pack is to know them
@@ -175,39 +240,26 @@ def pack_images(
     num_workers:int=None, # Processes that decode; as many as there are processors if None, 0 for none
     part:tuple=(0,1), # (i,n): make the i-th of n equal parts of the shards, counted from 0; others make the rest
     shard_mb:float=64, # Size of a shard in megabytes
-    preprocess:Preprocess=None, # In place of the arguments below
+    preprocess:Preprocess=None, # Instead of the arguments below
     **kwargs
 )->PackedImages: # None where other parts are missing
-    "Decode, window and resize files once into `folder`; goes on where an earlier call stopped, adds files that are new; raises `PackError`"
-    prep,folder,paths,root = preprocess or Preprocess(**kwargs),Path(folder),[str(o) for o in paths],Path(root or '')
-    if not (len(part)==2 and 0<=part[0]<part[1]): raise ValueError(f'part is {part}: (0,1) for all, or (i,n) with i from 0 to n-1')
+    "Decode files once into `folder`; goes on where an earlier call stopped, adds new files; raises `PackError`"
+    prep,folder,root = preprocess or Preprocess(**kwargs),Path(folder),Path(root or '')
+    paths = [str(o) for o in paths]
+    if not (len(part)==2 and 0<=part[0]<part[1]):
+        raise ValueError(f'part is {part}: (0,1) for all, or (i,n) with i from 0 to n-1')
     if not paths: raise PackError('There are no files to pack')
     folder.mkdir(parents=True, exist_ok=True)
-    about = dict(format=_format, fingerprint=prep.fingerprint, preprocess=prep.config, shape=list(prep.shape), versions={o:version(o) for o in ('pillow','pydicom','imagecodecs')})
-    plan = _make_plan(paths, folder, about, shard_mb)
+    plan = _make_plan(paths, folder, prep, shard_mb)
     remove_leftovers(folder)
-    space = _check_space(folder, plan, prep.shape)
-    mine = [o for o in _missing(folder, plan) if o%part[1]==part[0]]
-    total,bar,done = int(plan.shard.isin(mine).sum()),None,{}
-    lost = [o for o in plan.path[plan.shard.isin(mine)] if not (root/o).exists()]
-    if lost: raise PackError(f'{len(lost):,} files are not there, such as {root/lost[0]}: give the root that the paths are below')
-    if show_progress(total, 200): bar = comment_bar(total, space)
-    pool = WorkerPool(_fill, _fill_one_by_one, ifnone(num_workers, defaults.cpus))
-    for (tmp,i,fs,_),res in pool.run(_jobs(folder, plan, mine, [root/o for o in plan.path], prep)):
-        done.setdefault(tmp, {})[i] = res
-        if bar: bar.update(min(total, bar.last_v+len(fs)))
-        if sum(map(len, done[tmp].values()))==len(np.load(tmp, mmap_mode='r')): _finish(folder, tmp, done.pop(tmp))
-    if _missing(folder, plan): return None
-    return PackedImages(folder)
+    missing = _missing(folder, plan)
+    _check_space(folder, plan.shard.isin(missing).sum(), prep.shape)
+    mine = [o for o in missing if o%part[1]==part[0]]
+    _check_there(plan.path[plan.shard.isin(mine)], root)
+    _fill_shards(folder, plan, mine, root, prep, ifnone(num_workers, defaults.cpus))
+    return None if _missing(folder, plan) else PackedImages(folder)
 
 # %% ../../nbs/04_images/06_packs.ipynb #b51d89f1
-def _finish(folder, tmp, res):
-    "Move a full array to its place, and write what is known of its files"
-    s = tmp.name.split('.')[1]
-    os.replace(tmp, folder/f'{s}.npy')
-    rows = pd.DataFrame([o for i in sorted(res) for o in res[i]], columns=['bytes','mtime_ns','hash','reason'])
-    write_atomic(folder/f'{s}.csv', lambda o: rows.to_csv(o, **_csv))
-
 @patch
 @delegates(pack_images, but=('root',))
 def pack(self:LabelTable,
@@ -231,13 +283,18 @@ def check(self:PackedImages,
     full:bool=False, # Compare the content of every file, not only of those whose time has changed?
 ):
     "Raise `PackError` where the pack is not that of the table's files"
-    foreign = labels._df.path[~labels._df.path.isin(self.row)]
-    if len(foreign): raise PackError(f'{len(foreign):,} of {len(labels):,} files are not in the pack {self.folder}, such as {foreign.iloc[0]}: labels.pack with the same arguments adds them')
-    t,root = self.table,labels.root or Path()
-    was = dict(zip(t.path, zip(t.bytes, t.mtime_ns, t.hash, t.reason)))
-    for o in labels._df.path:
-        size,mtime,sha,why = was[o]
-        if (s:=_stat(root/o)) is None or why==READER_DIED: continue
-        if not sha: raise PackError(f'{root/o} could not be read when the pack {self.folder} was made ({why}), and is there now: make the pack again in another folder')
-        if s[0]!=size or ((full or s[1]!=mtime) and _content(root/o)[2]!=sha):
-            raise PackError(f'{root/o} has changed since the pack {self.folder} was made: make the pack again in another folder')
+    rows,root = self.row.rows(labels._df.path),labels.root or Path()
+    foreign = labels._df.path[rows<0]
+    if len(foreign):
+        raise PackError(f'{len(foreign):,} of {len(labels):,} files are not in the pack {self.folder}, '
+                        f'such as {foreign.iloc[0]}: labels.pack with the same arguments adds them')
+    for o in self.table.iloc[rows].itertuples():
+        file,again = root/o.path,'make the pack again in another folder'
+        now = _stat(file)
+        if now is None or o.reason==READER_DIED: continue
+        if not o.hash:
+            raise PackError(f'{file} could not be read when the pack {self.folder} was made ({o.reason}), '
+                            f'and is there now: {again}')
+        size,mtime = now
+        if size!=o.bytes or ((full or mtime!=o.mtime_ns) and _content(file)[2]!=o.hash):
+            raise PackError(f'{file} has changed since the pack {self.folder} was made: {again}')

@@ -12,17 +12,19 @@ from pydicom.datadict import tag_for_keyword
 from ..utils.progress import *
 from ..labels.table import *
 from .dicom import *
-from .dicom import check_inflated_size, error_line
 
 # %% ../../nbs/04_images/03_series.ipynb #198b46b8
-TAGS = ['StudyInstanceUID','SeriesInstanceUID','InstanceNumber','Modality','Rows','Columns','NumberOfFrames','PixelSpacing','SliceThickness','ImagePositionPatient','ImageOrientationPatient']
-_order = ['StudyInstanceUID','SeriesInstanceUID','InstanceNumber','ImagePositionPatient','ImageOrientationPatient'] # what sorting needs
+TAGS = ['StudyInstanceUID','SeriesInstanceUID','InstanceNumber','Modality','Rows','Columns','NumberOfFrames',
+        'PixelSpacing','SliceThickness','ImagePositionPatient','ImageOrientationPatient']
+_SORT_TAGS = ['StudyInstanceUID','SeriesInstanceUID','InstanceNumber','ImagePositionPatient','ImageOrientationPatient']
 
 def _cell(v):
     "A value that a table can hold"
     if v is None or v=='': return None
     if isinstance(v, (list,tuple)) or type(v).__name__=='MultiValue': return tuple(_cell(o) for o in v)
-    return v if isinstance(v, (int,float)) and type(v) in (int,float) else int(v) if isinstance(v, int) else float(v) if isinstance(v, float) else str(v)
+    for kind in (int,float): # pydicom's own are subclasses
+        if isinstance(v, kind): return kind(v)
+    return str(v)
 
 def _slice_position(ipp, iop):
     "Distance of a slice along the normal of its plane in mm (PS3.3 C.7.6.2.1.1)"
@@ -30,108 +32,162 @@ def _slice_position(ipp, iop):
     return float(np.cross(iop[:3], iop[3:])@np.array(ipp, dtype=float))
 
 # %% ../../nbs/04_images/03_series.ipynb #f5f3ba0e
-_no_dicom = 'it is not a DICOM file'
+_NOT_DICOM = 'it is not a DICOM file'
+_DEFLATED = b'1.2.840.10008.1.2.1.99' # transfer syntax of a deflated data set
 
-def read_header(f, tags):
+def _read_dataset(f, tags):
+    "The elements `tags` of a file; raises `ValueError` for one that is not DICOM, or that inflates without end"
+    with open(f, 'rb') as o:
+        head = o.read(1024)
+        if not is_dicom(head): raise ValueError(_NOT_DICOM)
+        o.seek(0)
+        if _DEFLATED in head:
+            check_inflated_size(o.read(), 2**28)
+            o.seek(0)
+        return dcmread(o, stop_before_pixels=True, specific_tags=tags, force=True)
+
+def read_header(
+    f:str|Path, # File
+    tags:list, # DICOM keywords
+)->dict: # The tags and those that sorting needs, TransferSyntaxUID, position in mm along the slice normal, and reason
+    "Read the header of one file; `reason` says why it cannot be read, and is None where it can"
+    names = list(dict.fromkeys([*tags, *_SORT_TAGS]))
     try:
-        with open(f, 'rb') as o:
-            if not is_dicom(o.read(132)): return dict(reason=_no_dicom)
-            o.seek(0)
-            if b'1.2.840.10008.1.2.1.99' in o.read(1024): o.seek(0); check_inflated_size(o.read(), 2**28)
-            o.seek(0)
-            ds = dcmread(o, stop_before_pixels=True, specific_tags=[*tags, *_order], force=True)
-        res = {k:_cell(ds.get(k)) for k in dict.fromkeys([*tags, *_order])}
-        return res | dict(TransferSyntaxUID=_cell(getattr(getattr(ds, 'file_meta', None), 'TransferSyntaxUID', None)), position=_slice_position(res['ImagePositionPatient'], res['ImageOrientationPatient']), reason=None)
+        ds = _read_dataset(f, names)
+        res = {k:_cell(ds.get(k)) for k in names}
+        meta = getattr(ds, 'file_meta', None)
+        res['TransferSyntaxUID'] = _cell(getattr(meta, 'TransferSyntaxUID', None))
+        res['position'] = _slice_position(res['ImagePositionPatient'], res['ImageOrientationPatient'])
     except FileNotFoundError: raise
     except Exception as e: return dict(reason=error_line(e)) # whatever broken bytes make pydicom raise
+    return res|dict(reason=None)
 
 # %% ../../nbs/04_images/03_series.ipynb #4b0d2f6b
+def _files_below(paths):
+    "Names of files, or of all files in and below a folder"
+    if not isinstance(paths, (str,Path)): return [str(o) for o in paths]
+    if not Path(paths).is_dir(): raise ValueError(f'{paths} is not a folder: give a folder, or a list of files')
+    return [str(o) for o in Path(paths).rglob('*') if o.is_file()]
+
+def _sorted_slices(df):
+    "Headers by study, series and position, broken files last"
+    by = ['bad','StudyInstanceUID','SeriesInstanceUID','position','number','path']
+    number = pd.to_numeric(df.InstanceNumber, errors='coerce')
+    return df.assign(bad=df.reason.notna(), number=number).sort_values(by, ignore_index=True)
+
 def dicom_table(
     paths, # Files, or a folder: all files in and below it
     tags:list=None, # DICOM keywords to read; `TAGS` if None
     num_workers:int=None, # Processes; as many as there are processors if None, 0 for none
-)->pd.DataFrame: # path, the tags, TransferSyntaxUID, position in mm along the slice normal, and reason where a file cannot be read
-    "Headers of DICOM files, sorted by study, series and position of the slice, broken files last; raises `ValueError` for a tag that is not in the DICOM dictionary"
+)->pd.DataFrame: # path, tags, TransferSyntaxUID, position in mm along the slice normal, reason of an unreadable file
+    "Headers of DICOM files by study, series and position, broken files last; raises `ValueError` for unknown tags"
     tags = list(TAGS if tags is None else listify(tags))
     unknown = [o for o in tags if tag_for_keyword(o) is None]
     if unknown: raise ValueError(f'{unknown} are not DICOM keywords: write them as in PS3.6, such as PatientAge')
-    if isinstance(paths, (str,Path)):
-        if not Path(paths).is_dir(): raise ValueError(f'{paths} is not a folder: give a folder, or a list of files')
-        paths = [o for o in Path(paths).rglob('*') if o.is_file()]
-    paths,n = [str(o) for o in paths],ifnone(num_workers, defaults.cpus)
-    rows = parallel(read_header, paths, tags=tags, n_workers=n if len(paths)>500 else 0, chunksize=64, progress=show_progress(len(paths)))
-    df = pd.DataFrame(list(rows), columns=list(dict.fromkeys(['path',*tags,*_order,'TransferSyntaxUID','position','reason']))).assign(path=paths)
-    by = ['bad','StudyInstanceUID','SeriesInstanceUID','position','number','path']
-    df = df.assign(bad=df.reason.notna(), number=pd.to_numeric(df.InstanceNumber, errors='coerce')).sort_values(by, ignore_index=True)
-    return df[list(dict.fromkeys(['path',*tags,'TransferSyntaxUID','position','reason']))]
+    paths = _files_below(paths)
+    processes = ifnone(num_workers, defaults.cpus) if len(paths)>500 else 0
+    bar = show_progress(len(paths))
+    rows = parallel(read_header, paths, tags=tags, n_workers=processes, chunksize=64, progress=bar)
+    more = ['TransferSyntaxUID','position','reason']
+    columns = list(dict.fromkeys(['path', *tags, *_SORT_TAGS, *more]))
+    df = pd.DataFrame(list(rows), columns=columns).assign(path=paths)
+    return _sorted_slices(df)[list(dict.fromkeys(['path', *tags, *more]))]
 
 # %% ../../nbs/04_images/03_series.ipynb #8e7100c5
 def _evenly(n, k):
     "Indices of the middles of `k` equal parts of `n` things; some come twice where there are fewer than `k`"
     return np.floor((np.arange(k)+0.5)*n/k).astype(int)
 
+def _check_headers(df, where):
+    "Raise `DicomError` where a file of a folder is broken; what is not DICOM, and not named so, does not count"
+    bad = df[df.reason.notna() & (df.reason.ne(_NOT_DICOM) | df.path.str.lower().str.endswith('.dcm'))]
+    if not len(bad): return
+    first = f'{Path(bad.path.iloc[0]).name} ({bad.reason.iloc[0]})'
+    raise DicomError(f'{where}: {len(bad)} of its {len(df)} files cannot be read, such as {first}')
+
 def _in_order(df, where):
-    "Paths of the slices of one folder's headers, head to feet; of the largest series, because a localizer lies across the others"
-    bad = df[df.reason.notna()&(df.reason.ne(_no_dicom)|df.path.str.lower().str.endswith('.dcm'))]
-    if len(bad): raise DicomError(f'{where}: {len(bad)} of its {len(df)} files cannot be read, such as {Path(bad.path.iloc[0]).name} ({bad.reason.iloc[0]})')
+    "Paths of the slices of one folder, head to feet; of the largest series, because a localizer lies across the others"
+    _check_headers(df, where)
     df = df[df.reason.isna()]
     if not len(df): raise DicomError(f'{where}: there is no DICOM file in it')
-    df = df[df.SeriesInstanceUID.fillna('')==df.SeriesInstanceUID.fillna('').value_counts().index[0]]
-    if df.position.isna().any(): return df.assign(n=pd.to_numeric(df.InstanceNumber, errors='coerce')).sort_values(['n','path']).path.tolist() # as they were scanned
-    return df.path.tolist()[::-1]
+    series = df.SeriesInstanceUID.fillna('')
+    df = df[series==series.value_counts().index[0]]
+    if not df.position.isna().any(): return df.path.tolist()[::-1]
+    number = pd.to_numeric(df.InstanceNumber, errors='coerce') # as they were scanned
+    return df.assign(number=number).sort_values(['number','path']).path.tolist()
 
 # %% ../../nbs/04_images/03_series.ipynb #566f87c2
 def series_files(
     folder:str|Path, # Folder with the slices of one study
     k:int=None, # Slices to take; all if None
 )->list: # Paths
-    "DICOM files of the largest series in a folder in falling order of their position, head to feet for axial slices; without positions by InstanceNumber; raises `DicomError` that names the folder"
+    """Return the DICOM files of the largest series in a folder by falling position: head to feet for axial slices
+
+    Without positions they are in the order of InstanceNumber. Raises `DicomError` that names the folder."""
     if not Path(folder).is_dir(): raise DicomError(f'{folder}: it is not a folder of slices')
-    files = [Path(o) for o in _in_order(dicom_table(folder, ['SeriesInstanceUID','InstanceNumber'], num_workers=0), folder)]
+    headers = dicom_table(folder, ['SeriesInstanceUID','InstanceNumber'], num_workers=0)
+    files = [Path(o) for o in _in_order(headers, folder)]
     return files if k is None else [files[i] for i in _evenly(len(files), k)]
 
 # %% ../../nbs/04_images/03_series.ipynb #786ae022
+def _slices_of(folders, k, num_workers):
+    "Row number of the folder and path of each slice of `folders`; raises `LabelError` where one cannot be read"
+    files = [[str(f) for f in o.rglob('*') if f.is_file()] for o in folders]
+    of = {f:i for i,fs in enumerate(files) for f in fs}
+    df = dicom_table(list(of), ['SeriesInstanceUID','InstanceNumber'], num_workers)
+    parts,res = dict(list(df.groupby(df.path.map(of)))),[]
+    for i,o in enumerate(folders):
+        try: fs = _in_order(parts.get(i, df[:0]), o)
+        except DicomError as e:
+            fix = 'labels.drop, or the file mended or removed; labels.expand_folders() for other images'
+            raise LabelError(str(e), fix=fix) from e
+        if k is not None: fs = [fs[j] for j in dict.fromkeys(_evenly(len(fs), k))]
+        res += [(i,f) for f in fs]
+    return res
+
 @patch
 def expand_slices(self:LabelTable,
     k:int=None, # Slices of each study, evenly along its axis; all if None
     num_workers:int=None, # Processes that read headers
 )->LabelTable:
-    "A row for each DICOM slice in each row's folder, head to feet, with the folder's labels; the folder is the group where there is none"
+    """Make a row for each DICOM slice in each row's folder, head to feet, with the folder's labels
+
+    The folder is the group where there is none."""
     root = self.root or Path()
-    folders = [root/o for o in self._df.path]
-    files = [[str(f) for f in o.rglob('*') if f.is_file()] for o in folders]
-    df = dicom_table([f for o in files for f in o], ['SeriesInstanceUID','InstanceNumber'], num_workers)
-    of = {f:i for i,fs in enumerate(files) for f in fs}
-    parts,rows = dict(list(df.groupby(df.path.map(of)))),[]
-    for i,o in enumerate(folders):
-        try: fs = _in_order(parts.get(i, df[:0]), o)
-        except DicomError as e: raise LabelError(str(e), fix='labels.drop, or the file mended or removed; labels.expand_folders() for other pictures') from e
-        rows += [(i, Path(f).relative_to(root).as_posix() if self.root else f) for f in (fs if k is None else [fs[j] for j in dict.fromkeys(_evenly(len(fs), k))])]
-    i = [o for o,_ in rows]
-    res = self._df.iloc[i].reset_index(drop=True).assign(path=pd.Series([f for _,f in rows], dtype=object))
-    if not self.has_group: res.insert(1+len(self.vocab), 'group', self._df.path.iloc[i].to_numpy())
+    slices = _slices_of([root/o for o in self._df.path], k, num_workers)
+    rows = [i for i,_ in slices]
+    paths = [Path(f).relative_to(root).as_posix() if self.root else f for _,f in slices]
+    res = self._df.iloc[rows].reset_index(drop=True).assign(path=pd.Series(paths, dtype=object))
+    if not self.has_group: res.insert(1+len(self.vocab), 'group', self._df.path.iloc[rows].to_numpy())
     return self._new(res)
 
 # %% ../../nbs/04_images/03_series.ipynb #19bc92ed
 def _noisy_or(p): return 1-np.exp(np.log1p(-p.clip(upper=1-1e-7)).sum(min_count=1))
 POOLS = {'max':lambda p: p.max(), 'mean':lambda p: p.mean(), 'noisy-or':_noisy_or}
 
+def _groups_of(labels, paths):
+    "Group of each path in a table; raises `LabelError` where there is none"
+    if not labels.has_group:
+        raise LabelError('The table has no groups to pool by',
+                         fix='group_col with the study when reading, or labels.expand_slices()')
+    of = dict(zip(labels._df.path, labels._df.group))
+    lost = paths[~paths.isin(of)]
+    if len(lost):
+        raise LabelError(f'{len(lost)} paths are not in the table', dict(path=lost.tolist()),
+                         fix='the table that the predictions were made from')
+    return paths.map(of)
+
 def pool_slices(
-    predictions:pd.DataFrame, # From `Learner.predictions`: path, a probability for each class, and maybe `<class>_target`
+    predictions:pd.DataFrame, # From `Learner.predictions`: path, a probability for each class, maybe `<class>_target`
     group, # Study of each row: an array, or a `LabelTable` with groups that holds the paths
     how:str='max', # 'max', 'mean' or 'noisy-or'
 )->pd.DataFrame: # group, slices, and the columns of `predictions` but its path
-    "Predictions of slices pooled to studies; slices that could not be read are left out, a target is the largest of its slices"
+    "Pool predictions of slices to studies; unreadable slices are left out, a target is the largest of its slices"
     if how not in POOLS: raise ValueError(f'how is {how!r}: choose from {list(POOLS)}')
-    if isinstance(group, LabelTable):
-        if not group.has_group: raise LabelError('The table has no groups to pool by', fix='group_col with the study when reading, or labels.expand_slices()')
-        of = dict(zip(group._df.path, group._df.group))
-        lost = predictions.path[~predictions.path.isin(of)]
-        if len(lost): raise LabelError(f'{len(lost)} paths are not in the table', dict(path=lost.tolist()), fix='the table that the predictions were made from')
-        group = predictions.path.map(of)
+    if isinstance(group, LabelTable): group = _groups_of(group, predictions.path)
     df = predictions.drop(columns='path', errors='ignore')
-    is_target = np.array([o.endswith('_target') and o.removesuffix('_target') in df.columns for o in df.columns])
+    is_target = {o for o in df.columns if o.endswith('_target') and o.removesuffix('_target') in df.columns}
     by = df.groupby(np.asarray(group), sort=False)
-    res = by.agg(lambda o: POOLS[how](o) if not is_target[list(df.columns).index(o.name)] else o.max())
+    res = by.agg(lambda o: o.max() if o.name in is_target else POOLS[how](o))
     res.insert(0, 'slices', by.size())
     return res.rename_axis('group').reset_index()
