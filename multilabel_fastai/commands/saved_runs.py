@@ -15,6 +15,7 @@ from ..labels.splits import *
 from ..decision.readout import *
 from ..decision.report import *
 from ..images.preprocess import *
+from ..images.files import *
 from ..images.loaders import *
 from ..images.datablock import *
 from ..training.learner import *

@@ -14,18 +14,19 @@ from ..labels.table import *
 from ..labels.splits import *
 from .dicom import *
 from .preprocess import *
+from .files import *
 from .packs import *
 from .loaders import *
 
 # %% ../../nbs/04_images/08_datablock.ipynb #466e178f
 class OpenImage(Transform):
-    "Files as uint8 (channels, height, width) by a `Preprocess`; a file that cannot be read becomes a black picture that is marked as `broken`"
+    "Files as uint8 (channels, height, width) by a `Preprocess`; an unreadable one is black and marked as `broken`"
     input_types = (str, Path, bytes, np.ndarray, Tensor, Image.Image)
     def __init__(self, preprocess, quarantine=None, pack=None, root=None):
         super().__init__()
-        self.preprocess,self.quarantine,self.pack,self.root = preprocess,quarantine,pack,Path(os.path.abspath(root)) if root else None
-        p = preprocess
-        self.cls = TensorChannels if p.slices or p.multi_window else TensorImage if p.channels==3 else TensorGray
+        self.preprocess,self.quarantine,self.pack = preprocess,quarantine,pack
+        self.root = Path(os.path.abspath(root)) if root else None
+        self.cls = TensorChannels if preprocess.dicom_only else TensorImage if preprocess.channels==3 else TensorGray
 
     def path(self, o):
         "A file's name in the table; None where it is not below the root"
@@ -33,22 +34,32 @@ class OpenImage(Transform):
         p = Path(os.path.abspath(o))
         return p.relative_to(self.root).as_posix() if p.is_relative_to(self.root) else None
 
+    def _packed(self, o):
+        "The name of a file that the pack holds; None for all others"
+        if self.pack is None or isinstance(o, bytes): return None
+        p = self.path(o)
+        return p if p in self.pack and self.pack.folder.exists() else None
+
     def encodes(self, o):
         if isinstance(o, (Tensor,np.ndarray)): o = Image.fromarray(np.asarray(o))
-        if isinstance(o, Image.Image): return self._new(self.preprocess.image(o))
+        if isinstance(o, Image.Image): return self._tensor(self.preprocess.image(o))
         try:
-            if self.pack is not None and not isinstance(o, bytes) and (p:=self.path(o)) in self.pack and self.pack.folder.exists(): return self._new(self.pack[p])
-            return self._new(self.preprocess(o))
-        except ImageError as e:
-            res = self._new(np.zeros(self.preprocess.shape, np.uint8))
-            res.broken = str(e)
-            if self.quarantine is not None and isinstance(o, (str,Path)): self.quarantine.add(o, str(e).removeprefix(f'{o}: '))
-            return res
-    def _new(self, a): return self.cls(torch.from_numpy(np.array(a)))
+            p = self._packed(o)
+            return self._tensor(self.preprocess(o) if p is None else self.pack[p])
+        except ImageError as e: return self._broken(o, str(e))
+
+    def _tensor(self, a): return self.cls(torch.from_numpy(np.array(a)))
+
+    def _broken(self, o, why):
+        "A black image that is marked, whose file is written into the quarantine"
+        if self.quarantine is not None and isinstance(o, (str,Path)): self.quarantine.add(o, why.removeprefix(f'{o}: '))
+        res = self._tensor(np.zeros(self.preprocess.shape, np.uint8))
+        res.broken = why
+        return res
 
 # %% ../../nbs/04_images/08_datablock.ipynb #0f036681
 class MaskBroken(ItemTransform):
-    "Labels of a broken picture become NaN; without labels there is nothing to mask and the error is raised"
+    "Labels of a broken image become NaN; without labels there is nothing to mask and the error is raised"
     order = -100
     def encodes(self, o):
         why = getattr(o[0], 'broken', None)
@@ -60,27 +71,13 @@ class MaskBroken(ItemTransform):
 class LabelNames(MultiCategory):
     "Names of the positive classes, shown in lines of at most 24 characters"
     def show(self, ctx=None, sep=', ', color='black', **kwargs):
-        return show_title('\n'.join(textwrap.wrap(sep.join(self) or '(none)', 24)), ctx=ctx, color=color, **({'fontsize':9}|kwargs))
+        text = '\n'.join(textwrap.wrap(sep.join(self) or '(none)', 24))
+        return show_title(text, ctx=ctx, color=color, **(dict(fontsize=9)|kwargs))
 
 class EncodeLabels(EncodedMultiCategorize):
     "fastai's `EncodedMultiCategorize` that keeps NaN and soft labels, and shows the classes from 0.5"
     def decodes(self, o): return LabelNames(self.vocab[i] for i,v in enumerate(o) if v>=0.5)
 
-def _files(labels): return labels.files
-
-class _Target:
-    "Row of targets for a file"
-    def __init__(self, labels): self.row,self.y = {str(f):i for i,f in enumerate(labels.files)},labels.targets
-    def __call__(self, o):
-        if str(o) not in self.row: raise LabelError(f'{o} is not in the table that the DataBlock was made for', fix='multilabel_dls(labels) with its labels')
-        return self.y[self.row[str(o)]]
-
-class _Splits:
-    "Row numbers of each split"
-    def __init__(self, labels): self.split = dict(zip(map(str, labels.files), labels._df.split)) if labels.splits else {}
-    def __call__(self, files): return [[i for i,f in enumerate(files) if self.split.get(str(f))==o] for o in SPLITS if o in set(self.split.values())]
-
-# %% ../../nbs/04_images/08_datablock.ipynb #10fc7ad9
 class ImageWeight(TensorBase):
     "Weight of an image in the loss; nothing to show"
     def show(self, ctx=None, **kwargs): return ctx
@@ -89,20 +86,56 @@ class EncodeWeight(Transform):
     "A number as an `ImageWeight`"
     def encodes(self, o): return ImageWeight(torch.tensor(float(o)))
 
-class _Weight:
-    "Weight of a file in the loss; 1 for one that is not in the table"
-    def __init__(self, labels, weights):
-        w = np.asarray(weights, dtype=np.float32)
-        if w.shape!=(len(labels),) or not np.isfinite(w).all() or w.min()<0: raise ValueError(f'image_weights has the shape {w.shape}: {len(labels):,} numbers from 0 up are needed, one for each image of the table')
-        self.w = dict(zip(map(str, labels.files), w.tolist()))
-    def __call__(self, o): return self.w.get(str(o), 1.)
+# %% ../../nbs/04_images/08_datablock.ipynb #2411934a
+class _TableRows:
+    "Files, splits and row numbers of a table"
+    def __init__(self, labels): self.labels,self.index = labels,FileIndex(labels.files)
+    def files(self, labels): return FileList(self.index if labels is self.labels else FileIndex(labels.files))
+    def splits(self, files):
+        "Positions in `files` of each split that the table has; files that are not in the table are in none"
+        if not self.labels.splits: return []
+        rows,split = self.index.rows(files),self.labels._df.split.to_numpy()
+        return [np.flatnonzero((rows>=0) & (split[rows]==o)) for o in SPLITS if o in self.labels.splits]
 
-AUGMENTATIONS = dict(medical=dict(do_flip=False, max_warp=0.), natural=dict(), mirror=dict(max_rotate=0, max_zoom=1., max_lighting=0, max_warp=0))
+class _Targets(Transform):
+    "Row of targets of a file; raises `LabelError` for one that is not in the table"
+    def __init__(self, rows):
+        super().__init__()
+        self.index,self.y = rows.index,rows.labels.targets
+    def encodes(self, o):
+        row = self.index.get(o)
+        if row is None:
+            raise LabelError(f'{o} is not in the table that the DataBlock was made for',
+                             fix='multilabel_dls(labels) with its labels')
+        return self.y[row]
+
+def _checked_weights(weights, n):
+    "Weights of `n` images in the loss as float32; raises `ValueError` where they are not"
+    w = np.asarray(weights, dtype=np.float32)
+    if w.shape==(n,) and np.isfinite(w).all() and w.min()>=0: return w
+    raise ValueError(f'image_weights has the shape {w.shape}: '
+                     f'{n:,} numbers from 0 up are needed, one for each image of the table')
+
+class _Weights(Transform):
+    "Weight of a file in the loss; 1 for one that is not in the table"
+    def __init__(self, rows, weights):
+        super().__init__()
+        self.index,self.w = rows.index,_checked_weights(weights, len(rows.labels))
+    def encodes(self, o):
+        row = self.index.get(o)
+        return 1. if row is None else float(self.w[row])
+
+# %% ../../nbs/04_images/08_datablock.ipynb #10fc7ad9
+AUGMENTATIONS = dict( # Arguments of fastai's `aug_transforms` by name
+    medical=dict(do_flip=False, max_warp=0.),
+    natural=dict(),
+    mirror=dict(max_rotate=0, max_zoom=1., max_lighting=0, max_warp=0))
 
 def augment_transforms(augment):
     if augment is None or isinstance(augment, str) and augment=='none': return []
     if isinstance(augment, str):
-        if augment not in AUGMENTATIONS: raise ValueError(f'augment is {augment!r}: choose from {[*AUGMENTATIONS, "none"]}, or a list of transforms')
+        if augment not in AUGMENTATIONS:
+            raise ValueError(f'augment is {augment!r}: choose from {[*AUGMENTATIONS, "none"]}, or a list of transforms')
         return aug_transforms(**AUGMENTATIONS[augment])
     return list(augment)
 
@@ -111,51 +144,90 @@ def augment_transforms(augment):
 def multilabel_block(
     labels:LabelTable, # Table that the block reads targets and splits from
     augment:str|list=None, # 'medical', 'natural', 'mirror', 'none' or None, or a list of batch transforms
-    stats:tuple=None, # (mean, std) of each channel to normalise with, or `imagenet_stats`; the learner takes its network's own if None
+    stats:tuple=None, # (mean, std) to normalize with, such as `imagenet_stats`; those of the network if None
     quarantine:Quarantine=None, # Where unreadable files are written down
     pack:PackedImages=None, # Pack that holds the images
-    preprocess:Preprocess=None, # In place of the arguments below
+    preprocess:Preprocess=None, # Instead of the arguments below
     image_weights=None, # (N,) weight of each image of the table in the loss
     **kwargs
 )->DataBlock:
-    "A `DataBlock` for multi-label pictures: source a `LabelTable`, items its files, targets (C,) float with NaN for unknown"
+    "A `DataBlock` for multi-label images: source a `LabelTable`, items its files, targets (C,) float, NaN for unknown"
     prep = pack.preprocess if pack is not None else preprocess or Preprocess(**kwargs)
-    target = TransformBlock(type_tfms=EncodeLabels(vocab=list(labels.vocab)))
-    image = TransformBlock(type_tfms=OpenImage(prep, quarantine, pack, labels.root), item_tfms=MaskBroken(), batch_tfms=ToFloat, dl_type=PackedDL)
-    blocks,getters = (image, target),[noop, _Target(labels)]
-    if image_weights is not None: blocks,getters = (*blocks, TransformBlock(type_tfms=EncodeWeight())),[*getters, _Weight(labels, image_weights)]
-    return DataBlock(blocks=blocks, get_items=_files, getters=getters, n_inp=1, splitter=_Splits(labels),
-                     batch_tfms=augment_transforms(augment) + ([NormalizeInPlace.from_stats(*stats)] if stats is not None else []))
+    rows,read = _TableRows(labels),OpenImage(prep, quarantine, pack, labels.root)
+    image = TransformBlock(type_tfms=read, item_tfms=MaskBroken(), batch_tfms=ToFloat, dl_type=PackedDL)
+    blocks = [image, TransformBlock(type_tfms=EncodeLabels(vocab=list(labels.vocab)))]
+    getters = [[], _Targets(rows)]
+    if image_weights is not None:
+        blocks.append(TransformBlock(type_tfms=EncodeWeight()))
+        getters.append(_Weights(rows, image_weights))
+    tfms = augment_transforms(augment)
+    if stats is not None: tfms = [*tfms, NormalizeInPlace.from_stats(*stats)]
+    return DataBlock(blocks=tuple(blocks), getters=getters, n_inp=1, batch_tfms=tfms,
+                     get_items=partial(rows.files), splitter=partial(rows.splits)) # methods it binds to itself
 
 # %% ../../nbs/04_images/08_datablock.ipynb #bfce2a6f
-def _checked_labels(labels, prep, pack, check, workers):
-    "The table without unreadable files, and these"
-    if pack is not None:
-        if check: pack.check(labels, full=check=='full')
-        bad = pack.quarantine[pack.quarantine.path.isin(labels._df.path)].reset_index(drop=True)
+def _check_packed(labels, pack, check):
+    "Unreadable files of the table as its pack has them; raises `PackError` unless the pack is that of the files"
+    if check: pack.check(labels, full=check=='full')
+    return pack.quarantine[pack.quarantine.path.isin(labels._df.path)].reset_index(drop=True)
+
+def _readable(labels, prep, pack, check, num_workers):
+    "The table without unreadable files, and these, which are None where nothing was read"
+    if pack is not None: bad = _check_packed(labels, pack, check)
     else:
         labels = labels.check_files()
-        bad = labels.check_images(prep, workers) if check else None
-    if bad is not None and len(bad)==len(labels): raise LabelError(f'None of the {len(bad):,} pictures can be read', bad, fix='labels of image files; labels.expand_slices() or labels.expand_folders() where the paths are folders, or slices=8 for stacks')
-    return labels.drop(bad) if bad is not None and len(bad) else labels,bad
+        bad = labels.check_images(prep, num_workers or None) if check else None
+    if bad is None or not len(bad): return labels,bad
+    if len(bad)==len(labels):
+        raise LabelError(f'None of the {len(bad):,} pictures can be read', bad,
+            fix='labels of image files; labels.expand_slices() or labels.expand_folders() where the paths are folders, '
+                'or slices=8 for stacks')
+    return labels.drop(bad),bad
 
-def _packed_rows(dl, pack, labels, tfm, weight):
-    "Give `dl` the rows and targets of its items"
-    row = {str(f):i for i,f in enumerate(labels.files)}
-    at = np.array([row[str(o)] for o in dl.dataset.items])
-    dl.packed = (pack, np.array([pack.row[o] for o in labels._df.path])[at], torch.from_numpy(labels.targets)[at], tfm.cls, TensorMultiCategory)
-    if weight: dl.packed += ((torch.tensor([weight(o) for o in dl.dataset.items]), ImageWeight),)
+def _which_preprocess(preprocess, pack, kwargs):
+    "The `Preprocess` that is asked for; raises where it is asked for twice, or the pack has another"
+    if preprocess is not None and kwargs:
+        raise ValueError(f'preprocess stands in place of {list(kwargs)}: give one or the other')
+    if preprocess is None: preprocess = Preprocess(**kwargs) if kwargs or pack is None else pack.preprocess
+    if pack is not None and preprocess!=pack.preprocess:
+        raise PackError(f'The pack holds {pack.preprocess}, and {preprocess} is asked for: leave its arguments out')
+    return preprocess
+
+def _default_workers(pack):
+    "Processes that read: none with a pack, else all processors, less one where these train too"
+    if pack is not None: return 0
+    return defaults.cpus if torch.cuda.is_available() else max(1, defaults.cpus-1)
+
+def _use_pack(dl, pack, labels, image_weights):
+    "Let `dl` gather the images of its items, which are files of the table, from a pack"
+    items = dl.dataset.items
+    of_item = items.index.rows(items) # row of the table
+    rows = pack.row.rows(labels._df.path)[of_item]
+    image_type = dl.dataset.tls[0].tfms.fs[-1].cls
+    dl.packed = (pack, rows, torch.from_numpy(labels.targets[of_item]), image_type, TensorMultiCategory)
+    if image_weights is not None: dl.packed += ((torch.from_numpy(image_weights[of_item]), ImageWeight),)
+
+def _forget_splits(dl):
+    "The dataset of a loader is one split by itself: it need not hold the row numbers of all splits"
+    for o in dl.dataset.tls: o.splits = L(slice(None), [])
+
+def _of_kept(weights, kept, asked):
+    "Weights of the training images that are kept, from those of all that were asked for"
+    train = (asked._df.split=='train').to_numpy()
+    if len(weights)!=train.sum():
+        raise ValueError(f'weights has {len(weights):,} numbers, and there are {train.sum():,} training images')
+    return np.asarray(weights)[kept[train]]
 
 # %% ../../nbs/04_images/08_datablock.ipynb #420b96c8
 @delegates(multilabel_block, but=('quarantine',))
 def multilabel_dls(
     labels:LabelTable, # Table with splits
     bs:int=64, # Images in a batch; no more than there are for training
-    check:bool|str=True, # Read every picture once before training, to find the broken ones? With a pack: compare it with the files; 'full' compares all they hold
+    check:bool|str=True, # Find broken images first? With a pack: compare it with the files, 'full' with their content
     seed:int=42, # Order of the training images
     device:str|torch.device=None, # 'cpu', 'cuda', ...; the GPU if there is one when None
-    num_workers:int=None, # Processes that read pictures; if None as many as there are processors, less one where these train too; none with a pack
-    pack:PackedImages|str|Path=None, # Pack of the images, from `labels.pack`, or its folder; it decides about the preprocessing
+    num_workers:int=None, # Processes that read; if None: none with a pack, else one a processor, less one without a GPU
+    pack:PackedImages|str|Path=None, # Pack from `labels.pack`, or its folder; it decides about the preprocessing
     weights=None, # Relative frequency of each training image, drawn with replacement
     image_weights=None, # (N,) weight of each image of the table in the loss
     per_group:int=None, # Training images of each group in an epoch
@@ -165,25 +237,25 @@ def multilabel_dls(
     if not labels.splits: raise LabelError('The table is not split', fix='labels.split(valid=0.2)')
     if isinstance(pack, (str,Path)): pack = PackedImages(pack)
     block = {k:kwargs.pop(k) for k in ('augment','stats') if k in kwargs}
-    prep = kwargs.pop('preprocess', None)
-    if prep is not None and kwargs: raise ValueError(f'preprocess stands in place of {list(kwargs)}: give one or the other')
-    if prep is None: prep = Preprocess(**kwargs) if kwargs or pack is None else pack.preprocess
-    if pack is not None and prep!=pack.preprocess: raise PackError(f'The pack holds {pack.preprocess}, and {prep} is asked for: leave its arguments out')
-    asked,n_train,weight = labels,len(labels['train']),None if image_weights is None else _Weight(labels, image_weights)
-    labels,bad = _checked_labels(labels, prep, pack, check, num_workers or None)
+    prep = _which_preprocess(kwargs.pop('preprocess', None), pack, kwargs)
+    if image_weights is not None: image_weights = _checked_weights(image_weights, len(labels))
+    asked = labels
+    labels,bad = _readable(labels, prep, pack, check, num_workers)
     labels.check_training()
+    if per_group and not labels.has_group:
+        raise LabelError('The table has no groups to draw from', fix='group_col when reading')
+    kept = asked._df.path.isin(labels._df.path).to_numpy()
+    if weights is not None: weights = _of_kept(weights, kept, asked)
+    if image_weights is not None: image_weights = image_weights[kept]
     quarantine,bs = Quarantine(bad, labels.root),min(bs, len(labels['train']))
-    workers = ifnone(num_workers, 0 if pack is not None else defaults.cpus if torch.cuda.is_available() else max(1, defaults.cpus-1))
-    if weight: block['image_weights'] = [weight(o) for o in labels.files]
-    block = multilabel_block(labels, quarantine=quarantine, pack=pack, preprocess=prep, **block)
-    dls = block.dataloaders(labels, bs=bs, val_bs=bs, device=device, num_workers=workers)
-    dls = MultiLabelDLs(*dls.loaders, path=dls.path, device=dls.device, labels=labels, preprocess=prep, quarantine=quarantine)
-    if pack is not None:
-        for dl in dls.loaders: _packed_rows(dl, pack, labels, dls.tfms[0].fs[-1], weight)
-    if weights is not None:
-        if len(weights)!=n_train: raise ValueError(f'weights has {len(weights):,} numbers, and there are {n_train:,} training images')
-        weights = np.asarray(weights)[asked['train']._df.path.isin(labels._df.path).to_numpy()]
-    if per_group and not labels.has_group: raise LabelError('The table has no groups to draw from', fix='group_col when reading')
+    known = dict(preprocess=prep, quarantine=quarantine)
+    block = multilabel_block(labels, pack=pack, image_weights=image_weights, **known, **block)
+    num_workers = ifnone(num_workers, _default_workers(pack))
+    dls = block.dataloaders(labels, bs=bs, val_bs=bs, device=device, num_workers=num_workers)
+    for dl in dls.loaders:
+        if pack is not None: _use_pack(dl, pack, labels, image_weights)
+        _forget_splits(dl)
+    dls = MultiLabelDLs(*dls.loaders, path=dls.path, device=dls.device, labels=labels, **known)
     dls.train.rng = random.Random(seed)
     dls.train.sample_by(weights, labels['train']._df.group if per_group else None, per_group)
     dls.train.bs = min(bs, dls.train.n)
