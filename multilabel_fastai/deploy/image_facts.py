@@ -59,6 +59,11 @@ class ImageFacts:
         m,m2,s,s2 = self.sums/self.n
         return dict(mean=m, mean_sd=max(m2-m*m, 0)**.5, contrast=s, contrast_sd=max(s2-s*s, 0)**.5)
 
+    def __add__(self, o):
+        "Facts of the images of both"
+        formats,modalities = self.formats+o.formats,self.modalities+o.modalities
+        return ImageFacts(self.n+o.n, self.sums+o.sums, formats, modalities)
+
     def to_dict(self)->dict:
         return dict(n=self.n, sums=self.sums.tolist(), formats=dict(self.formats), modalities=dict(self.modalities))
 

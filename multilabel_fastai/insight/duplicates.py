@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['near_duplicates', 'files_of', 'displayed_pixels', 'show_pixels', 'plot_near_duplicates']
 
-# %% ../../nbs/09_insight/04_duplicates.ipynb #ceb6b9b9
+# %% ../../nbs/09_insight/04_duplicates.ipynb #a73a9395
 from fastai.vision.all import *
 from ..utils.plots import *
 from ..utils.progress import *
@@ -32,7 +32,7 @@ def _coefficients(thumbs):
     length = np.linalg.norm(x, axis=1, keepdims=True)
     return np.where(length>_THUMB, x/np.maximum(length, 1), 0)                      # a deviation of a gray level is 32
 
-# %% ../../nbs/09_insight/04_duplicates.ipynb #d6cc6948
+# %% ../../nbs/09_insight/04_duplicates.ipynb #c3174dc9
 _PRIOR_WEIGHT = 50 # images that the prior counts for
 
 def _whitened(x):
@@ -63,7 +63,7 @@ def _similar_pairs(z, threshold, most, apart=None, block=2048):
     top = np.lexsort((b, a, -s))
     return a[top], b[top], s[top], left
 
-# %% ../../nbs/09_insight/04_duplicates.ipynb #9202e01c
+# %% ../../nbs/09_insight/04_duplicates.ipynb #d85a74d8
 def _read_thumbnails(labels, preprocess, pack, num_workers):
     "Gray pixels (N,32,32) of the rows of a table, all 0 for those that cannot be read, which a warning names"
     config = (preprocess or Preprocess()).config|dict(size=_THUMB, color='gray', resize='squish')

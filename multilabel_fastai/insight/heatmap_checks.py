@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['pointing_game', 'randomization_check']
 
-# %% ../../nbs/09_insight/03_heatmap_checks.ipynb #13d68731
+# %% ../../nbs/09_insight/03_heatmap_checks.ipynb #13714d5e
 from fastai.vision.all import *
 from scipy.stats import binomtest, rankdata
 from .heatmaps import *
@@ -78,7 +78,7 @@ def _randomized(model, steps, seed):
         for m in layers[start:end]: _redraw(m, g)
         yield model
 
-# %% ../../nbs/09_insight/03_heatmap_checks.ipynb #f8a4971d
+# %% ../../nbs/09_insight/03_heatmap_checks.ipynb #2c883750
 def _rank_correlation(a, b):
     "Spearman's correlation (N,L) of maps (N,L,...); 0 where `b` alone is the same everywhere, NaN where `a` is"
     a,b = [rankdata(o.flatten(2).numpy(), axis=2) for o in (a,b)]

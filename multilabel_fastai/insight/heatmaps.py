@@ -45,7 +45,7 @@ def _last_layer(model, x):
     if not got: raise ValueError(_no_map_message(x))
     return got[-1]
 
-# %% ../../nbs/09_insight/02_heatmaps.ipynb #17ab99ae
+# %% ../../nbs/09_insight/02_heatmaps.ipynb #09987188
 _take_another = 'take an architecture that gives a map, such as convnext_tiny'
 
 def _tokens_and_grid(m, n):
@@ -151,7 +151,7 @@ def _evaluating(model):
     finally:
         for m,o in was: m.training = o
 
-# %% ../../nbs/09_insight/02_heatmaps.ipynb #9cfad77d
+# %% ../../nbs/09_insight/02_heatmaps.ipynb #7d750c72
 def _query_attention(model, x, classes):
     "Attention (N,L,h,w) of a query head, mean of its heads"
     head = model[-1] if isinstance(model, nn.Sequential) else model
@@ -379,8 +379,8 @@ def _judged(o, scores):
         readout = readout_of(MultiLabelBCE())
         readout.use(getattr(o, 'decision', None))
     p = readout.probabilities(scores)
-    given,t = readout.labels(p),readout.thresholds(p.shape[1])
-    return *[np.asarray(torch.as_tensor(k).cpu()) for k in (p, given)], np.asarray(t.detach().cpu(), dtype=np.float64)
+    as_array = lambda o: torch.as_tensor(o).detach().cpu().numpy()
+    return as_array(p), as_array(readout.labels(p)), as_array(readout.thresholds(p.shape[1])).astype(np.float64)
 
 def _class_numbers(vocab, labels):
     unknown = [o for o in listify(labels) if o not in vocab]

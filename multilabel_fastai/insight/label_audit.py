@@ -173,7 +173,7 @@ def _with_rank(df):
     df.insert(0, 'rank', np.arange(1, len(df)+1))
     return df
 
-# %% ../../nbs/09_insight/05_label_audit.ipynb #6f113098
+# %% ../../nbs/09_insight/05_label_audit.ipynb #4ee5fc1c
 def label_issues(
     labels:LabelTable, # Labels to judge: 0, 1 or NaN
     probs:pd.DataFrame, # path and a probability for each class, from `out_of_fold`

@@ -49,7 +49,7 @@ def _records(b):
             rec,quotes = [],0
     return res,b''.join(rec)
 
-# %% ../../nbs/09_insight/06_review.ipynb #93313191
+# %% ../../nbs/09_insight/06_review.ipynb #04d863a9
 def _bad_line(file, line, what):
     return LabelError(f'{file}, line {line}: {what}',
                       fix='another file name for a new review; a log is only ever added to, by the library')
@@ -443,7 +443,7 @@ def _shown(self:LabelReview, k, show):
 
 _with_probs = "LabelReview(labels, learn.predictions('valid'))"
 
-# %% ../../nbs/09_insight/06_review.ipynb #fa90729d
+# %% ../../nbs/09_insight/06_review.ipynb #bd772e44
 @patch
 def _ranked(self:LabelReview, label):
     "Row numbers in the order of the ranking; a row that is not in the table is left out"

@@ -47,7 +47,7 @@ def _name_html(name, wrong, changed, v):
                    padding_left='6px', border_left=border, font_weight=600 if wrong else 400)
     return _div(style, s+(' *' if changed else ''), s)
 
-# %% ../../nbs/09_insight/07_review_widget.ipynb #f84208af
+# %% ../../nbs/09_insight/07_review_widget.ipynb #33d0334d
 class LabelReviewWidget:
     "A `LabelReview` in the notebook; from `review.show()`"
     def __init__(self, review, label=None, show='all', order='table', unseen=False, size=448):
@@ -197,7 +197,7 @@ def _make_label_rows(self:LabelReviewWidget):
     overflow = 'hidden auto' if len(rows)>16 else 'visible'
     self.rows = w.VBox([self._heading(),*rows], layout=layout(max_height='620px', overflow=overflow))
 
-# %% ../../nbs/09_insight/07_review_widget.ipynb #dd3932e6
+# %% ../../nbs/09_insight/07_review_widget.ipynb #0e68bf3f
 @patch
 def _select(self:LabelReviewWidget):
     "The list for the filters; the image stays if it is in there, else the first that is not reviewed"
@@ -272,7 +272,7 @@ def _show_labels(self:LabelReviewWidget, i):
     rules = html.escape('; '.join(broken))
     self.rules.value = f'<span style="color:{RED}">Breaks a rule: {rules}</span>' if broken else ''
 
-# %% ../../nbs/09_insight/07_review_widget.ipynb #2fc71ac6
+# %% ../../nbs/09_insight/07_review_widget.ipynb #33ae1283
 @patch
 def _put(self:LabelReviewWidget, im):
     f = io.BytesIO()
