@@ -10,12 +10,13 @@ _star = {
     'labels.splits': '',
     'labels.logic': 'LabelLogic',
     'metrics.predictions': 'Predictions',
-    'metrics.classwise': '''auroc_multi average_precision_multi count_metric f1_multi fbeta_multi precision_multi recall_multi
-        specificity_multi matthews_multi label_accuracy all_negative_accuracy''',
+    'metrics.classwise': '''auroc_multi average_precision_multi count_metric f1_multi fbeta_multi precision_multi
+        recall_multi specificity_multi matthews_multi label_accuracy all_negative_accuracy''',
     'metrics.example_based': '''subset_accuracy hamming_loss_multi one_error coverage_error_multi ranking_loss
         label_ranking_average_precision''',
     'metrics.replicates': 'bootstrap_weights count_replicates mean_replicates metric_replicates',
-    'metrics.intervals': 'percentile_interval centred_interval bca_interval paired_difference delong_interval delong_difference',
+    'metrics.intervals': '''percentile_interval centred_interval bca_interval paired_difference delong_interval
+        delong_difference''',
     'metrics.proper_scores': 'brier_score log_loss_multi calibration_error wilson_interval rsna_2022_score',
     'decision.thresholds': '''threshold_curve plot_threshold_sweep cost_threshold best_thresholds crossfit_decisions''',
     'decision.calibration': 'Calibration fit_calibration prior_correction estimate_prevalence',

@@ -31,11 +31,11 @@ def _refuse_single_label(caller):
     "Raise if a method of `ClassificationInterpretation` asks for predictions, to count one label an image"
     if caller.f_code.co_name not in ('confusion_matrix','print_classification_report'): return
     if not isinstance(caller.f_locals.get('self'), ClassificationInterpretation): return
-    raise TypeError('ClassificationInterpretation is for images with one label, and these have several. Fix: learn.interpret() '
-                    'with its confusion, plot_confusion(), swaps() or plot_swaps(), and learn.report()')
+    raise TypeError('ClassificationInterpretation is for images with one label, and these have several. '
+                    'Fix: learn.interpret() with its confusion, plot_confusion(), swaps() or plot_swaps(); learn.report()')
 
 class MultiLabelLearner(Learner):
-    "A `Learner` that normalizes its loaders, also later ones: with `stats` of its network, or as the user's first loaders do"
+    "A `Learner` that normalizes its loaders: with `stats` of its network, or as the user's first loaders do"
     def __init__(self, dls, model, stats=None, **kwargs):
         self.stats = own_stats(dls) or stats
         super().__init__(dls, model, **kwargs)
@@ -75,8 +75,8 @@ class QuarantineWarning(Callback):
         if q is None: return
         bad,self.n = q.table()[ifnone(self.n, q.n_checked):],len(q)
         if not len(bad): return
-        warn(f'{len(bad)} pictures could not be read and were left out, such as {bad.path.iloc[0]} ({bad.reason.iloc[0]}): '
-             'see learn.dls.quarantine')
+        such_as = f'{bad.path.iloc[0]} ({bad.reason.iloc[0]})'
+        warn(f'{len(bad)} pictures could not be read and were left out, such as {such_as}: see learn.dls.quarantine')
 
 # %% ../../nbs/08_training/02_learner.ipynb #f2ac2701
 class KeepBatchNorm(Callback):
@@ -124,7 +124,7 @@ def check_soft_labels(
     if not len(i): return
     first_one = f'{y[i[0],c[0]]:.3g} for {labels.vocab[c[0]]} in {labels.df.path.iloc[i[0]]}'
     raise LabelError(f'{len(i):,} labels are soft, such as {first_one}, and {type(loss).__name__} knows only 0 and 1',
-                     fix='a loss that takes soft targets, see loss_table(), or a table read with another policy than smooth')
+                     fix='a loss that takes soft targets, see loss_table(), or a table with another policy than smooth')
 
 # %% ../../nbs/08_training/02_learner.ipynb #2f9d81b5
 def _n_channels(dls):
@@ -138,13 +138,13 @@ def multilabel_learner(
     loss:str|MultiLabelLoss='bce', # Name, see `loss_table`, or a loss under the contract
     activation:str=None, # Activation before a loss given by name; the loss's own if None
     pretrained:bool=True, # Start from trained weights, with the body frozen?
-    weights:str|Path|Learner=None, # Instead of the hub's: a .safetensors or .pth file, also of a run, or a learner, for the body
+    weights:str|Path|Learner=None, # Instead of the hub's: a .safetensors or .pth file, also of a run, or a learner
     train_bn:bool=False, # Let the batch norm of a trained body adapt to the data? fastai's own default is True
     metrics:list=None, # fastai metrics; `multilabel_metrics()` if None
     seed:int=42, # For what is initialised at random
     history:str|Path=None, # CSV file to write losses and metrics to after each epoch
     cbs=None, # Further callbacks
-    head:str|dict=None, # Name of the head, see `HEADS`, or a dict of its arguments and its name: dict(name='query', groups=20)
+    head:str|dict=None, # Name of the head, see `HEADS`, or its name and arguments: dict(name='query', groups=20)
     **kwargs
 )->MultiLabelLearner:
     "Return a learner for multi-label images; `fine_tune`, `lr_find`, `predict`, `show_results` and all the rest work"
@@ -174,7 +174,8 @@ def _files_and_preds(learn, split, calibrated):
     "Files of a split, their probabilities (N,C) and targets (N,C); training rows without augmentation"
     i = split_index(split)
     if i>=len(learn.dls.loaders):
-        raise ValueError(f'The DataLoaders have no {split!r} split: split the table with labels.split(valid=0.1, test=0.1)')
+        raise ValueError(f'The DataLoaders have no {split!r} split: '
+                         'split the table with labels.split(valid=0.1, test=0.1)')
     files = learn.dls[i].dataset.items
     dl = learn.dls.test_dl(files, with_labels=True) if i==0 else learn.dls[i]
     act = None if calibrated else uncalibrated_activation(learn.loss_func)
@@ -220,7 +221,8 @@ def plot_history(
     metrics = [o for o in history.columns if o not in ('epoch','stage','time',*losses)]
     for ax,names,ylabel in zip(axs, (losses,metrics), ('loss','validation metric')):
         for o in names:
-            ax.plot(history.epoch, pd.to_numeric(history[o], errors='coerce'), 'o-', ms=3, label=o.replace('_loss',' loss'))
+            values = pd.to_numeric(history[o], errors='coerce')
+            ax.plot(history.epoch, values, 'o-', ms=3, label=o.replace('_loss',' loss'))
         clean_axes(ax, 'both').set(xlabel='epoch', ylabel=ylabel)
         ax.legend(frameon=False)
         ax.xaxis.get_major_locator().set_params(integer=True)

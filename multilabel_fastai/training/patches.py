@@ -49,7 +49,8 @@ def _pinned(o): return o.pin_memory() if isinstance(o, Tensor) and o.device.type
 @replaces(fastai.data.load, 'to_device')
 def _send(b, device=None, non_blocking=False):
     "fastai's `to_device` that lets the program go on while a batch is on its way to a GPU"
-    if device is None or not _queues(device) or defaults.use_cuda is False: return _send.__wrapped__(b, device, non_blocking)
+    waits = device is None or not _queues(device) or defaults.use_cuda is False
+    if waits: return _send.__wrapped__(b, device, non_blocking)
     return _send.__wrapped__(apply(_pinned, b), device, True)
 
 @replaces(MixUp, 'before_batch')
