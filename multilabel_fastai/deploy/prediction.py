@@ -237,7 +237,7 @@ def _learner_bundle(learn, device=None):
     own = readout.own_thresholds(len(vocab)).double().cpu().tolist()
     some = list(learn.dls.train_ds.items)[:20]
     has_files = some and all(isinstance(o, (str,Path)) and Path(o).exists() for o in some)
-    facts = image_facts(learn.dls, 200) if has_files else ImageFacts()
+    facts = sample_image_facts(learn.dls, 200) if has_files else ImageFacts()
     config = dict(vocab=vocab, mean=mean, std=std, loss=dict(thresholds=own), images=facts.to_dict())
     return Bundle(config, unwrap_model(learn.model), learn.dls.preprocess, readout, device=device or learn.dls.device)
 
