@@ -11,6 +11,7 @@ import os, textwrap
 import fastai.data.core
 from fastai.vision.all import *
 from ..labels.table import *
+from ..labels.readers import *
 from ..labels.splits import *
 from .dicom import *
 from .preprocess import *

@@ -14,6 +14,7 @@ from ..utils.files import *
 from ..utils.progress import *
 from ..utils.workers import *
 from ..labels.table import *
+from ..labels.readers import *
 from .dicom import *
 from .preprocess import *
 from .files import *
