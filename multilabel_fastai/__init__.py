@@ -3,7 +3,8 @@ __version__ = "0.0.1"
 import importlib as _importlib
 
 # What a star import brings of each module. A module without a name here adds methods, such as `Learner.report`.
-# Everything else is imported from its module; modules of `utils` are for the library itself.
+# Everything else is imported from its module, `from multilabel_fastai.losses.check import check_loss`, which loads what
+# that module needs and no more. Modules of `utils` are for the library itself.
 _star = {
     'labels.table': 'SPLITS LabelError LabelTable',
     'labels.readers': 'data_folder',
@@ -18,8 +19,9 @@ _star = {
     'metrics.intervals': '''percentile_interval centred_interval bca_interval paired_difference delong_interval
         delong_difference''',
     'metrics.proper_scores': 'brier_score log_loss_multi calibration_error wilson_interval rsna_2022_score',
-    'decision.thresholds': '''threshold_curve plot_threshold_sweep cost_threshold best_thresholds crossfit_decisions''',
-    'decision.calibration': 'Calibration fit_calibration prior_correction estimate_prevalence',
+    'decision.thresholds': '''threshold_curve plot_threshold_sweep expected_cost cost_threshold best_thresholds limit_labels
+        crossfit_decisions''',
+    'decision.calibration': 'Calibration fit_calibration crossfit_calibration prior_correction estimate_prevalence',
     'decision.decision': 'Decision fit_decision crossfit_decision',
     'decision.readout': 'DecisionKey',
     'decision.report': 'ClassReport class_report plot_report',
@@ -32,12 +34,12 @@ _star = {
     'images.series': 'dicom_table series_files pool_slices',
     'images.preprocess': 'open_image DicomImage Preprocess',
     'images.files': '',
-    'images.packs': 'PackedImages',
+    'images.packs': 'PackedImages pack_images',
     'images.loaders': 'MultiLabelDLs',
-    'images.datablock': 'multilabel_dls',
-    'losses.activations': 'activation_names',
+    'images.datablock': 'multilabel_block multilabel_dls',
+    'losses.activations': 'activation_names get_activation',
     'losses.contract': 'MultiLabelLoss MultiLabelBCE register_loss loss_names loss_table get_loss wrap_loss why_not',
-    'losses.check': '',
+    'losses.check': 'check_loss',
     'losses.per_label': 'MultiLabelRSNA2022',
     'losses.ranking': '',
     'networks.heads': 'HEADS flat_head',
@@ -90,17 +92,18 @@ def _fastai():
     from . import _quiet_fastai
     return _quiet_fastai.fastai.vision.all
 
-def _all_names():
-    "fastai's names and those of `_star`, with every module loaded"
-    fastai_names = [o for o in vars(_fastai()) if not o.startswith('_')]
+def _load_all():
+    "Load every module: a class such as `LabelTable` has methods that modules after its own add"
     for o in _star: _importlib.import_module(f'.{o}', __name__)
-    return [*fastai_names, *_module_of]
 
 def __getattr__(name):
-    if name == '__all__': return _all_names()
-    if name.startswith('_') or name in _packages: raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    module = _importlib.import_module(f'.{_module_of[name]}', __name__) if name in _module_of else _fastai()
-    if not hasattr(module, name): raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(module, name)
+    if name == '__all__':
+        _load_all()
+        return [*(o for o in vars(_fastai()) if not o.startswith('_')), *_module_of]
+    if name in _module_of:
+        _load_all()
+        return getattr(_importlib.import_module(f'.{_module_of[name]}', __name__), name)
+    if not name.startswith('_') and name not in _packages and hasattr(_fastai(), name): return getattr(_fastai(), name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 def __dir__(): return [*globals(), *_module_of]
