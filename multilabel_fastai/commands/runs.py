@@ -20,7 +20,7 @@ from ..labels.table import *
 from ..labels.splits import *
 from ..images.packs import *
 from ..images.datablock import *
-from ..datasets.spine import *
+from ..datasets.public import *
 from ..networks.backbones import *
 from ..networks.slices import *
 from ..training.learner import *
