@@ -10,6 +10,7 @@ from fastai.vision.all import *
 from ..utils.plots import *
 from ..utils.progress import *
 from ..labels.table import *
+from ..labels.splits import *
 from ..images.dicom import *
 from ..images.preprocess import *
 from ..images.packs import *
