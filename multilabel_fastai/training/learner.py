@@ -32,7 +32,8 @@ def _refuse_single_label(caller):
     if caller.f_code.co_name not in ('confusion_matrix','print_classification_report'): return
     if not isinstance(caller.f_locals.get('self'), ClassificationInterpretation): return
     raise TypeError('ClassificationInterpretation is for images with one label, and these have several. '
-                    'Fix: learn.interpret() with its confusion, plot_confusion(), swaps() or plot_swaps(); learn.report()')
+                    'Fix: learn.interpret() with its confusion, plot_confusion(), swaps() or plot_swaps(); '
+                    'learn.report()')
 
 class MultiLabelLearner(Learner):
     "A `Learner` that normalizes its loaders: with `stats` of its network, or as the user's first loaders do"
