@@ -2,4 +2,4 @@
 import warnings
 with warnings.catch_warnings():
     warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)
-    import fastai.vision.all
+    import fastai.vision.all # noqa: F401

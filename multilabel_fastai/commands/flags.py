@@ -7,7 +7,7 @@ __all__ = ['Flag', 'setting_flags', 'parameter_flags', 'read_flag', 'make_parser
            'one_line', 'going_on', 'exit_status', 'command']
 
 # %% ../../nbs/11_commands/04_flags.ipynb #ecb32577
-import argparse, inspect, os, shutil, sys, textwrap, traceback, warnings
+import argparse, inspect, shutil, sys, textwrap, traceback, warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fastcore.docments import docments

@@ -6,8 +6,6 @@
 __all__ = ['run_labels', 'run_of', 'load_run', 'evaluate_run', 'bundle_run', 'run_comparison']
 
 # %% ../../nbs/11_commands/02_saved_runs.ipynb #9d7fdac1
-import sys
-from contextlib import nullcontext
 from fastai.vision.all import *
 from ..utils.files import *
 from ..labels.table import *

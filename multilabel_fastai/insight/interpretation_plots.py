@@ -7,7 +7,6 @@ __all__ = ['draw_gallery']
 
 # %% ../../nbs/09_insight/01_interpretation_plots.ipynb #38992634
 import textwrap
-from contextlib import nullcontext
 from fastai.vision.all import *
 from matplotlib.colors import to_rgb
 from ..utils.hints import *

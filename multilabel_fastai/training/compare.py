@@ -6,7 +6,7 @@
 __all__ = ['COMPARISON_MEASURES', 'LossComparison', 'compare_losses']
 
 # %% ../../nbs/08_training/11_compare.ipynb #561d1bad
-import hashlib, itertools, json, re, tempfile, time, zipfile
+import hashlib, json, re, tempfile, time, zipfile
 from numbers import Integral
 from fastai.vision.all import *
 from ..utils.files import *

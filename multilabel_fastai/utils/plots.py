@@ -5,9 +5,6 @@
 # %% auto #0
 __all__ = ['BLUE', 'LIGHT_BLUE', 'RED', 'GREEN', 'PURPLE', 'ORANGE', 'DARK', 'MIDDLE', 'GREY', 'PALE', 'clean_axes']
 
-# %% ../../nbs/00_utils/04_plots.ipynb #d7cf2fad
-import matplotlib.pyplot as plt
-
 # %% ../../nbs/00_utils/04_plots.ipynb #23f06a97
 BLUE,LIGHT_BLUE,RED = '#2166ac','#4393c3','#d6604d'
 GREEN,PURPLE,ORANGE = '#1b7837','#762a83','#e08214'
