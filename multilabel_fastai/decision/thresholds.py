@@ -220,7 +220,7 @@ def _each(f, p, y):
     return np.array([_class_curve(f, p[:,c], y[:,c], f, '').best[0] for c in range(p.shape[1])])
 
 def _one(objective, p, y):
-    "The best threshold of all classes together: by the mean of their objectives, or for a floor over all labels at once"
+    "The best threshold of all classes together: by the mean of objectives, or for a floor over all labels at once"
     joint = _joint.fullmatch(str(objective))
     average,beta = joint.groups() if joint else ('macro',None)
     f = fbeta_of(float(beta)) if beta else get_objective(objective)

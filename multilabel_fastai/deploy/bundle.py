@@ -232,8 +232,8 @@ def _config(learn, sample):
     res = dict(kind=_kind, format=_format, saved=time.strftime('%Y-%m-%d'), vocab=vocab, network=network,
                preprocess=prep.config, fingerprint=prep.fingerprint, mean=mean, std=std,
                loss=_readout_config(learn.loss_func, len(vocab)), decisions=_decisions_config(_decisions(learn)),
-               images=sample_image_facts(dls, sample).to_dict(), split=labels.split_hash if labels is not None else None,
-               metrics={}, versions=_versions())
+               images=sample_image_facts(dls, sample).to_dict(),
+               split=labels.split_hash if labels is not None else None, metrics={}, versions=_versions())
     return json.loads(json.dumps(res)) # as it is read again
 
 def _decisions(learn):

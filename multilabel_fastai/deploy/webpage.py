@@ -150,7 +150,8 @@ class PageAnswer:
     def to_dict(self)->dict:
         "Return file, predicted labels, and probability, threshold and reason of each class, of plain JSON types"
         num = lambda o: round(float(o), 6) if np.isfinite(o) else None
-        classes = {k:dict(probability=num(o.calibrated), threshold=num(o.threshold), predicted=bool(o.predicted), why=o.why)
+        classes = {k:dict(probability=num(o.calibrated), threshold=num(o.threshold), predicted=bool(o.predicted),
+                          why=o.why)
                    for k,o in self.table.iterrows()}
         return dict(file=self.name, labels=self.predicted, warnings=self.warnings, classes=classes)
 

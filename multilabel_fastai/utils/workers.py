@@ -24,7 +24,7 @@ class WorkerPool:
     "Run `func(*job)` for jobs in worker processes; a job whose process dies is given to `retry`"
     def __init__(self,
         func, # A function of a module, which worker processes can import
-        retry, # `retry(job, run_alone)`: the result of a job whose process died; `run_alone(*job)` may be called with parts of it
+        retry, # `retry(job, run_alone)`: result of a job whose process died; `run_alone(*job)` may be called with parts
         num_workers:int, # Processes; 0 for none
     ):
         self.func,self.retry,self.num_workers = func,retry,num_workers
