@@ -392,10 +392,11 @@ def _info(o, input):
 
 def _difference(model, o, x, name):
     "Probabilities and labels by the exported file, and how far the probabilities are from those of the network"
-    try: p,y = model(x)
+    try:
+        p,y = model(x)
+        return p,y,np.abs(p-o.probs(x)).max().item() # fails too where it gives another number of images
     except Exception as e:
         raise ExportError(f'{name} does not work with {len(x)} images: {_reason(e)}. The file is not kept') from e
-    return p,y,np.abs(p-o.probs(x)).max().item()
 
 def _too_far(name, far, tol, n):
     return ExportError(f'{name}: its probabilities differ by up to {far:.2g} from those of the network, '
