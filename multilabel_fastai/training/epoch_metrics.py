@@ -201,7 +201,8 @@ def _is_undefined(cb):
 class SkipUndefined(Callback):
     "Lets callbacks pass over an epoch in which the pooled metric that they watch has no value, for one fit"
     order,_paused = TrackerCallback.order-1,()
-    def before_fit(self): self._resume()
+    _within = 0 # validations that run within the fit that it was added in; each has events of a fit of its own
+    def before_fit(self): self._within += 1
     def before_epoch(self): self._resume()
 
     def after_epoch(self):
@@ -212,6 +213,8 @@ class SkipUndefined(Callback):
             if isinstance(o, SaveModelCallback) and np.isinf(o.best): o._save(o.fname) # no value so far
 
     def after_fit(self):
+        self._within -= 1
+        if self._within>=0: return
         self._resume()
         self.learn.remove_cb(self)
 
