@@ -203,7 +203,9 @@ class SkipUndefined(Callback):
     order,_paused = TrackerCallback.order-1,()
     _within = 0 # validations that run within the fit that it was added in; each has events of a fit of its own
     def before_fit(self): self._within += 1
-    def before_epoch(self): self._resume()
+    def before_epoch(self):
+        self._within = 0 # also after a fit that an error ended
+        self._resume()
 
     def after_epoch(self):
         trackers = [o for o in self.learn.cbs if isinstance(o, TrackerCallback) and o.run]
