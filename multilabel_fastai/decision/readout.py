@@ -6,7 +6,7 @@
 __all__ = ['POOL_NAMES', 'DecisionKey', 'WeightsMark', 'Readout', 'save_decisions', 'load_decisions']
 
 # %% ../../nbs/03_decision/03_readout.ipynb #4ae73c53
-import hashlib, json, weakref
+import hashlib, json
 import numpy as np, torch
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +67,10 @@ def _first_values(tensors):
 
 def _counter(o): return 0 if o.is_inference() else o._version
 
-def _contains(a, b): return any(o is b for o in a.modules())
-
-def _nothing(): return None
+def _contains(a, b):
+    "Whether all weights of network `b` are weights of `a`"
+    ids = {id(o) for o in _weights(a)}
+    return all(id(o) in ids for o in _weights(b))
 
 class WeightsMark:
     "The weights of a network at one time"
@@ -78,22 +79,22 @@ class WeightsMark:
     ):
         tensors = _weights(unwrap_model(model))
         self.digests,self.values = list(map(_digest, tensors)),_first_values(tensors)
-        self.network,self.last = weakref.ref(unwrap_model(model)),None
+        self.network,self.last = unwrap_model(model),None # a head of its own goes on to be compared
 
     def attach(self, model):
         "Compare with the weights of `model` from now on, unless it is a part of the network, or has it as a part"
-        model,own = unwrap_model(model),self.network()
+        model,own = unwrap_model(model),self.network
         if own is None or not (_contains(model, own) or _contains(own, model)): own = model
-        if own is self.network() and self.values==_first_values(_weights(own)): return
-        self.network,self.last = weakref.ref(own),None
+        if own is self.network and self.values==_first_values(_weights(own)): return
+        self.network,self.last = own,None
 
     def is_of(self, model)->bool:
         "Whether these are the weights that `model` has now"
-        return self.network() is unwrap_model(model) and self.holds()
+        return self.network is unwrap_model(model) and self.holds()
 
     def holds(self)->bool:
-        "Whether the weights are the same; also if the network is gone"
-        model = self.network()
+        "Whether the weights are the same; also if the network is not known, as after unpickling"
+        model = self.network
         if model is None: return True
         tensors = _weights(model)
         counters,last = list(map(_counter, tensors)),self.last # read once: threads may ask together
@@ -105,7 +106,7 @@ class WeightsMark:
         pairs = zip(reversed(tensors), reversed(self.digests)) # the head first, which every training changes
         return all(_digest(o)==d for o,d in pairs)
 
-    def __getstate__(self): return dict(digests=self.digests, values=self.values, network=_nothing, last=None)
+    def __getstate__(self): return dict(digests=self.digests, values=self.values, network=None, last=None)
 
 # %% ../../nbs/03_decision/03_readout.ipynb #6e5adb74
 _stale = ('The decision was fitted on other weights than the network has now, and is dropped: '
