@@ -92,7 +92,7 @@ def _print_loaded(dls, hash_files):
     if bad:=len(dls.quarantine):
         print(f'{bad} images cannot be read and are left out:\n{dls.quarantine.head(10).to_string(index=False)}')
 
-@delegates(LoaderSettings)
+@takes_settings(LoaderSettings)
 def training_dls(
     labels:LabelTable, # Labels; split here where they have no split
     settings:LoaderSettings=None, # Settings, also of a run; those that are given by name come on top
@@ -378,7 +378,7 @@ def _run_config(labels, out, o, source):
         folder=os.path.abspath(out),
         versions={k:version(k) for k in ('torch','torchvision','fastai','timm')})
 
-@delegates(RunSettings)
+@takes_settings(RunSettings)
 def run_training(
     labels:LabelTable, # Labels; split here where they have no split
     out:str|Path, # Folder of the run

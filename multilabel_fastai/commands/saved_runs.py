@@ -185,7 +185,7 @@ def bundle_run(
     return load_run(folder, data, device).save_bundle(out)
 
 # %% ../../nbs/11_commands/02_saved_runs.ipynb #f5926431
-@delegates(ComparisonSettings)
+@takes_settings(ComparisonSettings)
 def run_comparison(
     labels:LabelTable, # Labels; split here where they have no split
     out:str|Path, # Folder of the comparison; one that was stopped goes on

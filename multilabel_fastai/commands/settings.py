@@ -7,7 +7,7 @@ __all__ = ['OPTIMIZERS', 'read_as', 'setting', 'in_range', 'at_least', 'one_of',
            'as_window', 'as_frame', 'PreprocessSettings', 'as_path', 'as_augment', 'SplitSettings', 'ImageSettings',
            'LoaderSettings', 'as_today', 'is_run_config', 'RunConfig', 'read_config', 'as_head', 'as_stages',
            'check_objective', 'check_loss', 'check_calibration', 'check_pair', 'NetworkSettings', 'FitSettings',
-           'TrainingSettings', 'DecisionSettings', 'RunSettings', 'ComparisonSettings']
+           'TrainingSettings', 'DecisionSettings', 'RunSettings', 'ComparisonSettings', 'takes_settings']
 
 # %% ../../nbs/11_commands/00_settings.ipynb #11a7d21d
 import inspect, json, math, os, re
@@ -468,3 +468,14 @@ class ComparisonSettings(LoaderSettings, NetworkSettings, FitSettings):
             raise ValueError(f'{counts}: at least one of each')
         for k in self.losses: check_loss('losses', k)
         for k in self.activations: why_not(k, self.losses[0]) # raises for a name that is not known
+
+# %% ../../nbs/11_commands/00_settings.ipynb #a9346fb2
+def takes_settings(
+    cls, # Dataclass of settings
+):
+    "Decorator that puts the fields of `cls` into the signature of a function, in place of its `**kwargs`"
+    def _f(f):
+        f = delegates(cls)(f)
+        f.__delwrap__ = cls # which has source code to document them by, and its `__init__` has none
+        return f
+    return _f
