@@ -199,26 +199,16 @@ def _is_undefined(cb):
     return cb.monitor in pooled and np.isnan(cb.recorder.values[-1][cb.idx])
 
 class SkipUndefined(Callback):
-    "Lets callbacks pass over an epoch in which the pooled metric that they watch has no value, for one fit"
+    "Lets callbacks pass over an epoch in which the pooled metric that they watch has no value"
     order,_paused = TrackerCallback.order-1,()
-    _within = 0 # validations that run within the fit that it was added in; each has events of a fit of its own
-    def before_fit(self): self._within += 1
-    def before_epoch(self):
-        self._within = 0 # also after a fit that an error ended
-        self._resume()
-
+    def before_epoch(self): self._resume()
+    def after_fit(self): self._resume()
     def after_epoch(self):
         trackers = [o for o in self.learn.cbs if isinstance(o, TrackerCallback) and o.run]
         self._paused = [o for o in trackers if not getattr(o, 'every_epoch', False) and _is_undefined(o)]
         for o in self._paused:
             o.run,o.new_best = False,False
             if isinstance(o, SaveModelCallback) and np.isinf(o.best): o._save(o.fname) # no value so far
-
-    def after_fit(self):
-        self._within -= 1
-        if self._within>=0: return
-        self._resume()
-        self.learn.remove_cb(self)
 
     def _resume(self):
         for o in self._paused: o.run = True
