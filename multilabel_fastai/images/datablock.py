@@ -203,7 +203,7 @@ def _use_pack(dl, pack, labels, image_weights):
     "Let `dl` gather the images of its items, which are files of the table, from a pack"
     items = dl.dataset.items
     of_item = items.index.rows(items) # row of the table
-    rows = pack.row.rows(labels._df.path)[of_item]
+    rows = pack.rows_of(labels)[of_item]
     image_type = dl.dataset.tls[0].tfms.fs[-1].cls
     dl.packed = (pack, rows, torch.from_numpy(labels.targets[of_item]), image_type, TensorMultiCategory)
     if image_weights is not None: dl.packed += ((torch.from_numpy(image_weights[of_item]), ImageWeight),)

@@ -90,6 +90,7 @@ def _rle(src, runner):
     if bits>1: return res
     return np.unpackbits(np.frombuffer(res, np.uint8), count=pixels, bitorder='little').tobytes()
 
+# %% ../../nbs/04_images/00_decoders.ipynb #9f5bc8fe
 def _decode_codestream(src, runner):
     "Samples of one JPEG, JPEG-LS or JPEG 2000 frame"
     ts,photometric = runner.transfer_syntax,runner.photometric_interpretation

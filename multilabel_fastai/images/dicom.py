@@ -300,7 +300,6 @@ def _raw(b, max_pixels):
     a,counted = decode_gray(_fragment(pixels), ts, rows, columns, bits)
     return a,h,counted or h['BitsStored']
 
-# %% ../../nbs/04_images/02_dicom.ipynb #f3abea00
 def _quick(fn, windows, frame='middle', max_pixels=MAX_PIXELS):
     "uint8 of each window, or None where the long way has to be gone"
     if frame not in ('middle',0): return

@@ -51,6 +51,7 @@ class FileIndex:
         if isinstance(paths, FileList) and paths.index is self: return paths.rows
         return np.array([self.get(o, -1) for o in paths], dtype=int)
 
+# %% ../../nbs/04_images/05_files.ipynb #6d5d0e28
 class FileList:
     "A list of `Path`s that holds row numbers of a `FileIndex`, and makes a `Path` when it is asked for one"
     def __init__(self, index:FileIndex, rows=None):

@@ -55,8 +55,22 @@ class NormalizeInPlace(Normalize):
         res.stats = tuple(tuple(map(float, o)) for o in stats)
         return res
 
+# %% ../../nbs/04_images/07_loaders.ipynb #5d1e77aa
+class _LeanDL(TfmdDL):
+    "fastai's loader, of which its worker processes get only what they use"
+    _starts_workers = False
+    def __iter__(self):
+        self._starts_workers = True
+        try: yield from super().__iter__()
+        finally: self._starts_workers = False
+
+    def __getstate__(self):
+        "All but, for a worker process that is started afresh, what only the main process uses"
+        if not self._starts_workers or get_spawning_popen() is None: return dict(self.__dict__)
+        return self.__dict__|dict(after_batch=Pipeline(), weights=None, groups=None)
+
 # %% ../../nbs/04_images/07_loaders.ipynb #c000002d
-class SampledDL(TfmdDL):
+class SampledDL(_LeanDL):
     "fastai's loader that can draw training images by weight, or `per_group` of each group in an epoch"
     weights,groups,per_group = None,None,None
 
@@ -103,11 +117,6 @@ class SampledDL(TfmdDL):
                 if hasattr(self, o): setattr(res, o, getattr(self, o))
             if self.groups is not None and kwargs.get('shuffle', self.shuffle): res.n = self.n
         return res
-
-    def __getstate__(self):
-        "All but, for a worker process that is started afresh, what only the main process uses"
-        if get_spawning_popen() is None: return dict(self.__dict__)
-        return self.__dict__|dict(after_batch=Pipeline(), weights=None, groups=None)
 
 # %% ../../nbs/04_images/07_loaders.ipynb #c2f71cbc
 class PackedDL(SampledDL):

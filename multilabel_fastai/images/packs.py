@@ -22,6 +22,7 @@ from .files import *
 # %% ../../nbs/04_images/06_packs.ipynb #e4ed3a75
 class PackError(ValueError):
     "A pack that cannot be made, opened or used; the message says what would work"
+
 def _content(fn):
     "Size in bytes, time and hash of a file, or of all files below a folder"
     files = sorted(o for o in fn.rglob('*') if o.is_file()) if fn.is_dir() else [fn]
@@ -136,6 +137,17 @@ def gather(self:PackedImages,
     return res
 
 @patch
+def rows_of(self:PackedImages,
+    labels:LabelTable, # Table whose paths are those of the pack
+)->np.ndarray:
+    "Row of each file of a table; raises `PackError` for files that are not in the pack"
+    rows = self.row.rows(labels._df.path)
+    foreign = labels._df.path[rows<0]
+    if not len(foreign): return rows
+    raise PackError(f'{len(foreign):,} of {len(labels):,} files are not in the pack {self.folder}, '
+                    f'such as {foreign.iloc[0]}: labels.pack with the same arguments adds them')
+
+@patch
 def __getitem__(self:PackedImages, path:str)->np.ndarray:
     "The image (channels, height, width) of one path; raises `ImageError` where its file could not be read"
     if path in self.broken: raise ImageError(f'{path}: {self.broken[path]}')
@@ -154,7 +166,7 @@ def _about(folder, prep):
     about = dict(format=_format, fingerprint=prep.fingerprint, preprocess=prep.config, shape=list(prep.shape),
                  versions=versions)
     if not (folder/'pack.json').exists(): return about
-    was = json.loads((folder/'pack.json').read_text())
+    was = _read_about(folder)
     if was['fingerprint']==prep.fingerprint: return was
     raise PackError(f"The pack in {folder} was made otherwise: {_differences(was['preprocess'], prep.config)}. "
                     'Take another folder, or the same arguments')
@@ -233,6 +245,7 @@ def _fill_shards(folder, plan, shards, root, prep, num_workers):
         if bar: bar.update(min(total, bar.last_v+len(fs)))
         if sum(map(len, done[tmp].values()))==len(np.load(tmp, mmap_mode='r')): _finish(folder, tmp, done.pop(tmp))
 
+# %% ../../nbs/04_images/06_packs.ipynb #9211574c
 @delegates(Preprocess)
 def pack_images(
     paths:list, # Files, or with `slices` folders, as the pack is to know them
@@ -284,11 +297,7 @@ def check(self:PackedImages,
     full:bool=False, # Compare the content of every file, not only of those whose time has changed?
 ):
     "Raise `PackError` where the pack is not that of the table's files"
-    rows,root = self.row.rows(labels._df.path),labels.root or Path()
-    foreign = labels._df.path[rows<0]
-    if len(foreign):
-        raise PackError(f'{len(foreign):,} of {len(labels):,} files are not in the pack {self.folder}, '
-                        f'such as {foreign.iloc[0]}: labels.pack with the same arguments adds them')
+    rows,root = self.rows_of(labels),labels.root or Path()
     for o in self.table.iloc[rows].itertuples():
         file,again = root/o.path,'make the pack again in another folder'
         now = _stat(file)

@@ -36,6 +36,7 @@ def to_8_bits(
     if im.mode=='F': raise ValueError('floating-point pixels have no range that is known: save them with 8 or 16 bits')
     return im if im.mode==mode else im.convert(mode)
 
+# %% ../../nbs/04_images/04_preprocess.ipynb #a10ea029
 def read_error(
     e:Exception, # One of `READ_ERRORS`
     fn, # What was read

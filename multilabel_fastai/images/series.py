@@ -116,7 +116,6 @@ def _in_order(df, where):
     number = pd.to_numeric(df.InstanceNumber, errors='coerce') # as they were scanned
     return df.assign(number=number).sort_values(['number','path']).path.tolist()
 
-# %% ../../nbs/04_images/03_series.ipynb #566f87c2
 def series_files(
     folder:str|Path, # Folder with the slices of one study
     k:int=None, # Slices to take; all if None

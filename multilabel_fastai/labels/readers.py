@@ -14,7 +14,6 @@ from fastprogress.fastprogress import progress_bar
 from ..utils.hints import *
 from ..utils.progress import *
 from .table import *
-from .table import _apply_policy, _check_vocab
 
 # %% ../../nbs/01_labels/01_readers.ipynb #9cabca8b
 def data_folder(
@@ -183,8 +182,8 @@ def _fill_codes(y, vocab, uncertain, missing, negative, seed):
         cells = [dict(row=i, column=vocab[j]) for i,j in np.argwhere(minus)[:100]]
         raise LabelError(f'{minus.sum():,} labels are -1, which means uncertain in one place and no in another', cells,
             fix=_minus_one_fix)
-    else: _apply_policy(y, minus, vocab, ifnone(uncertain, 'ignore'), seed, 'uncertain')
-    _apply_policy(y, blank, vocab, missing, seed+1, 'missing')
+    else: apply_policy(y, minus, vocab, ifnone(uncertain, 'ignore'), seed, 'uncertain')
+    apply_policy(y, blank, vocab, missing, seed+1, 'missing')
 
 @patch(cls_method=True)
 @delegates(_build_table)
@@ -237,7 +236,7 @@ def _vocab_of(sets, vocab, where):
     sets = [o or [] for o in sets]
     found = sorted(set().union(*sets))
     if vocab is None: return found
-    vocab = _check_vocab(vocab)
+    vocab = check_vocab(vocab)
     known = set(vocab)
     unknown = [o for o in found if o not in known]
     if not unknown: return vocab

@@ -14,7 +14,6 @@ from ..utils.hints import *
 from ..utils.plots import *
 from ..utils.progress import *
 from .table import *
-from .table import _check_column, _check_split
 
 # %% ../../nbs/01_labels/02_splits.ipynb #69a26fe3
 def split_index(
@@ -128,9 +127,7 @@ def with_split(self:LabelTable,
 )->LabelTable:
     "Return the same rows with a split that was made elsewhere"
     if isinstance(split, dict): split = _from_rows(split, len(self))
-    d = self._df.drop(columns='split', errors='ignore')
-    d.insert(1+len(self.vocab)+self.has_group, 'split', _check_split(split, d.path))
-    return self._new(d)
+    return self._with_column('split', split)
 
 # %% ../../nbs/01_labels/02_splits.ipynb #ca44a62b
 @patch
@@ -138,9 +135,7 @@ def with_group(self:LabelTable,
     group, # (N,) what may not be split, such as the patient of each row
 )->LabelTable:
     "Return the same rows with these groups"
-    d = self._df.drop(columns='group', errors='ignore')
-    d.insert(1+len(self.vocab), 'group', _check_column(group, 'group', d.path))
-    return self._new(d)
+    return self._with_column('group', group)
 
 # %% ../../nbs/01_labels/02_splits.ipynb #f76be925
 def _kept_rows(t, keep, by_group):
@@ -349,15 +344,6 @@ def _shared_groups(t):
     sides = t._df.groupby('group').split.agg(lambda s: sorted(set(s)))
     return sides[sides.map(len)>1].rename('splits')
 
-@patch
-def audit(self:LabelTable,
-    hash_files:bool=True, # Compare files by content? Those that are there
-    num_workers:int=None, # Threads that read files
-)->SplitAudit:
-    "Return every label's rate in each split, groups and identical files on both sides, and the split's hash"
-    if not self.splits: raise LabelError('The table is not split', fix='labels.split(valid=0.2).audit()')
-    return SplitAudit(self, hash_files, num_workers)
-
 # %% ../../nbs/01_labels/02_splits.ipynb #aa8d7865
 def _groups_line(shared):
     "Return a line about groups on both sides"
@@ -387,6 +373,15 @@ def __repr__(self:SplitAudit): return '\n'.join(self.lines()) + '\n' + (self.rat
 @patch
 def _repr_html_(self:SplitAudit):
     return '<br>'.join(self.lines()) + (self.rates*100).round(2).rename_axis('prevalence, %').to_html()
+
+@patch
+def audit(self:LabelTable,
+    hash_files:bool=True, # Compare files by content? Those that are there
+    num_workers:int=None, # Threads that read files
+)->SplitAudit:
+    "Return every label's rate in each split, groups and identical files on both sides, and the split's hash"
+    if not self.splits: raise LabelError('The table is not split', fix='labels.split(valid=0.2).audit()')
+    return SplitAudit(self, hash_files, num_workers)
 
 # %% ../../nbs/01_labels/02_splits.ipynb #5927f822
 def _no_positive(t, none, n_train):

@@ -40,6 +40,7 @@ class _GetPoints:
         self.xy = {str(f):prep.points(o, hw) for f,o,hw in zip(files, xy, size)}
     def __call__(self, o): return TensorPoint.create(self.xy[str(o)], img_size=self.size[::-1])
 
+# %% ../../nbs/06_networks/03_keypoints.ipynb #ef4e5621
 class PointDLs(MultiLabelDLs):
     "DataLoaders of images and their points, with the table of the points and their names"
     def __init__(self, *loaders, points=None, names=None, **kwargs):
@@ -48,6 +49,11 @@ class PointDLs(MultiLabelDLs):
     def like(self, loaders, **changes):
         "Return DataLoaders of the same kind over other loaders"
         return super().like(loaders, **dict(points=self.points, names=self.names)|changes)
+    def new_empty(self):
+        "Return loaders without images and without the table of the points, for an exported learner"
+        res = super().new_empty()
+        res.points = None
+        return res
 
 @delegates(Preprocess)
 def points_dls(
