@@ -200,7 +200,8 @@ def _is_undefined(cb):
 
 class SkipUndefined(Callback):
     "Lets callbacks pass over an epoch in which the pooled metric that they watch has no value"
-    order,_paused = TrackerCallback.order-1,()
+    order,_paused = Recorder.order+1,()
+    def before_fit(self): self._resume() # after a fit that was broken off
     def before_epoch(self): self._resume()
     def after_fit(self): self._resume()
     def after_epoch(self):
