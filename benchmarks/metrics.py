@@ -5,6 +5,7 @@ import numpy as np, pandas as pd, torch
 from sklearn import metrics as skm
 from torchmetrics.functional import classification as tmc
 from multilabel_fastai.metrics.classwise import *
+from multilabel_fastai.metrics.predictions import AVERAGES
 
 PREVALENCE = [0.108,0.042,0.18,0.24,0.068,0.063,0.022,0.104,0.071,0.036,0.043,0.017,0.045,0.0034] # About that of ChestX-ray14's test list
 METRICS = { # Ours, scikit-learn's, torchmetrics', and whether the two take decisions

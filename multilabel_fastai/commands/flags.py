@@ -84,9 +84,9 @@ def _add_flag(group, flag):
     text,words = _help_of(flag),dict(nargs='+') if flag.type is list else {}
     if flag.needed: group.add_argument(flag.name, help=text, **words)
     elif flag.type is bool:
-        for name,on in ((f'--{flag.name}',True),(f'--no_{flag.name}',False)):
+        for name,on,shown in ((f'--{flag.name}',True,text),(f'--no_{flag.name}',False,f'Turn off: {text}')):
             group.add_argument(name, dest=flag.name, action='store_const', const=on,
-                help=text if on!=flag.default else argparse.SUPPRESS)
+                help=shown if on!=flag.default else argparse.SUPPRESS)
     else:
         if flag.bare: words = dict(nargs='?', const='')
         group.add_argument(f'--{flag.name}', metavar=_metavars.get(flag.type, 'TEXT'), help=text, **words)

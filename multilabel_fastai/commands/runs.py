@@ -272,8 +272,9 @@ def set_weights(
     file:str|Path, # Weights of a run, of a checkpoint, or a torch file of tensors
 ):
     "Give a network the weights in `file`; raises `ValueError` where they are another network's"
-    sd,model = _read_weights(file),unwrap_model(model)
+    model = unwrap_model(model)
     own = model.state_dict()
+    sd = current_names(_read_weights(file), own)
     if len(sd)<len(own) and _shapes(sd)==_shapes(own)[-len(sd):]:
         raise ValueError(f'{file} holds the weights of the head alone, '
             'as a checkpoint of a run with a frozen backbone does. '

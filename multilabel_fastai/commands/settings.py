@@ -104,6 +104,7 @@ def _read_setting(f, v):
     for check in meta['checks']: check(f.name, v if isinstance(v, (int,float)) else res)
     return res
 
+# %% ../../nbs/11_commands/00_settings.ipynb #abf3ad14
 def _with_bases(cls): return list(dict.fromkeys(c for b in cls.__bases__ for c in _with_bases(b)))+[cls]
 
 class Settings:
@@ -146,6 +147,7 @@ class Settings:
         "Return the values as JSON has them, from which `of` makes the same settings"
         return json.loads(json.dumps(self.values(), default=str))
 
+# %% ../../nbs/11_commands/00_settings.ipynb #257df5ec
 def _fields_like(func, **more):
     "Yield name, type and field of each documented parameter of `func`; `more` has arguments of `setting` by name"
     for k,o in docments(func, full=True, returns=False, eval_str=True).items():
@@ -351,11 +353,11 @@ class NetworkSettings(Settings):
     scratch:bool = setting(False, 'Start from random weights, where there is no ckpt')
 
     def check_weights(self):
-        why = 'scratch begins without' if self.scratch else 'ckpt holds all weights' if getattr(self, 'ckpt',
-            None) else None
-        if self.weights and why:
-            raise ValueError(f'weights are those of a trained backbone, and {why}: '
-                'leave weights out; ckpt is a file with the whole network')
+        has_ckpt = getattr(self, 'ckpt', None)
+        if not self.weights or not (self.scratch or has_ckpt): return
+        why = 'scratch begins without' if self.scratch else 'ckpt holds all weights'
+        raise ValueError(f'weights are those of a trained backbone, and {why}: '
+            'leave weights out; ckpt is a file with the whole network')
 
 @settings_class('training')
 class FitSettings(Settings):

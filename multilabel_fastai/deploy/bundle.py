@@ -23,6 +23,7 @@ from ..images.loaders import *
 from ..images.datablock import *
 from ..losses.activations import *
 from ..losses.contract import *
+from ..networks.backbones import *
 from .image_facts import *
 from .network_config import *
 
@@ -211,6 +212,7 @@ def _metrics_config(learn):
             res[split] = _report_config(learn.report(split, n_boot=0))
     return res
 
+# %% ../../nbs/10_deploy/02_bundle.ipynb #17655a6e
 _noted = ('multilabel_fastai','torch','torchvision','timm','fastai','numpy','pillow','pydicom')
 
 def _versions():
@@ -300,6 +302,7 @@ def _write(self:Bundle, folder):
     text = json.dumps(c|dict(checksum=_checksum(c)), indent=1, ensure_ascii=False, allow_nan=False)
     (folder/'config.json').write_text(text, encoding='utf-8')
 
+# %% ../../nbs/10_deploy/02_bundle.ipynb #b53a167c
 @patch
 def save(self:Bundle,
     folder:str|Path, # New, or empty
@@ -481,7 +484,8 @@ def _check_shapes(file, shapes, own):
 def _loaded_network(c, prep, file):
     "The network with its weights; no memory is given to it before its shapes are those of the file"
     shapes,args = _file_shapes(file),(c['network'], len(c['vocab']), prep.channels)
-    _check_shapes(file, shapes, _planned_tensors(*args, len(shapes)))
+    planned = _planned_tensors(*args, len(shapes))
+    _check_shapes(file, current_names(shapes, planned), planned)
     model = network_of_config(*args)
     model.load_state_dict(load_file(file), strict=False) # a tensor that has two names is there once
     return model

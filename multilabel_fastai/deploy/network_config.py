@@ -13,11 +13,10 @@ from ..networks.backbones import *
 from ..networks.backbones import resolve_arch, OWN_ARCHS
 from ..networks.slices import *
 
-# %% ../../nbs/10_deploy/01_network_config.ipynb #ca4ab515
+# %% ../../nbs/10_deploy/01_network_config.ipynb #1aa44d37
 class BundleError(ValueError):
     "A bundle that cannot be made or loaded; the message names the file, or what cannot be kept"
 
-# %% ../../nbs/10_deploy/01_network_config.ipynb #1aa44d37
 _scalars = (str,int,float,bool,type(None))
 _loading = ('weights','checkpoint_path','cache_dir','file') # arguments with which a network loads a file
 
@@ -65,6 +64,7 @@ def arch_config(
                           'which is a pickle')
     return dict(function=name)
 
+# %% ../../nbs/10_deploy/01_network_config.ipynb #b8ed46b8
 def _check_name(name, in_timm):
     "Raise unless there is an architecture of that name here"
     if in_timm and not timm.is_model(name):

@@ -161,6 +161,7 @@ def _reason(f, e):
     text = str(e) if isinstance(e, ImageError) else f'{type(e).__name__}: {e}'
     return text.removeprefix(f'{f}: ') or type(e).__name__
 
+# %% ../../nbs/10_deploy/05_prediction.ipynb #e76e38a6
 def _tag_value(f, tag):
     "Value of a DICOM tag; None where there is none"
     try: v = read_header(first(series_files(f)) if Path(f).is_dir() else f, [tag]).get(tag)
@@ -385,7 +386,8 @@ def _weights_digest(bundle):
 def _decision_digest(bundle):
     r = bundle.readout
     odds = None if r.odds is None else r.odds.double().cpu().tolist()
-    thresholds = [float(o) for o in bundle.config['loss']['thresholds']]
+    own = bundle.config['loss']['thresholds'] # None or inf for a class that is never predicted
+    thresholds = [None if o is None or np.isinf(o) else float(o) for o in own]
     decisions = [[str(k.short),v.to_dict()] for k,v in r.decisions.items()]
     return _digest([[getattr(r.activation, 'name', None), odds, thresholds, decisions]])
 
@@ -455,25 +457,32 @@ class _Collected:
     "Counts of files, and their tables, or the groups that they are pooled to"
     def __init__(self, pool, vocab):
         self.counts,self.pooled,self.tables = FileCounts(),_Pool(pool, vocab) if pool else None,[]
+
     def add(self, df, counts):
         self.counts += counts
         if self.pooled: self.pooled.add(df)
         else: self.tables.append(df)
 
+    def add_parts(self, parts):
+        "Take in a `ResumableTable`, whose tables are read only to be pooled"
+        for i in range(parts.n):
+            if self.pooled: self.add(parts.read(i), parts.counts(i))
+            else: self.counts += parts.counts(i)
+
 # %% ../../nbs/10_deploy/05_prediction.ipynb #79f0a0d5
-def _predict(b, src, reader, out, pool, decision, bs, part_rows):
-    "The table of images or groups, or with `out` the file of it"
+def _parts_of(b, src, out, pool, rows):
+    "The parts of the file `out`, of `rows` files each, new or begun"
     columns = ['path', *(['group'] if src.grouped else []), *b.vocab, *([] if pool else ['labels']), 'reason']
     root = os.path.abspath(src.source.root or '.') if src.is_table else None
-    parts = ResumableTable(out, _about(b, pool, src.by, columns, root), part_rows) if out else None
-    chunks = parts.remaining(src) if parts else chunked(src, part_rows)
-    tick = _ticker(src, parts.n*parts.rows if parts else 0)
-    got = _Collected(pool, b.vocab)
-    for df,facts in _tables(b, chunks, reader, bs, src.grouped, bool(pool), decision is None, tick):
-        (parts.write if parts else got.add)(df, FileCounts.of(df, facts))
-    for i in range(parts.n) if parts else ():
-        if pool: got.add(parts.read(i), parts.counts(i))
-        else: got.counts += parts.counts(i)
+    return ResumableTable(out, _about(b, pool, src.by, columns, root), rows)
+
+def _predict(b, src, reader, out, pool, decision, bs, part_rows):
+    "The table of images or groups, or with `out` the file of it"
+    parts,got = _parts_of(b, src, out, pool, part_rows) if out else None,_Collected(pool, b.vocab)
+    chunks,done = (parts.remaining(src),parts.n*parts.rows) if parts else (chunked(src, part_rows),0)
+    tables = _tables(b, chunks, reader, bs, src.grouped, bool(pool), decision is None, _ticker(src, done))
+    for df,facts in tables: (parts.write if parts else got.add)(df, FileCounts.of(df, facts))
+    if parts: got.add_parts(parts)
     if not got.counts.n:
         if parts: parts.remove()
         raise ImageError('There are no images to predict: give files, or folders that hold some')

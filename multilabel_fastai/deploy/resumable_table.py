@@ -16,8 +16,6 @@ from .image_facts import *
 # %% ../../nbs/10_deploy/04_resumable_table.ipynb #fdd84afb
 _TEXTS,_COUNTS = ('path','group','labels','reason'),('files','unreadable')
 TABLE_COLUMNS = (*_TEXTS,*_COUNTS) # all but the classes
-# Names may have a carriage return in them
-_reading = dict(encoding_errors='surrogateescape', lineterminator='\n', keep_default_na=False)
 
 class PredictionError(ValueError):
     "Predictions that cannot be made or gone on with; the message says what would work"
@@ -38,6 +36,7 @@ def typed_texts(
     if 'labels' in df: df['labels'] = df.labels.where(df.reason.isna(), None)
     return df
 
+# %% ../../nbs/10_deploy/04_resumable_table.ipynb #26ec9a2b
 def import_pyarrow():
     "Return pyarrow; raises `ImportError` that says what works without it"
     try: import pyarrow, pyarrow.parquet
@@ -45,6 +44,9 @@ def import_pyarrow():
         raise ImportError('Parquet needs pyarrow, which is not installed: pip install pyarrow, '
                           'or let out end in .csv') from e
     return pyarrow
+
+# Names may have a carriage return in them
+_reading = dict(encoding_errors='surrogateescape', lineterminator='\n', keep_default_na=False)
 
 def _from_csv(file, columns=None, rows=None):
     "A table written by `to_csv`, or with `rows` a reader of so many rows at a time"
@@ -136,29 +138,33 @@ class ResumableTable:
         write_atomic(self.file(self.n), to_csv) # last, since it says that the part is there
         self.n += 1
 
-    def remaining(self, items):
-        "Items (name, file, group) of each part that is not there; raises if those that are there are of other files"
-        i,n = -1,self.n
-        for i,chunk in enumerate(chunked(items, self.rows)):
-            if i>=n: yield chunk
-            else: self._compare(i, chunk)
-        if i+1<n: self._other(i+1, self.read(i+1).path[0], None, 'files')
+# %% ../../nbs/10_deploy/04_resumable_table.ipynb #7e4d0c00
+@patch
+def remaining(self:ResumableTable, items):
+    "Items (name, file, group) of each part that is not there; raises if those that are there are of other files"
+    i,n = -1,self.n
+    for i,chunk in enumerate(chunked(items, self.rows)):
+        if i>=n: yield chunk
+        else: self._compare(i, chunk)
+    if i+1<n: self._other(i+1, self.read(i+1).path[0], None, 'files')
 
-    def _compare(self, i, items):
-        "Raise unless part `i` is of these items"
-        use = [0,1] if 'group' in self.columns else [0]
-        t = pd.read_csv(self.file(i), header=None, usecols=use, dtype=object, **_reading)
-        for k,what,at in ((0,'files',0),(1,'groups',2)):
-            if k not in t: continue
-            was,now = t[k].tolist(),[o[at] for o in items]
-            if was==now or k and now[0] is None: continue # a group that is known once the file is read
-            pair = first((a,b) for a,b in itertools.zip_longest(was, now) if a!=b)
-            self._other(i, *pair, what)
+@patch
+def _compare(self:ResumableTable, i, items):
+    "Raise unless part `i` is of these items"
+    use = [0,1] if 'group' in self.columns else [0]
+    t = pd.read_csv(self.file(i), header=None, usecols=use, dtype=object, **_reading)
+    for k,what,at in ((0,'files',0),(1,'groups',2)):
+        if k not in t: continue
+        was,now = t[k].tolist(),[o[at] for o in items]
+        if was==now or k and now[0] is None: continue # a group that is known once the file is read
+        pair = first((a,b) for a,b in itertools.zip_longest(was, now) if a!=b)
+        self._other(i, *pair, what)
 
-    def _other(self, i, was, now, what):
-        raise PredictionError(f'{self.folder} holds the beginning of predictions for other {what}: in part {i} comes '
-                              f'{was or "nothing"} where the source has {now or "nothing"}. '
-                              f'Fix: the same {what}, another out, or remove the folder')
+@patch
+def _other(self:ResumableTable, i, was, now, what):
+    raise PredictionError(f'{self.folder} holds the beginning of predictions for other {what}: in part {i} comes '
+                          f'{was or "nothing"} where the source has {now or "nothing"}. '
+                          f'Fix: the same {what}, another out, or remove the folder')
 
 # %% ../../nbs/10_deploy/04_resumable_table.ipynb #44549f00
 def _escaped(v):
@@ -180,6 +186,7 @@ def _write_parquet(file, tables, columns):
             if sum(map(len, held))>=2**16: _flush()
         _flush()
 
+# %% ../../nbs/10_deploy/04_resumable_table.ipynb #09e01b8b
 @patch
 def _write_csv(self:ResumableTable, file, table=None):
     "Write the parts, or a table, to one CSV file"

@@ -29,6 +29,12 @@ class SliceBackbone(nn.Module):
         there = (x.amax((1,2,3))>x.amin((1,2,3))).reshape(n, -1, 1)      # (N,S,1)
         return torch.cat([f*there, there.to(f.dtype)], 2)
 
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        "Take tensors of earlier versions, in which the backbone was called body"
+        for k in [o for o in state_dict if o.startswith(f'{prefix}body.')]:
+            state_dict[f'{prefix}backbone.{k.removeprefix(f"{prefix}body.")}'] = state_dict.pop(k)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
 # %% ../../nbs/06_networks/02_slices.ipynb #b23d6009
 class SliceAttention(nn.Module):
     "One row of scores (N,C) for each study, from features (N,S,F+1) of its slices, by gated attention"
