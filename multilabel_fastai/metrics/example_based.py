@@ -10,7 +10,7 @@ __all__ = ['subset_accuracy', 'hamming_loss_multi', 'one_error', 'coverage_error
 import numpy as np
 from scipy.stats import rankdata
 from .predictions import *
-from .classwise import _row_average_precision
+from .classwise import row_average_precision
 
 # %% ../../nbs/02_metrics/02_example_based.ipynb #48e3cd08
 def _wrong_labels(probs, targs, thresh):
@@ -110,5 +110,5 @@ def label_ranking_average_precision(
 ):
     "Return the mean over the images of the precision at the ranks of their labels; NaN where no image has a label"
     p,y = check_arrays(probs, targs)
-    values = _row_average_precision(p, hard_targets(y))
+    values = row_average_precision(p, hard_targets(y))
     return values if per_image else float(defined_mean(values))

@@ -119,7 +119,7 @@ def class_names(
                          'order them alike, such as probs[vocab]')
     return vocab
 
-# %% ../../nbs/02_metrics/00_predictions.ipynb #cbb72450
+# %% ../../nbs/02_metrics/00_predictions.ipynb #7d50108c
 def _plain_array(o):
     "Numbers as an array of the type of float that they have, others as float64"
     if hasattr(o, 'detach'):
@@ -128,6 +128,7 @@ def _plain_array(o):
     a = np.asarray(o)
     return a if a.dtype.kind=='f' else as_float64(o)
 
+# %% ../../nbs/02_metrics/00_predictions.ipynb #cbb72450
 @dataclass(eq=False, repr=False)
 class Predictions:
     "Hold the probabilities of a set of images with targets, class names, paths, groups and further columns"
@@ -159,52 +160,58 @@ class Predictions:
                 raise ValueError(f'{len(values):,} {what} for {shape[0]:,} rows of predictions: '
                                  'there must be one for each')
 
-    @property
-    def known_targets(self):
-        "Targets (N,C); raise ValueError if there are none"
-        if self.targets is None: raise ValueError('These predictions have no targets to compare them with')
-        return self.targets
-
-    @property
-    def predicted(self):
-        "Which rows have a prediction (N,)"
-        return ~np.isnan(self.probs).any(1)
-
     def __len__(self): return len(self.probs)
 
-    def __repr__(self):
-        groups = '' if self.groups is None else f' of {len(pd.unique(self.groups)):,} groups'
-        lost = len(self)-self.predicted.sum()
-        targets = 'no targets' if self.targets is None else 'with targets'
-        lost = f'; {lost:,} rows without a prediction' if lost else ''
-        return f'Predictions: {len(self):,} rows{groups}, {len(self.vocab)} classes, {targets}{lost}'
+# %% ../../nbs/02_metrics/00_predictions.ipynb #0dd759eb
+@patch(as_prop=True)
+def known_targets(self:Predictions)->np.ndarray:
+    "Targets (N,C); raise ValueError if there are none"
+    if self.targets is None: raise ValueError('These predictions have no targets to compare them with')
+    return self.targets
 
-    def __getitem__(self, rows):
-        "Return some rows: a mask (N,), their numbers, or a slice"
-        i = np.atleast_1d(np.arange(len(self))[rows])
-        fields = {k:getattr(self, k) for k in ('targets','groups','columns')}
-        fields = {k:o.iloc[i] if k=='columns' else o[i] for k,o in fields.items() if o is not None}
-        return replace(self, probs=self.probs[i], paths=[self.paths[o] for o in i], **fields)
+@patch(as_prop=True)
+def predicted(self:Predictions)->np.ndarray:
+    "Which rows have a prediction (N,)"
+    return ~np.isnan(self.probs).any(1)
 
-    def with_probs(self,
-        probs, # Other probabilities (N,C) of the same rows, such as calibrated ones
-    ):
-        "Return the same rows with other probabilities"
-        return replace(self, probs=probs)
+@patch
+def __repr__(self:Predictions):
+    groups = '' if self.groups is None else f' of {len(pd.unique(self.groups)):,} groups'
+    lost = len(self)-self.predicted.sum()
+    targets = 'no targets' if self.targets is None else 'with targets'
+    lost = f'; {lost:,} rows without a prediction' if lost else ''
+    return f'Predictions: {len(self):,} rows{groups}, {len(self.vocab)} classes, {targets}{lost}'
 
-    def with_groups(self,
-        groups, # Group of each row (N,), a dict from path to group, a `LabelTable` with the paths, or None
-    ):
-        "Return the same rows with groups; raise ValueError if a path is not known"
-        if hasattr(groups, 'has_group'):
-            table = groups.df
-            groups = dict(zip(table.path, table.group)) if groups.has_group else None
-        if isinstance(groups, dict):
-            if lost := [o for o in self.paths if o not in groups]:
-                raise ValueError(f'{len(lost):,} of {len(self):,} rows have no group, such as {lost[0]}: '
-                                 'pass the groups of all paths')
-            groups = [groups[o] for o in self.paths]
-        return replace(self, groups=groups)
+# %% ../../nbs/02_metrics/00_predictions.ipynb #280406d5
+@patch
+def __getitem__(self:Predictions, rows):
+    "Return some rows: a mask (N,), their numbers, or a slice"
+    i = np.atleast_1d(np.arange(len(self))[rows])
+    fields = {k:getattr(self, k) for k in ('targets','groups','columns')}
+    fields = {k:o.iloc[i] if k=='columns' else o[i] for k,o in fields.items() if o is not None}
+    return replace(self, probs=self.probs[i], paths=[self.paths[o] for o in i], **fields)
+
+@patch
+def with_probs(self:Predictions,
+    probs, # Other probabilities (N,C) of the same rows, such as calibrated ones
+)->Predictions:
+    "Return the same rows with other probabilities"
+    return replace(self, probs=probs)
+
+@patch
+def with_groups(self:Predictions,
+    groups, # Group of each row (N,), a dict from path to group, a `LabelTable` with the paths, or None
+)->Predictions:
+    "Return the same rows with groups; raise ValueError if a path is not known"
+    if hasattr(groups, 'has_group'):
+        table = groups.df
+        groups = dict(zip(table.path, table.group)) if groups.has_group else None
+    if isinstance(groups, dict):
+        if lost := [o for o in self.paths if o not in groups]:
+            raise ValueError(f'{len(lost):,} of {len(self):,} rows have no group, such as {lost[0]}: '
+                             'pass the groups of all paths')
+        groups = [groups[o] for o in self.paths]
+    return replace(self, groups=groups)
 
 # %% ../../nbs/02_metrics/00_predictions.ipynb #82f6dcc9
 def _target_columns(df, vocab):
@@ -257,16 +264,18 @@ def takes_predictions(
     "Let a function take `Predictions` in place of probabilities and targets"
     names = [k for k,o in inspect.signature(f).parameters.items() if o.kind==o.POSITIONAL_OR_KEYWORD]
     probs = [o for o in names if o.startswith('probs')]
+    taken = probs or ['targs'] # parameters that take a record
     places = [o for o in names if o!='targs' or not probs] # of the arguments if there are no targets among them
 
     @wraps(f)
     def _f(*args, **kwargs):
-        if not any(isinstance(o, Predictions) for o in (*args, *kwargs.values())): return f(*args, **kwargs)
+        given = [*args[:len(taken)], *[kwargs[o] for o in taken if o in kwargs]]
+        if not any(isinstance(o, Predictions) for o in given): return f(*args, **kwargs)
         passed = dict(zip(places, args))
         if len(args)>len(places) or 'targs' in kwargs and probs or set(kwargs)&set(passed):
             raise TypeError(f'{f.__name__} got too many arguments: Predictions stand for probabilities and targets')
         passed |= kwargs
-        first,*others = [passed[o] for o in probs or ['targs']]
+        first,*others = [passed[o] for o in taken]
         for o in others: _check_same_rows(first, o)
         filled = {k:getattr(first, v) for k,v in _from_record.items() if k in names}
         arrays = {o:passed[o].probs for o in probs} | ({'targs':first.known_targets} if 'targs' in names else {})

@@ -115,7 +115,6 @@ def calibration_error_replicates(
         res[at] = ratio(off, known@x).T
     return res if average is None else defined_mean(res)
 
-# %% ../../nbs/02_metrics/05_proper_scores.ipynb #bb15f4c5
 @takes_predictions
 def calibration_error(
     probs, # Probabilities (N,C), or `Predictions`

@@ -141,7 +141,6 @@ def count_replicates(
     values = f(tp, fp, fn, tn)
     return values[:,0] if average=='micro' else average_classes(values, tp+fn, average)
 
-# %% ../../nbs/02_metrics/03_replicates.ipynb #3e9ea5e0
 def f1_replicates(
     decisions, # Given labels (N,C), bool
     targs, # Targets (N,C): 1, 0, NaN for unknown
