@@ -159,7 +159,6 @@ class Calibration:
         self.names = list(range(len(classes))) if vocab is None else self.vocab
         self.classes = [_check_class(o, f'Class {n}') for n,o in zip(self.names, classes)]
 
-# %% ../../nbs/03_decision/01_calibration.ipynb #ea314e01
 @patch(as_prop=True)
 def notes(self:Calibration):
     "Why a class is not as was asked for: name -> reason"
@@ -325,13 +324,13 @@ def _fit_class(kind, p, y, w, prior=None):
     elif prior is not None: why = f'{known}, and the prevalence cannot be moved without both: {used}'
     return dict(kind=used, **res, why=why)
 
-def _fit(p, y, kind, w, prior=None):
+def _fit_classes(p, y, kind, w, prior=None):
     "Numbers of each class"
     known = ~np.isnan(y)&(w>0)[:,None]
     if prior is None: prior = [None]*y.shape[1]
     return [_fit_class(kind, p[k,c], y[k,c], w[k], prior[c]) for c,k in enumerate(known.T)]
 
-# %% ../../nbs/03_decision/01_calibration.ipynb #266c3a51
+# %% ../../nbs/03_decision/01_calibration.ipynb #796c7b53
 def _check_fit(probs, targs, kind):
     "Probabilities and targets (N,C) float64 to fit on"
     if kind not in CALIBRATIONS: raise ValueError(f'kind is {kind!r}: choose one of {list(CALIBRATIONS)}')
@@ -343,7 +342,6 @@ def _warn_simpler(kind, notes):
     reasons = '; '.join(f'{k}: {v}' for k,v in notes.items())
     warnings.warn(f'Not calibrated as asked ({kind}): {reasons}', stacklevel=4)
 
-# %% ../../nbs/03_decision/01_calibration.ipynb #796c7b53
 def _row_weights(sample_weight, n):
     if sample_weight is None: return np.ones(n)
     w = np.asarray(sample_weight, dtype=np.float64)
@@ -366,7 +364,7 @@ def fit_calibration(
     names = class_names(probs, vocab)
     w = _row_weights(sample_weight, len(p))
     if prior is not None: prior = _per_class_numbers(prior, p.shape[1], 'prior')
-    res = Calibration(kind, _fit(p, y, kind, w, prior), names)
+    res = Calibration(kind, _fit_classes(p, y, kind, w, prior), names)
     if not quiet: _warn_simpler(kind, res.notes)
     return res
 
@@ -389,7 +387,7 @@ def crossfit_calibration(
     res,notes,n = np.empty_like(p),{},fold.max()+1
     for k in range(n):
         own = fold==k
-        cal = Calibration(kind, _fit(p[~own], y[~own], kind, np.ones((~own).sum())), names)
+        cal = Calibration(kind, _fit_classes(p[~own], y[~own], kind, np.ones((~own).sum())), names)
         for c,o in enumerate(cal.classes): res[own,c] = _calibrate(o, p[own,c])
         for name,why in cal.notes.items(): notes.setdefault(name, []).append(why)
     _warn_simpler(kind, {k:f'in {len(v)} of {n} folds, such as: {v[0]}' for k,v in notes.items()})

@@ -19,7 +19,6 @@ from ..metrics.replicates import *
 from ..metrics.intervals import *
 from ..metrics.proper_scores import *
 from .thresholds import *
-from .thresholds import _joint
 from .curves import *
 
 # %% ../../nbs/03_decision/06_curve_plots.ipynb #756511cc
@@ -70,6 +69,7 @@ def _chosen_thresholds(thresholds, n_classes):
     raise ValueError(f'Thresholds have shape {t.shape} for {n_classes} classes, {np.isnan(t).sum()} of them NaN: '
                      'there must be one for each, np.inf where it is never given')
 
+# %% ../../nbs/03_decision/06_curve_plots.ipynb #0a512b8f
 class _Drawing:
     "Hold checked arrays of the classes to draw, and draw what all plots have in common"
     def __init__(self, probs, targs, vocab, thresholds, groups,
@@ -305,7 +305,7 @@ def _defined_labels(d):
 
 def _tuned(d, objective):
     "Return the best thresholds of the classes (k,), and their interval (2,k), where never given counts 1"
-    joint = _joint.fullmatch(str(objective)) # takes all classes to decide one
+    joint = joint_objective(objective) # takes all classes to decide one
     p,y = d.all if joint else (d.p,d.y)
     keep = d.keep if joint else slice(None)
     f = lambda p,y,w: np.minimum(threshold_replicates(p, y, w, objective), 1)

@@ -132,7 +132,9 @@ def decide(self:Decision,
 ):
     "Return labels, bool in the form of `probs`; a label whose probability is NaN is not predicted"
     p = probs if calibrated else self.calibrate(probs)
-    if isinstance(p, Predictions): p = p.probs
+    if isinstance(p, Predictions):
+        self.check_vocab(p.vocab)
+        p = p.probs
     if isinstance(p, pd.DataFrame): self.check_vocab(p.columns)
     res = self._steps(_values(p, len(self.vocab)))[-1].reshape(np.shape(p))
     if isinstance(p, torch.Tensor): return torch.from_numpy(res).to(p.device)
@@ -209,7 +211,7 @@ def _labels_of_top(objective):
     top = re.fullmatch(r'top-(\d+)', str(objective))
     return int(top[1]) if top else None
 
-def _fit(p, y, vocab, objective, calibration, one, shrink, at_least, at_most, logic, quiet=False):
+def _bare_decision(p, y, vocab, objective, calibration, one, shrink, at_least, at_most, logic, quiet=False):
     "A decision without a history"
     cal = None if calibration in (None,'identity') else fit_calibration(p, y, calibration, vocab, quiet=quiet)
     k = _labels_of_top(objective)
@@ -217,6 +219,7 @@ def _fit(p, y, vocab, objective, calibration, one, shrink, at_least, at_most, lo
     thresholds = best_thresholds(p if cal is None else cal(p), y, objective, one, shrink)
     return Decision(vocab, thresholds, cal, at_least, at_most, logic)
 
+# %% ../../nbs/03_decision/02_decision.ipynb #7cbc5156
 def _check_rows(n, n_classes, groups, rows, objective):
     "Raise for groups and names that are not of the rows, and for more labels than there are classes"
     for o,what in ((groups,'groups'),(rows,'rows')):
@@ -225,20 +228,17 @@ def _check_rows(n, n_classes, groups, rows, objective):
     if (_labels_of_top(objective) or 0)>n_classes:
         raise ValueError(f'objective is {objective!r}, and there are {n_classes} classes')
 
-def _prevalence(y):
-    "Share of positives among the known labels of each class (C,)"
-    k = ~np.isnan(y)
-    return np.divide(np.nansum(y, 0), k.sum(0), out=np.full(y.shape[1], np.nan), where=k.any(0))
-
 def _json_numbers(v): return [float(o) if np.isfinite(o) else None for o in v]
 
 def _data_facts(y, vocab, groups, rows, split):
     "What a decision was fitted on, as JSON"
     n_groups = None if groups is None else int(group_codes(groups).max()+1)
+    prevalence = ratio(np.nansum(y, 0), (~np.isnan(y)).sum(0)) # (C,) of the known labels
     return dict(split=split, rows=len(y), groups=n_groups, positives=[int(o) for o in (hard_targets(y)==1).sum(0)],
-                prevalence=_json_numbers(_prevalence(y)), fingerprint=data_fingerprint(y, vocab, rows),
+                prevalence=_json_numbers(prevalence), fingerprint=data_fingerprint(y, vocab, rows),
                 date=date.today().isoformat())
 
+# %% ../../nbs/03_decision/02_decision.ipynb #e599631e
 @takes_predictions
 def fit_decision(
     probs, # Probabilities (N,C), or `Predictions` of rows that the network was not trained on
@@ -263,7 +263,7 @@ def fit_decision(
     _check_rows(len(p), len(vocab), groups, rows, objective)
     settings = dict(objective=objective, calibration=calibration, one=bool(one), shrink=float(shrink),
                     at_least=int(at_least), at_most=None if at_most is None else int(at_most))
-    res = _fit(p, y, vocab, logic=logic, **settings)
+    res = _bare_decision(p, y, vocab, logic=logic, **settings)
     if not isinstance(objective, str): settings['objective'] = getattr(objective, '__name__', 'a function')
     res.objective,res.fitted = objective,settings|_data_facts(y, vocab, groups, rows, split)
     if n_boot and _labels_of_top(objective) is None:
@@ -351,7 +351,7 @@ def crossfit_decision(
     res,labels = np.empty_like(p),np.zeros(p.shape, dtype=bool)
     for k in range(fold.max()+1):
         own = fold==k
-        d = _fit(p[~own], y[~own], list(vocab), *settings, quiet=True) # fit_decision warns of rare classes
+        d = _bare_decision(p[~own], y[~own], list(vocab), *settings, quiet=True) # fit_decision warns of rare classes
         res[own] = d.calibrate(p[own])
         labels[own] = d.decide(res[own], calibrated=True)
     return res,labels

@@ -52,8 +52,8 @@ class DecisionKey:
 
 # %% ../../nbs/03_decision/03_readout.ipynb #b2ae4d90
 def _weights(model):
-    "Parameters and saved buffers of a network"
-    return list(model.state_dict(keep_vars=True).values())
+    "Parameters and saved buffers of a network, without what else its layers save"
+    return [o for o in model.state_dict(keep_vars=True).values() if isinstance(o, Tensor)]
 
 def _digest(o):
     "Hash of the bytes of a tensor, the same on every device and in every memory format"
@@ -72,6 +72,7 @@ def _contains(a, b):
     ids = {id(o) for o in _weights(a)}
     return all(id(o) in ids for o in _weights(b))
 
+# %% ../../nbs/03_decision/03_readout.ipynb #a51eef1b
 class WeightsMark:
     "The weights of a network at one time"
     def __init__(self,
@@ -236,19 +237,25 @@ def as_decision(self:Readout,
     return Decision(vocab, self.own_thresholds(len(vocab)).cpu().numpy().astype(np.float64))
 
 # %% ../../nbs/03_decision/03_readout.ipynb #57456137
-_kind = 'multilabel_fastai decisions'
+_file_kind = 'multilabel_fastai decisions'
+
+def _write_or_remove(file, content):
+    "Write JSON, or remove an older file, which would be read as being about the weights beside it; return the file"
+    if content is None: return file.unlink(missing_ok=True)
+    text = json.dumps(content, indent=1, allow_nan=False)
+    return write_atomic(file, lambda o: o.write_text(text, encoding='utf-8'))
 
 def save_decisions(
-    decisions:dict, # `DecisionKey` to `Decision`
+    decisions:dict, # `DecisionKey` to `Decision`: all that are in force
     folder:str|Path, # Folder to write to
 )->list: # Files
-    "Write decision.json, of single images, and decision_groups.json, of pooled predictions, if there are any"
-    one,pooled = decisions.get(DecisionKey()),[(k,d) for k,d in decisions.items() if k.pool]
-    files = [one.save(Path(folder)/'decision.json')] if one is not None else []
-    if not pooled: return files
-    content = dict(kind=_kind, version=1, decisions=[k.to_json()|dict(decision=d.to_dict()) for k,d in pooled])
-    text = json.dumps(content, indent=1, allow_nan=False)
-    return files+[write_atomic(Path(folder)/'decision_groups.json', lambda o: o.write_text(text, encoding='utf-8'))]
+    "Write decision.json, of single images, and decision_groups.json, of pooled predictions; one without is removed"
+    one = decisions.get(DecisionKey())
+    pooled = [k.to_json()|dict(decision=d.to_dict()) for k,d in decisions.items() if k.pool]
+    contents = {'decision.json':None if one is None else one.to_dict(),
+                'decision_groups.json':dict(kind=_file_kind, version=1, decisions=pooled) if pooled else None}
+    files = [_write_or_remove(Path(folder)/k, v) for k,v in contents.items()]
+    return [o for o in files if o is not None]
 
 def load_decisions(
     file:str|Path, # From `save_decisions`, or of one decision
@@ -261,7 +268,7 @@ def load_decisions(
     except (ValueError, TypeError, KeyError, AttributeError) as e: raise ValueError(f'{file}: {e}') from e
 
 def _from_json(d, key):
-    if d.get('kind')!=_kind: return {key or DecisionKey():Decision.from_dict(d)}
+    if d.get('kind')!=_file_kind: return {key or DecisionKey():Decision.from_dict(d)}
     res = {DecisionKey.from_json(o):Decision.from_dict(o['decision']) for o in d['decisions']}
     if key is not None and key not in res:
         raise ValueError(f'there is no decision for {key.short!r}, but for {[o.short for o in res]}')

@@ -78,6 +78,7 @@ class ClassReport:
         same = np.ptp(np.nan_to_num(r), axis=0)<=1e-12 # replicates that are all alike say nothing about others
         return np.where(same, np.nan, ends)
 
+# %% ../../nbs/03_decision/04_report.ipynb #56f7fc40
 def resolve_labels(
     thresh, # One number, thresholds (C,), a `Decision` for probabilities that are not calibrated, or labels (N,C) bool
     thresholds, # To show beside labels: (C,), or (3,C) with the ends of their intervals; those in `thresh` if None
@@ -117,9 +118,10 @@ def _warn_fitted(thresh, y, vocab, rows):
     "Warn if a decision was fitted on the rows of the report"
     if not isinstance(thresh, Decision): return
     if thresh.fitted.get('fingerprint')!=data_fingerprint(y, vocab, rows): return
-    warn('These are the rows that the decision was fitted on, so its figures flatter: '
+    warn('These are the rows that the decision was fitted on, so its results flatter: '
          'crossfit_decision gives honest ones')
 
+# %% ../../nbs/03_decision/04_report.ipynb #04854b32
 @takes_predictions
 def class_report(
     probs, # Probabilities (N,C), or `Predictions`
@@ -148,6 +150,7 @@ def class_report(
     if groups is not None: groups = pd.Series(list(groups), dtype=object).to_numpy()
     return ClassReport(p, y, d, vocab, thresholds, rows, groups, n_boot, level, seed, name, scores)
 
+# %% ../../nbs/03_decision/04_report.ipynb #9e1f07a6
 @patch(as_prop=True)
 def df(self:ClassReport)->pd.DataFrame:
     """Return a row for each class and 'macro', their mean
@@ -187,6 +190,7 @@ def _with_interval(row, fmt='{:.3f}', col='value'):
     text = f'{row.Index} {_number(getattr(row, col), fmt)}'
     return f'{text} ({_bounds(row.low, row.high, fmt)})' if hasattr(row, 'low') else text
 
+# %% ../../nbs/03_decision/04_report.ipynb #f6ee7896
 _needs = { # what a class lacks -> the measures that are undefined
     'no positive':'what needs one (AUROC, average precision, sensitivity)',
     'no negative':'what needs one (AUROC, specificity)',
@@ -216,6 +220,7 @@ def __repr__(self:ClassReport):
     lines = [' · '.join(line[i:i+4]) for i in range(0, len(line), 4)]
     return '\n'.join([self._title(), pd.DataFrame(shown, index=df.index).to_string(), *lines, *self._notes()])
 
+# %% ../../nbs/03_decision/04_report.ipynb #512ddac6
 def _report_cell(row, k):
     "Return a value and its interval as HTML"
     ends = [row.get(f'{k} {o}', np.nan) for o in ('low','high')]
@@ -273,7 +278,7 @@ def plot_report(
     return axs
 
 # %% ../../nbs/03_decision/04_report.ipynb #58d648d2
-_compared = [o for o in REPORT_MEASURES if o!='prevalence']
+_COMPARED = [o for o in REPORT_MEASURES if o!='prevalence']
 
 def _signed(v): return _number(v, '{:+.3f}')
 
@@ -284,12 +289,13 @@ def _difference_cell(row):
     has_interval = 'low' in row and np.isfinite(row.difference)
     return text+(_small(_bounds(row.low, row.high, '{:+.2f}')) if has_interval else '')
 
+# %% ../../nbs/03_decision/04_report.ipynb #f9fedb68
 class ReportComparison:
     "Hold what two models differ by: `df`, each measure of each class by both, and the difference with its interval"
     def __init__(self, a, b, names):
         self.a,self.b,self.names = a,b,list(names)
         classes = [*a.vocab,'macro']
-        parts = [self._rows(k, classes, a.replicates[k], b.replicates[k]) for k in _compared]
+        parts = [self._rows(k, classes, a.replicates[k], b.replicates[k]) for k in _COMPARED]
         for k,o in a.overall_replicates.items():
             parts.append(self._rows(k, ['all'], o[:,None], b.overall_replicates[k][:,None]))
         self.df = pd.concat(parts, ignore_index=True).set_index(['measure','class'])
@@ -315,7 +321,7 @@ class ReportComparison:
         of_all = d['class']=='all'
         cells = d[~of_all].assign(cell=lambda o: o.apply(_difference_cell, axis=1))
         table = cells.pivot(index='class', columns='measure', values='cell')
-        table = table.loc[[*self.a.vocab,'macro'],_compared]
+        table = table.loc[[*self.a.vocab,'macro'],_COMPARED]
         overall = d[of_all].set_index('measure')
         line = ' · '.join(_with_interval(o, '{:+.3f}', 'difference') for o in overall.itertuples())
         return (f'<p>{html.escape(self._title())}; bold where the interval is on one side of 0</p>'
@@ -348,6 +354,7 @@ def _in_order(a, b):
                          'compare models on the same images in the same order, or give rows=')
     return i
 
+# %% ../../nbs/03_decision/04_report.ipynb #fb75dfc2
 def _same_replicates(a, b, i):
     "Return whether the replicates of report `b`, in the order `i`, drew the same rows as those of `a`"
     if a.n_boot!=b.n_boot or a.seed!=b.seed or (i!=np.arange(len(i))).any(): return False

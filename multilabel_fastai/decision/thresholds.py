@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['OBJECTIVES', 'ThresholdCurve', 'threshold_curve', 'plot_threshold_sweep', 'expected_cost', 'cost_threshold',
-           'floor_objective', 'get_objective', 'best_thresholds', 'limit_labels', 'threshold_replicates',
-           'crossfit_folds', 'crossfit_decisions']
+           'floor_objective', 'get_objective', 'joint_objective', 'best_thresholds', 'limit_labels',
+           'threshold_replicates', 'crossfit_folds', 'crossfit_decisions']
 
 # %% ../../nbs/03_decision/00_thresholds.ipynb #1c3ef5e6
 import re
@@ -83,6 +83,7 @@ def _image_curve(f, p, y, empty):
     n_defined = np.round(_sum_at_scores(np.isfinite(v).astype(float)))
     return np.append(np.inf, -s),ratio(_sum_at_scores(np.nan_to_num(v)), n_defined)
 
+# %% ../../nbs/03_decision/00_thresholds.ipynb #7796c3e3
 def _class_curve(f, p, y, measure, name):
     "Curve of the scores and targets (N,) of one class"
     thresholds,counts = operating_points(p, y)
@@ -190,7 +191,6 @@ _by_count = ('f1','youden','matthews','accuracy','balanced_accuracy','jaccard')
 # Functions of tp, fp, fn, tn, of which the highest value wins
 OBJECTIVES = {o:partial(_defined, COUNT_MEASURES[o]) for o in _by_count}
 OBJECTIVES['prevalence'] = lambda tp,fp,fn,tn: -np.abs(fp-fn)
-_joint = re.compile(r'(micro|samples)-f([\d.]+)')
 
 _other_objectives = ("'f2', 'recall>=0.95', 'specificity>=0.9', 'precision>=0.8', 'cost(fn=10, fp=1)', "
                      "'micro-f1', 'samples-f1', or pass a function of tp, fp, fn, tn")
@@ -214,6 +214,13 @@ def get_objective(
     if f is not None: return f
     raise ValueError(f'objective is {objective!r}: choose one of {list(OBJECTIVES)}, {_other_objectives}')
 
+def joint_objective(
+    objective, # As in `best_thresholds`
+)->tuple: # 'micro' or 'samples', and beta
+    "Return average and beta of an objective by which classes are decided together, such as 'micro-f1'; else None"
+    joint = re.fullmatch(r'(micro|samples)-f([\d.]+)', str(objective))
+    return (joint[1],float(joint[2])) if joint else None
+
 # %% ../../nbs/03_decision/00_thresholds.ipynb #8df11b98
 def _each(f, p, y):
     "The best threshold of each class (C,)"
@@ -221,18 +228,18 @@ def _each(f, p, y):
 
 def _one(objective, p, y):
     "The best threshold of all classes together: by the mean of objectives, or for a floor over all labels at once"
-    joint = _joint.fullmatch(str(objective))
-    average,beta = joint.groups() if joint else ('macro',None)
-    f = fbeta_of(float(beta)) if beta else get_objective(objective)
+    average,beta = joint_objective(objective) or ('macro',None)
+    f = get_objective(objective) if beta is None else fbeta_of(beta)
     if hasattr(f, 'floor'): average = 'micro'
     if average=='samples': return ThresholdCurve(*_image_curve(f, p, y, True), f).best[0]
     return threshold_curve(p, y, f, average).best[0]
 
 def _thresholds_of(objective, p, y):
     "The best threshold of each class (C,), by its own objective or by one of all classes together"
-    joint = _joint.fullmatch(str(objective))
-    if not joint: return _each(get_objective(objective), p, y)
-    return (_micro if joint[1]=='micro' else _samples)(p, y, float(joint[2]))
+    joint = joint_objective(objective)
+    if joint is None: return _each(get_objective(objective), p, y)
+    average,beta = joint
+    return (_micro if average=='micro' else _samples)(p, y, beta)
 
 @takes_predictions
 def best_thresholds(
@@ -243,7 +250,7 @@ def best_thresholds(
     shrink:float=0., # Number of positives at which a class's own threshold and the common one have equal say
 )->np.ndarray: # (C,)
     "Return the best threshold (>=) of each class (C,); `np.inf` for a class that is better never given"
-    if not _joint.fullmatch(str(objective)): get_objective(objective) # raises for a name that is not known
+    if not joint_objective(objective): get_objective(objective) # raises for a name that is not known
     p,y = check_arrays(probs, targs)
     y = hard_targets(y)
     if one: return np.full(p.shape[1], _one(objective, p, y))
@@ -308,15 +315,15 @@ def _samples(p, y, beta):
     return max((_climb(p, y, t, beta, order) for t in starts), key=lambda o: o[1])[0]
 
 # %% ../../nbs/03_decision/00_thresholds.ipynb #a6237baf
-def _log_odds(t): return logit(np.clip(t, 1e-6, 1-1e-6))
+def _inner_log_odds(t): return logit(np.clip(t, 1e-6, 1-1e-6))
 
 def _shrunk(t, objective, p, y, n_pos, shrink):
     "Thresholds moved towards the common one by how few positives there were"
     if shrink<0: raise ValueError(f'shrink is {shrink}: a number of positives, from 0 up')
-    if not _joint.fullmatch(str(objective)) and hasattr(get_objective(objective), 'floor'): return t
+    if not joint_objective(objective) and hasattr(get_objective(objective), 'floor'): return t
     common = _one(objective, p, y)
     w = n_pos/(n_pos+shrink) # 0 without a positive: such a class stays never given
-    return np.where((w==1)|(n_pos==0), t, expit(w*_log_odds(t)+(1-w)*_log_odds(common)))
+    return np.where((w==1)|(n_pos==0), t, expit(w*_inner_log_odds(t)+(1-w)*_inner_log_odds(common)))
 
 # %% ../../nbs/03_decision/00_thresholds.ipynb #e9a564f6
 def _check_limits(at_least, at_most, n_classes):
@@ -358,7 +365,8 @@ def _weighted_best(f, s, tp, fp):
         res.append(_midway(edges[i], s[at[k]] if k<b else 0.))
     return np.array(res)
 
-def _class_replicates(f, p, y, w):
+# %% ../../nbs/03_decision/00_thresholds.ipynb #08af54b4
+def _best_in_replicates(f, p, y, w):
     "The best threshold of one class in each replicate (n,), from scores and targets (N,) and weights (n,N)"
     known = np.flatnonzero(~np.isnan(y))
     if not len(known): return np.full(len(w), np.inf)
@@ -385,10 +393,10 @@ def threshold_replicates(
     if shrink and not one:
         own = threshold_replicates(p, y, w, objective)
         return _shrunk(own, objective, p, y, w@(y==1), shrink)
-    if one or _joint.fullmatch(str(objective)):
+    if one or joint_objective(objective):
         return np.array([best_thresholds(np.repeat(p, o, 0), np.repeat(y, o, 0), objective, one) for o in w])
     f = get_objective(objective)
-    return np.stack([_class_replicates(f, p[:,c], y[:,c], w) for c in range(p.shape[1])], 1)
+    return np.stack([_best_in_replicates(f, p[:,c], y[:,c], w) for c in range(p.shape[1])], 1)
 
 # %% ../../nbs/03_decision/00_thresholds.ipynb #a1f9e7e4
 def crossfit_folds(
