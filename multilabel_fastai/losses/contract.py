@@ -45,7 +45,7 @@ def _problem(cls, act):
     if cls.needs=='sigmoid': return None if act.name=='sigmoid' else cls.why_sigmoid
     return _why_not.get((cls.needs, act.kind))
 
-# %% ../../nbs/05_losses/01_contract.ipynb #762209b2
+# %% ../../nbs/05_losses/01_contract.ipynb #7089e800
 def _check_weight(name, w, least):
     "Raise for weights that are not finite numbers of `least` or more, one or (C,)"
     if w is None: return
@@ -54,6 +54,21 @@ def _check_weight(name, w, least):
 
 _REDUCTIONS = ('mean','sum','rows','none')
 
+def _check_args(loss, weight, label_smoothing, reduction):
+    "Raise for arguments of a loss that cannot be, with what it is"
+    name = type(loss).__name__
+    if why:=_problem(type(loss), loss.act):
+        raise ActivationLossError(f'{loss.act.name} with {name}: '+why.format(act=loss.act.name, loss=name))
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"reduction is {reduction!r}: choose 'mean', 'sum', 'rows' or 'none'")
+    if not 0<=label_smoothing<1: raise ValueError(f'label_smoothing is {label_smoothing}: from 0 to below 1')
+    if label_smoothing and not loss.takes_soft:
+        raise ValueError(f'{name} knows only positive and negative labels, and label smoothing makes soft ones')
+    if weight is not None and not loss.takes_weight:
+        raise ValueError(f'{name} compares labels with each other: there is no share of one class that a weight '
+                         'could change. Weigh images with sample_weight')
+
+# %% ../../nbs/05_losses/01_contract.ipynb #762209b2
 class MultiLabelLoss(nn.Module):
     "Base of the losses: masking, weights, reduction and readout; a subclass defines `elementwise` or `compute`"
     needs = 'probabilities' # What the formula takes; or 'sigmoid' (those alone), 'distribution', 'scores', 'any'
@@ -75,26 +90,13 @@ class MultiLabelLoss(nn.Module):
     ):
         super().__init__()
         self.act = get_activation(ifnone(activation, self.default))
-        self._check_args(weight, label_smoothing, reduction)
+        _check_args(self, weight, label_smoothing, reduction)
         self.reduction,self.label_smoothing = reduction,float(label_smoothing)
         self.y_int = not self.takes_soft # known to fastai's MixUp
         self.coupled = self.act.kind in ('distribution','sparse') # the labels of an image depend on each other
         self.register_buffer('weight', None if weight is None else plain_tensor(weight))
         _check_weight('weight', self.weight, 0)
         self.readout = Readout(self.act, thresh=thresh)
-
-    def _check_args(self, weight, label_smoothing, reduction):
-        name = type(self).__name__
-        if why:=_problem(type(self), self.act):
-            raise ActivationLossError(f'{self.act.name} with {name}: '+why.format(act=self.act.name, loss=name))
-        if reduction not in _REDUCTIONS:
-            raise ValueError(f"reduction is {reduction!r}: choose 'mean', 'sum', 'rows' or 'none'")
-        if not 0<=label_smoothing<1: raise ValueError(f'label_smoothing is {label_smoothing}: from 0 to below 1')
-        if label_smoothing and not self.takes_soft:
-            raise ValueError(f'{name} knows only positive and negative labels, and label smoothing makes soft ones')
-        if weight is not None and not self.takes_weight:
-            raise ValueError(f'{name} compares labels with each other: there is no share of one class that a weight '
-                             'could change. Weigh images with sample_weight')
 
     def __setattr__(self, name, value):
         "Set an attribute; a loss that is told later not to reduce, as fastai does for a while, reduces to rows"
@@ -407,7 +409,8 @@ class ReadoutLoss(MultiLabelLoss):
             raise ValueError('This loss is that of a bundle: it measures, and is not trained with. '
                              'Fix: bundle.learner(dls, loss=...) with the name of a loss')
         p = self.readout.probabilities(x, calibrated=False)
-        return F.binary_cross_entropy(p, y, reduction='none'), known
+        log_p,log_q = p.log().clamp(min=-100),(1-p).log().clamp(min=-100) # PyTorch's own raises under autocast
+        return -y*log_p-(1-y)*log_q, known
 
 # %% ../../nbs/05_losses/01_contract.ipynb #2fee8ecd
 def get_loss(
