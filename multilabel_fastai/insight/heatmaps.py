@@ -344,6 +344,7 @@ class _LearnerSource(_HeatmapSource):
         low,high = x.amin((1,2,3), True),x.amax((1,2,3), True)
         return (x-low)/(high-low).clamp(min=1e-6)
 
+# %% ../../nbs/09_insight/02_heatmaps.ipynb #00678a85
 class _BundleSource(_HeatmapSource):
     "Network, classes, input and images of a bundle, or of what has `model`, `vocab`, `preprocess` and `normalized`"
     def __init__(self, bundle):
@@ -374,7 +375,9 @@ def heatmap_source(
 def _judged(o, scores):
     "Probabilities (N,C), predicted labels (N,C) and thresholds (C,) of raw scores"
     readout = getattr(o, 'readout', None)
-    if readout is None and getattr(o, 'loss_func', None) is not None: readout = readout_of(o.loss_func)
+    if readout is None and getattr(o, 'loss_func', None) is not None:
+        readout = readout_of(o.loss_func)
+        readout.attach(o.model) # a decision about other weights is out of force
     if readout is None:
         readout = readout_of(MultiLabelBCE())
         readout.use(getattr(o, 'decision', None))

@@ -23,7 +23,6 @@ from ..decision.curve_plots import plot_precision_recall as _plot_precision_reca
 from ..training.learner import *
 from ..training.patches import *
 from .interpretation import *
-from .interpretation import _part_errors
 
 # %% ../../nbs/09_insight/01_interpretation_plots.ipynb #97c9207f
 _SIGNS = {'✓':('true positive',BLUE), '+':('false positive',RED), '−':('false negative',RED), '?':('unknown',MIDDLE),
@@ -251,6 +250,7 @@ def _draw_part(ax, t, metric, name, overall):
                     fontsize=6, color=MIDDLE, annotation_clip=False)
     ax.set_title(textwrap.fill(name.replace('_', ' '), 26), fontsize=7.5)
 
+# %% ../../nbs/09_insight/01_interpretation_plots.ipynb #9454b171
 @patch
 def _parts_axes(self:MultiLabelInterpretation, n, values, metric, column, figsize):
     "Axes (n,) with a row for each value of a column"
@@ -280,7 +280,7 @@ def plot_by(self:MultiLabelInterpretation,
     t['negatives'] = t.known-t.positives
     rows = t.rows.groupby(level=0, sort=False).first()
     values = [o for o in rows.index if o in set(rows.nlargest(most).index)]
-    overall = _part_errors(self.ranked, self.true, self.predicted, None, 0, level, seed)[metric]
+    overall = part_errors(self.ranked, self.true, self.predicted, None, 0, level, seed)[metric]
     is_rate = f'{metric} low' in t
     axs = self._parts_axes(len(cs), values, metric, column, figsize)
     for ax,c in zip(axs, cs):
@@ -333,8 +333,7 @@ def _plot_image_losses(self, k, largest=True, nrows=None, ncols=None, size=1.4, 
         given = {o:v for o,v in dict(nrows=nrows, ncols=ncols, figsize=figsize).items() if v is not None}
         return _plot_image_losses.__wrapped__(self, k, largest, **given, **kwargs)
     losses,idx = _top_of(self, k, largest)
-    quiet = self.learn.no_mbar() if hasattr(self.learn, 'progress') else self.learn.no_bar()
-    with replacing(self.learn, 'metrics', []), quiet: _,p,y,d,_ = self[idx]
+    with replacing(self.learn, 'metrics', []), self.learn.no_bar(): _,p,y,d,_ = self[idx]
     vocab,y,d = list(map(str, self.learn.dls.vocab)),hard_targets(_first_array(y)),_first_array(d)>0
     rows = zip(idx.tolist(), losses.tolist(), to_np(p), y, d)
     items = [(ds.tls[0][i], f'loss {l:.2f}', _label_lines(*o, vocab)) for i,l,*o in rows]

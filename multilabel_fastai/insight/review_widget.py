@@ -12,7 +12,6 @@ from ..utils.hints import *
 from ..utils.plots import *
 from ..labels.table import *
 from .review import *
-from .review import _FILTERS, _ORDERS, _answer, _value_text
 
 # %% ../../nbs/09_insight/07_review_widget.ipynb #d270e45b
 _TRACK = 'rgba(128,128,128,0.22)' # color of a bar without its probability
@@ -100,12 +99,51 @@ def _show_error(self:LabelReviewWidget, e):
     for_user = isinstance(e, (ValueError,OSError,LookupError)) and not isinstance(e, (KeyError,IndexError))
     self.errors.append_stderr((str(e) if for_user else traceback.format_exc())+'\n')
 
+# %% ../../nbs/09_insight/07_review_widget.ipynb #0e68bf3f
+@patch
+def _select(self:LabelReviewWidget):
+    "The list for the filters; the image stays if it is in there, else the first that is not reviewed"
+    r = self.review
+    self.paths = r.select(self.label.value or None, self.show.value, self.order.value, self.unseen.value)
+    if self._at in self.paths: self.i = self.paths.index(self._at)
+    else: self.i = next((k for k,o in enumerate(self.paths) if r._state[r._row[o]]==0), 0)
+    if not self._busy: self._safely(lambda: None)()
+
+@patch
+def _step(self:LabelReviewWidget, n):
+    if not 0<=self.i+n<len(self.paths):
+        raise LookupError(f'This is the {"last" if n>0 else "first"} of {len(self.paths):,} images')
+    self.i += n
+
+@patch
+def _judge(self:LabelReviewWidget, f):
+    "Write, then go on"
+    if self._at is None: raise LookupError('No image is shown')
+    f(self._at)
+    self.i = min(self.i+1, len(self.paths)-1)
+
+@patch
+def _go_to(self:LabelReviewWidget, path):
+    if path not in self.paths: self.paths.insert(self.i, path)
+    self.i = self.paths.index(path)
+
+@patch
+def _take_back(self:LabelReviewWidget):
+    "Take back the last action and show its image"
+    self._go_to(self.review.undo())
+
+@patch
+def go(self:LabelReviewWidget, path):
+    "Show an image, which is put into the list where it is not in it"
+    self._go_to(self.review.paths[self.review.row(path)])
+    self._safely(lambda: None)()
+
 # %% ../../nbs/09_insight/07_review_widget.ipynb #73d9a539
 @patch
 def _choices(self:LabelReviewWidget):
     "What can be filtered and ordered by, of what the review has"
     r = self.review
-    shows,orders = list(_FILTERS),list(_ORDERS)
+    shows,orders = list(REVIEW_FILTERS),list(REVIEW_ORDERS)
     if r.probs is None:
         shows = [o for o in shows if o not in ('error','false positive','false negative')]
         orders = [o for o in orders if o not in ('uncertain','disagreement')]
@@ -197,44 +235,25 @@ def _make_label_rows(self:LabelReviewWidget):
     overflow = 'hidden auto' if len(rows)>16 else 'visible'
     self.rows = w.VBox([self._heading(),*rows], layout=layout(max_height='620px', overflow=overflow))
 
-# %% ../../nbs/09_insight/07_review_widget.ipynb #0e68bf3f
+# %% ../../nbs/09_insight/07_review_widget.ipynb #33ae1283
 @patch
-def _select(self:LabelReviewWidget):
-    "The list for the filters; the image stays if it is in there, else the first that is not reviewed"
-    r = self.review
-    self.paths = r.select(self.label.value or None, self.show.value, self.order.value, self.unseen.value)
-    if self._at in self.paths: self.i = self.paths.index(self._at)
-    else: self.i = next((k for k,o in enumerate(self.paths) if r._state[r._row[o]]==0), 0)
-    if not self._busy: self._safely(lambda: None)()
+def _put(self:LabelReviewWidget, im):
+    f = io.BytesIO()
+    im.save(f, 'png', compress_level=1)
+    self.image.value,self.image.layout.width = f.getvalue(),f'{im.width}px'
 
 @patch
-def _step(self:LabelReviewWidget, n):
-    if not 0<=self.i+n<len(self.paths):
-        raise LookupError(f'This is the {"last" if n>0 else "first"} of {len(self.paths):,} images')
-    self.i += n
+def _put_blank(self:LabelReviewWidget): self._put(Image.new('RGB', (self.size.value,)*2, '#888888'))
 
 @patch
-def _judge(self:LabelReviewWidget, f):
-    "Write, then go on"
-    if self._at is None: raise LookupError('No image is shown')
-    f(self._at)
-    self.i = min(self.i+1, len(self.paths)-1)
-
-@patch
-def _go_to(self:LabelReviewWidget, path):
-    if path not in self.paths: self.paths.insert(self.i, path)
-    self.i = self.paths.index(path)
-
-@patch
-def _take_back(self:LabelReviewWidget):
-    "Take back the last action and show its image"
-    self._go_to(self.review.undo())
-
-@patch
-def go(self:LabelReviewWidget, path):
-    "Show an image, which is put into the list where it is not in it"
-    self._go_to(self.review.paths[self.review.row(path)])
-    self._safely(lambda: None)()
+def _show_image(self:LabelReviewWidget):
+    "The image, without its heat map where that fails, and gray where it cannot be read"
+    path,size = self._at,self.size.value
+    self.caption.value = _div(f'max-width:{size}px;overflow-wrap:anywhere;line-height:1.3', html.escape(path))
+    for heat in dict.fromkeys((self.heat.value or None, None)):
+        try: return self._put(self.review.image(path, heat, size))
+        except Exception as e: self._show_error(e)
+    self._put_blank() # not the image before
 
 # %% ../../nbs/09_insight/07_review_widget.ipynb #892394dd
 @patch
@@ -260,10 +279,10 @@ def _show_nothing(self:LabelReviewWidget):
 def _show_labels(self:LabelReviewWidget, i):
     "Rows, head and broken rules of an image"
     r = self.review
-    wrong,changed = r.wrong_classes(i),[_value_text(a)!=_value_text(b) for a,b in zip(r.targets[i], r.original[i])]
+    wrong,changed = r.wrong_classes(i),[value_text(a)!=value_text(b) for a,b in zip(r.targets[i], r.original[i])]
     for c,(name,toggle,bar) in enumerate(self.cells):
         name.value = _name_html(r.vocab[c], wrong[c], changed[c], r.targets[i,c])
-        toggle.value = _answer(r.targets[i,c])
+        toggle.value = label_answer(r.targets[i,c])
         bar.value = _bar_html(r.probs[i,c], r.decision.thresholds[c], wrong[c]) if r.probs is not None else ''
     self.note.value,broken = r.notes.get(i, ''),r.broken(i)
     status = 'not reviewed' if r.status(i)=='open' else r.status(i)
@@ -271,26 +290,6 @@ def _show_labels(self:LabelReviewWidget, i):
     self.head.value = f'<b>Image {self.i+1:,} of {len(self.paths):,}</b>, {status}{mark}'
     rules = html.escape('; '.join(broken))
     self.rules.value = f'<span style="color:{RED}">Breaks a rule: {rules}</span>' if broken else ''
-
-# %% ../../nbs/09_insight/07_review_widget.ipynb #33ae1283
-@patch
-def _put(self:LabelReviewWidget, im):
-    f = io.BytesIO()
-    im.save(f, 'png', compress_level=1)
-    self.image.value,self.image.layout.width = f.getvalue(),f'{im.width}px'
-
-@patch
-def _put_blank(self:LabelReviewWidget): self._put(Image.new('RGB', (self.size.value,)*2, '#888888'))
-
-@patch
-def _show_image(self:LabelReviewWidget):
-    "The image, without its heat map where that fails, and gray where it cannot be read"
-    path,size = self._at,self.size.value
-    self.caption.value = _div(f'max-width:{size}px;overflow-wrap:anywhere;line-height:1.3', html.escape(path))
-    for heat in dict.fromkeys((self.heat.value or None, None)):
-        try: return self._put(self.review.image(path, heat, size))
-        except Exception as e: self._show_error(e)
-    self._put_blank() # not the image before
 
 # %% ../../nbs/09_insight/07_review_widget.ipynb #bdcbc0af
 @patch
