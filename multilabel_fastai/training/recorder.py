@@ -24,6 +24,7 @@ class _DeviceSmoothLoss(AvgSmoothLoss):
         loss = to_detach(learn.loss.mean(), cpu=False)
         self.val = torch.lerp(loss, self.val.to(loss.device, non_blocking=True), self.beta)
 
+# %% ../../nbs/08_training/02_recorder.ipynb #6914b69d
 class DeviceRecorder(Recorder):
     "fastai's `Recorder`, which leaves the losses on the device until somebody reads them, or the epoch ends"
     name = 'recorder'
