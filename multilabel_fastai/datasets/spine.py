@@ -33,7 +33,6 @@ def _rod(x, y, x0, y0, x1, y1, r0, r1=None):
     t = ((x*u+y*v)/(u*u+v*v)).clip(0, 1)
     return np.sqrt((x-t*u)**2+(y-t*v)**2)-(r0+t*(ifnone(r1, r0)-r0))
 
-# %% ../../nbs/07_datasets/02_spine.ipynb #c3313c98
 def _path(x, y, pts, r): return reduce(np.minimum, [_rod(x, y, *p, *q, r) for p,q in zip(pts, pts[1:])])
 
 def _block(x, y, cy, a, b, r):
@@ -581,7 +580,6 @@ def _write_sample(path, about, num_workers):
     (path/'sample.json').write_text(json.dumps(about))
     shutil.rmtree(path/'.part')
 
-# %% ../../nbs/07_datasets/02_spine.ipynb #a5bb9047
 def sample_spine(
     path:str|Path, # Folder to write to; a sample that is there already is read, one that is half there is completed
     studies:int=320, # Studies, each a folder of slices
