@@ -36,8 +36,6 @@ class DeviceMixedPrecision(MixedPrecision):
         self.learn.scaler = torch.amp.GradScaler(self.device_type, **self.kwargs)
 
 # %% ../../nbs/08_training/11_speed.ipynb #c42e9c67
-PRECISIONS = ('auto','bf16','fp16','fp32')
-
 def _device(learn): return torch.device(getattr(learn.dls, 'device', None) or default_device())
 def _convolves(m): return any(isinstance(o, (nn.Conv2d,nn.ConvTranspose2d)) for o in m.modules())
 
@@ -49,7 +47,11 @@ def _record_on_device(learn):
             kept = {k:v for k,v in vars(old).items() if k not in ('learn','loss','smooth_loss')}
             learn.remove_cb(old)
             for k,v in kept.items(): setattr(new, k, v)
+            if kind is Recorder: new.smooth_loss.beta = old.smooth_loss.beta
             learn.add_cb(new)
+
+# %% ../../nbs/08_training/11_speed.ipynb #7fc57046
+PRECISIONS = ('auto','bf16','fp16','fp32')
 
 @patch
 def accelerate(self:Learner,
