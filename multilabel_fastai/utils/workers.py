@@ -39,9 +39,7 @@ class WorkerPool:
 
     def _result(self, job, future):
         try: return future.result()
-        except BrokenProcessPool:
-            self._pool = None
-            return self.retry(job, self.run_alone)
+        except BrokenProcessPool: return self.retry(job, self.run_alone)
 
     def run_alone(self, *job):
         "Return `func(*job)` from a process of its own; raises `BrokenProcessPool` if that dies"
