@@ -403,6 +403,7 @@ def _page_parts(gr, bundle, title, uploaded, clicked):
             image,own = gr.HTML(),gr.HTML()
         with gr.Column(min_width=300): labels = gr.HTML(_empty)
     which = gr.Radio([(str(i), i) for i in range(len(bundle.vocab)+1)], elem_id='mlf_which', label='label')
+    # Not in a subclass of gr.File, beside whose module Gradio would write a .pyi file
     up.move_resource_to_block_cache,up.async_move_resource_to_block_cache = _no_url,_async_no_url
     private = dict(api_visibility='private') if _has_arg(up.upload, 'api_visibility') else dict(api_name=False)
     shared = dict(concurrency_limit=1, concurrency_id='network', show_progress='minimal', show_progress_on=[image])
@@ -438,36 +439,35 @@ def bundle_page(
     return page.queue(max_size=32, default_concurrency_limit=1, api_open=False)
 
 # %% ../../nbs/10_deploy/06_webpage.ipynb #fa931f42
+def _separate_uploads(file):
+    "Give each upload, a `file` of Gradio, a folder of its own, and return a function that undoes it"
+    init = file.__init__
+    def _init(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        self.sha.update(os.urandom(16)) # names the folder, which is else that of all with this content
+    file.__init__ = _init # Gradio has no setting for it
+    return partial(setattr, file, '__init__', init)
+
 class _Uploads:
     "The folder that uploads of this process go through while pages are served"
-    n,folder,was,init = 0,None,None,None
+    n,folder,was,undo = 0,None,None,None
 
     @classmethod
-    def apart(cls, gr):
-        "Give each upload a folder of its own: Gradio has one for each content, which two visitors would share"
-        file = gr.route_utils.GradioUploadFile
-        if cls.init is not None: return
-        cls.init = file.__init__
-        def _init(self, *args, **kwargs):
-            cls.init(self, *args, **kwargs)
-            self.sha.update(os.urandom(16))
-        file.__init__ = _init
-
-    @classmethod
-    def open(cls):
+    def open(cls, gr):
         "Make the folder for the first page, and count the pages"
         if not cls.n:
             cls.folder,cls.was = Path(tempfile.mkdtemp(prefix='multilabel_page_')),os.environ.get('GRADIO_TEMP_DIR')
             os.environ['GRADIO_TEMP_DIR'] = str(cls.folder.resolve())
+            cls.undo = _separate_uploads(gr.route_utils.GradioUploadFile)
         cls.n += 1
-        return cls.folder
 
     @classmethod
     def close(cls, all=False):
-        "Remove the folder with the last page"
+        "Remove the folder, and leave Gradio as it was, with the last page"
         if not cls.n: return
         cls.n = 0 if all else cls.n-1
         if cls.n: return
+        cls.undo()
         shutil.rmtree(cls.folder, ignore_errors=True)
         if cls.was is None: os.environ.pop('GRADIO_TEMP_DIR', None)
         else: os.environ['GRADIO_TEMP_DIR'] = cls.was
@@ -573,8 +573,7 @@ def serve_bundle(
     gr = import_extra('gradio', 'serve')
     if not _only_here(host) and not auth:
         warnings.warn(f'Everyone who reaches {host} can use this page: auth=(user, password) asks who it is')
-    _Uploads.apart(gr)
-    _Uploads.open()
+    _Uploads.open(gr)
     page = None
     try:
         if not isinstance(bundle, Bundle): bundle = load_bundle(bundle)
