@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['case_predictions', 'CheckDecision', 'attached_readout', 'DecidedPredictions', 'decided_predictions', 'save_plot',
-           'report_rows', 'run_facts', 'save_reports', 'write_config']
+           'report_rows', 'run_facts', 'write_config', 'save_reports']
 
 # %% ../../nbs/08_training/04_evaluation.ipynb #71f77dcb
 import json
@@ -132,6 +132,7 @@ def _fitted_on(d, cases, split):
     if d.fitted.get('split')==split: return True
     return d.fitted.get('fingerprint')==data_fingerprint(cases.targets, cases.vocab, cases.paths)
 
+# %% ../../nbs/08_training/04_evaluation.ipynb #53ad2e30
 @dataclass
 class DecidedPredictions:
     "Predictions of a split as the decision in force has them: what `class_report` takes"
@@ -139,7 +140,7 @@ class DecidedPredictions:
     decide:np.ndarray # Labels (N,C) bool, or thresholds (C,)
     name:str # Heading, such as 'test, decided by f1'
     thresholds:np.ndarray=None # To show: (C,), or with the ends of their intervals (3,C)
-    scores:np.ndarray=None # (N,C) what gives the order, if probabilities were calibrated by folds
+    scores:np.ndarray=None # (N,C) what gives the order: the probabilities before calibration
 
     def report(self, **kwargs)->ClassReport:
         "Return the report, with arguments of `class_report`"
@@ -165,8 +166,9 @@ def decided_predictions(
             crossfitted = cases.with_probs(probs)
             return DecidedPredictions(crossfitted, labels, f'{name} cross-fitted', d.threshold_interval, cases.probs)
         name += ' as tuned on these rows, which cannot be cross-fitted'
-    cases = cases.with_probs(d.calibrate(cases.probs))
-    return DecidedPredictions(cases, d.decide(cases.probs, calibrated=True), name, d.threshold_interval)
+    probs = d.calibrate(cases.probs)
+    labels = d.decide(probs, calibrated=True)
+    return DecidedPredictions(cases.with_probs(probs), labels, name, d.threshold_interval, cases.probs)
 
 # %% ../../nbs/08_training/04_evaluation.ipynb #3361a7e7
 @patch
@@ -256,6 +258,24 @@ def run_facts(
                 split=labels.split_hash if labels else None, preprocess=str(preprocess_of(learn.dls)),
                 versions={o:version(o) for o in _noted})
 
+def write_config(
+    folder:str|Path, # Folder of a run; made if it is not there
+    config:dict, # What config.json is to hold
+):
+    "Write `config.json` of a run"
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    text = json.dumps(config, indent=1, default=str)
+    write_atomic(Path(folder)/'config.json', lambda o: o.write_text(text))
+
+@patch
+def save_weights(self:Learner,
+    folder:str|Path, # Folder of a run; made if it is not there
+):
+    "Write the weights of the network as `model.safetensors`"
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    write_atomic(Path(folder)/'model.safetensors', lambda o: save_model(unwrap_model(self.model), str(o)))
+
+# %% ../../nbs/08_training/04_evaluation.ipynb #8f28c415
 def save_reports(
     reports:dict, # Name, such as 'test', to `ClassReport`
     folder:str|Path, # Folder to write to; made if it is not there
@@ -283,23 +303,7 @@ def _save_data(self:Learner, folder):
         write_atomic(folder/'history.csv', partial(history.to_csv, index=False))
         save_plot(folder/'history.png', partial(plot_history, history))
 
-def write_config(
-    folder:str|Path, # Folder of a run; made if it is not there
-    config:dict, # What config.json is to hold
-):
-    "Write `config.json` of a run"
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    text = json.dumps(config, indent=1, default=str)
-    write_atomic(Path(folder)/'config.json', lambda o: o.write_text(text))
-
-@patch
-def save_weights(self:Learner,
-    folder:str|Path, # Folder of a run; made if it is not there
-):
-    "Write the weights of the network as `model.safetensors`"
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    write_atomic(Path(folder)/'model.safetensors', lambda o: save_model(unwrap_model(self.model), str(o)))
-
+# %% ../../nbs/08_training/04_evaluation.ipynb #debae952
 @patch
 def save_results(self:Learner,
     folder:str|Path, # Folder of a run; made if it is not there
