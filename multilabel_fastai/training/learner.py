@@ -7,7 +7,6 @@ __all__ = ['MultiLabelLearner', 'QuarantineWarning', 'KeepBatchNorm', 'TrainingH
            'multilabel_learner', 'plot_history']
 
 # %% ../../nbs/08_training/03_learner.ipynb #817066de
-import sys
 from fastai.vision.all import *
 from ..utils.files import *
 from ..utils.plots import *
@@ -27,13 +26,9 @@ from .recorder import *
 # %% ../../nbs/08_training/03_learner.ipynb #08273c1c
 _device_callbacks = {Recorder:DeviceRecorder, ProgressCallback:DeviceProgress}
 
-def _refuse_single_label(caller):
-    "Raise if a method of `ClassificationInterpretation` asks for predictions, to count one label an image"
-    if caller.f_code.co_name not in ('confusion_matrix','print_classification_report'): return
-    if not isinstance(caller.f_locals.get('self'), ClassificationInterpretation): return
-    raise TypeError('ClassificationInterpretation is for images with one label, and these have several. '
-                    'Fix: learn.interpret() with its confusion, plot_confusion(), swaps() or plot_swaps(); '
-                    'learn.report()')
+_for_single_labels = {'with_decoded','with_preds','with_targs','act'} # only `ClassificationInterpretation` names all
+_many_labels = ('ClassificationInterpretation is for images with one label, and these have several. '
+                'Fix: learn.interpret() with its confusion, plot_confusion(), swaps() or plot_swaps(); learn.report()')
 
 class MultiLabelLearner(Learner):
     "A `Learner` that normalizes its loaders: with `stats` of its network, or as the user's first loaders do"
@@ -63,8 +58,8 @@ class MultiLabelLearner(Learner):
 
     @delegates(Learner.get_preds)
     def get_preds(self, ds_idx=1, dl=None, **kwargs):
-        "Return predictions and targets, as fastai's `Learner` does"
-        _refuse_single_label(sys._getframe(1))
+        "Return predictions and targets; raises `TypeError` if they are to be counted by one label an image"
+        if dl is not None and kwargs.keys()==_for_single_labels: raise TypeError(_many_labels)
         return super().get_preds(ds_idx, dl, **kwargs)
 
 # %% ../../nbs/08_training/03_learner.ipynb #f84bb7bf
