@@ -32,7 +32,7 @@ def array_hash(
 
 def _names_hash(names): return _blake('\n'.join(map(str, names)).encode())
 
-# %% ../../nbs/08_training/07_fit_facts.ipynb #8a9b3137
+# %% ../../nbs/08_training/07_fit_facts.ipynb #08ce771b
 def _name(o): return getattr(o, '__qualname__', None) or getattr(o, '__name__', None) or type(o).__name__
 
 def _arguments(o):
@@ -53,7 +53,6 @@ def _describe_object(o, depth):
     args = _arguments(o)
     return {kind:describe(args, depth+1)} if args else kind
 
-# %% ../../nbs/08_training/07_fit_facts.ipynb #08ce771b
 _descriptions = ( # kind, its description: the first that fits
     (np.generic, lambda o,depth: o.item()),
     (SCALARS, lambda o,depth: o),
@@ -76,11 +75,9 @@ def describe(
 # %% ../../nbs/08_training/07_fit_facts.ipynb #4a9754f5
 def _num_workers(dl): return dl.fake_l.num_workers if hasattr(dl, 'fake_l') else getattr(dl, 'num_workers', 0)
 
-_steady_functions = ('noop','_Target','_Weight')
-
 def _is_steady(f):
     "Whether a transform is known to draw nothing at random"
-    if type(f) is Transform: return getattr(f, 'name', '') in _steady_functions # all but its name is hidden
+    if type(f) is Transform: return getattr(f, 'name', '')=='noop' # all but its name is hidden
     return not isinstance(f, RandTransform) and type(f).__module__.startswith(('fastai.','multilabel_fastai.'))
 
 def _dataset_transforms(dl): return [f for o in getattr(dl.dataset, 'tls', []) for f in o.tfms.fs]
@@ -152,7 +149,7 @@ _not_described = ( # what does not change a weight, or is described by itself
     'TrainEvalCallback','Recorder','CastToTensor','ProgressCallback','ShowGraphCallback','CSVLogger',
     'TensorBoardCallback','WandbCallback','QuarantineWarning','TrainingHistory','BatchLosses','ProgressLines',
     'Guards','StopAtNaN','TerminateOnNaNCallback','ParamScheduler','Checkpoints','_AfterAll',
-    'DeviceRecorder','DeviceProgress','SkipUndefined','CheckDecision')
+    'DeviceRecorder','DeviceProgress','SkipUndefined','CheckDecision','_StageLoss')
 
 def _course(f):
     "Where a schedule goes, for each group of layers"
@@ -175,12 +172,28 @@ def describe_fit(
     return json.loads(json.dumps(res, default=describe))
 
 # %% ../../nbs/08_training/07_fit_facts.ipynb #649be19e
+_getters = dict(OpenImage=[], EncodeLabels=['_Targets'], EncodeWeight=['_Weights']) # by the transform after them
+
+def _current_transforms(was):
+    "Transforms of a loader; earlier versions got targets and weights by functions, each in a plain `Transform`"
+    res = []
+    for o,after in zip(was, [*was[1:],None]):
+        is_getter = o=='Transform' and isinstance(after, str) and after in _getters
+        res += _getters[after] if is_getter else [o]
+    return res
+
+def _current_layers(was): return {k:re.sub(r'\((has_map=\w+), (tokens=\w+)', r'(\2, \1', v) for k,v in was.items()}
+def _current_features(was): return {dict(body='backbone').get(k, k):v for k,v in was.items()}
+def _current_callbacks(was): return [o for o in was if o!='"HoldDecision"']
+
+_current = dict(transforms=_current_transforms, layers=_current_layers, features=_current_features,
+                callbacks=_current_callbacks)
+
 def current_facts(
     facts:dict, # From `describe_fit` of this version or an earlier one
 )->dict:
     "Return `facts` under the names of this version"
-    if 'body' not in facts.get('features', {}): return facts
-    return facts | dict(features={dict(body='backbone').get(k, k):v for k,v in facts['features'].items()})
+    return {k:_current[k](v) if k in _current else v for k,v in facts.items()}
 
 # %% ../../nbs/08_training/07_fit_facts.ipynb #8cd278c1
 def _dict_difference(name, a, b):

@@ -217,6 +217,7 @@ def _has_head(m):
     if not (isinstance(m, nn.Sequential) and len(m)==2): return False
     return len(list(m[0].children()))>0 and len(list(m[1].parameters()))>0
 
+# %% ../../nbs/08_training/06_stages.ipynb #ad253984
 class _Layers:
     "Parameters of a learner's network in their order, and the names by which they are found"
     def __init__(self, learn):
@@ -271,10 +272,21 @@ def layer_names(self:Learner,
     return layers.inside(inside)
 
 # %% ../../nbs/08_training/06_stages.ipynb #a4c735a1
+class _StageLoss(Callback):
+    "Keeps the loss that a learner had before its stages"
+    own = now = None # that loss; the loss of the last stage
+
 def _own_loss(learn):
-    "The loss that the learner had before its stages"
-    if learn.loss_func is not getattr(learn, '_stage_loss', None): learn._loss_before = learn.loss_func
-    return learn._loss_before
+    "The loss that the learner had before its stages, or that it was given since"
+    cb = first(learn._grab_cbs(_StageLoss))
+    return learn.loss_func if cb is None or learn.loss_func is not cb.now else cb.own
+
+def _use_loss(learn, loss):
+    "Let a stage train with `loss`"
+    own = _own_loss(learn)
+    if not learn._grab_cbs(_StageLoss): learn.add_cb(_StageLoss())
+    cb = first(learn._grab_cbs(_StageLoss))
+    cb.own,cb.now,learn.loss_func = own,loss,loss
 
 def stage_loss(
     learn:Learner, # Learner
@@ -287,6 +299,7 @@ def stage_loss(
     check_soft_labels(loss, learn.dls)
     return loss.to(getattr(learn.dls, 'device', None) or default_device())
 
+# %% ../../nbs/08_training/06_stages.ipynb #7844c098
 def _groups(learn):
     "Parameter groups of a learner"
     groups = learn.splitter(learn.model) if learn.opt is None else learn.opt.param_lists
@@ -348,6 +361,7 @@ def _augment_text(dls, augment):
     tfms = _augmentation(dls.train) if augment is None else augment
     return ', '.join(type(o).__name__ for o in tfms) or 'none'
 
+# %% ../../nbs/08_training/06_stages.ipynb #2d24f4f4
 def _row(learn, p):
     "Row of the table for a plan"
     s,loss = p.stage,p.loss
@@ -420,7 +434,8 @@ def _loader_of_stage(dl, plan):
 def _in_stage(learn, plan, identity):
     "The learner as the stage wants it; the loss and what is frozen stay with it"
     _free(learn, plan)
-    learn.stage,learn.loss_func,learn._stage_loss = identity,plan.loss,plan.loss
+    _use_loss(learn, plan.loss)
+    learn.stage = identity
     kept = learn.cbs.filter(risinstance(KeepBatchNorm)) if plan.stage.train_bn else []
     with _loader_of_stage(learn.dls.train, plan):
         learn.remove_cbs(kept)
