@@ -214,10 +214,13 @@ def _set_callback_state(cb, state):
 
 def _callback_states(learn): return [[type(o).__name__,s] for o in learn.cbs if (s:=_callback_state(o)) is not None]
 
+_same_state = dict(DeviceRecorder='Recorder') # one in a checkpoint stands for the other
+
 def _set_callback_states(learn, states):
+    state_of = lambda name: _same_state.get(name, name)
     left = list(learn.cbs)
     for name,state in states:
-        cb = first(o for o in left if type(o).__name__==name)
+        cb = first(o for o in left if state_of(type(o).__name__)==state_of(name))
         if cb is None: continue
         left.remove(cb)
         _set_callback_state(cb, state)
