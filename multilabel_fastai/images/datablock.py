@@ -199,6 +199,7 @@ def _default_workers(pack):
     if pack is not None: return 0
     return defaults.cpus if torch.cuda.is_available() else max(1, defaults.cpus-1)
 
+# %% ../../nbs/04_images/08_datablock.ipynb #facc0c4d
 def _use_pack(dl, pack, labels, image_weights):
     "Let `dl` gather the images of its items, which are files of the table, from a pack"
     items = dl.dataset.items
