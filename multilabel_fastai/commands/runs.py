@@ -353,7 +353,7 @@ def _take_best(learn, o, keep):
     "Give the learner the weights of the best epoch and the loss of its stage, and return that, counted from 0"
     keep.load_best()
     if not o.stages: return None
-    at = o.stage-1+keep._best['fit']
+    at = o.stage-1+keep.best['fit']
     learn.loss_func = stage_loss(learn, o.stages[at])
     return at
 

@@ -25,6 +25,16 @@ def _mark_seen(learn):
     if n is not None: learn.n_epoch = _Seen(n)
     return not isinstance(n, _Seen)
 
+class _AfterAll(Callback):
+    "The part of `Checkpoints` that comes after all other callbacks"
+    order,run_valid = 10**6,False
+    def __init__(self, first): self.first = first
+    def after_create(self): _mark_seen(self.learn)
+    def before_train(self): self.first._batches_begin()
+    def after_batch(self): self.first._batch_done()
+    def after_epoch(self): self.first._epoch_done()
+    def after_fit(self): self.first._fit_done()
+
 # %% ../../nbs/08_training/09_checkpoints.ipynb #7ac7288e
 class Checkpoints(Callback):
     "Writes the state of the run into `folder`, and goes on with what is there"
@@ -44,7 +54,7 @@ class Checkpoints(Callback):
 
     def _begin_run(self):
         self._fit_no,self._fits = 0,[] # number of the fit; facts of all fits so far
-        self._best = None # value, fit, epoch and file of the best epoch
+        self.best = None # value, fit, epoch and file of the best epoch
         self._goal,self._looked = None,False # (file, tree) to go on with; whether the folder was looked into
         self._on,self._open = False,False # whether a fit runs; whether one has begun and not ended
         self._depth = 0 # validations within the fit
@@ -65,16 +75,6 @@ class Checkpoints(Callback):
     @property
     def files(self): return sorted(self.folder.glob('[0-9]*-fit*-*.safetensors'))
 
-class _AfterAll(Callback):
-    "The part of `Checkpoints` that comes after all other callbacks"
-    order,run_valid = 10**6,False
-    def __init__(self, first): self.first = first
-    def after_create(self): _mark_seen(self.learn)
-    def before_train(self): self.first._batches_begin()
-    def after_batch(self): self.first._batch_done()
-    def after_epoch(self): self.first._epoch_done()
-    def after_fit(self): self.first._fit_done()
-
 # %% ../../nbs/08_training/09_checkpoints.ipynb #3d7295de
 @patch
 def _next_file(self:Checkpoints, epoch, batch, done):
@@ -89,7 +89,7 @@ def _prune(self:Checkpoints):
     ends = [o for o in files if o.stem.endswith('-end')]
     stay = files[-self.keep:]+ends[-self.keep_fits:]
     for o in files:
-        if o not in stay and o.name!=(self._best or {}).get('file'): o.unlink(missing_ok=True)
+        if o not in stay and o.name!=(self.best or {}).get('file'): o.unlink(missing_ok=True)
 
 @patch
 def _newest(self:Checkpoints):
@@ -117,8 +117,8 @@ def _check_monitor(self:Checkpoints):
 @patch
 def _is_comparable(self:Checkpoints):
     "Whether there is a best epoch to compare with: a loss is compared with those of the same loss function only"
-    if self._best is None or self._best['monitor']!=self.monitor: return False
-    return 'loss' not in self.monitor or self._same_loss or self._best['fit']==self._fit_no
+    if self.best is None or self.best['monitor']!=self.monitor: return False
+    return 'loss' not in self.monitor or self._same_loss or self.best['fit']==self._fit_no
 
 @patch
 def _best_value(self:Checkpoints):
@@ -128,7 +128,7 @@ def _best_value(self:Checkpoints):
     if v is None or not np.isfinite(v): return None
     if not self._is_comparable(): return v
     is_better = TrackerCallback(self.monitor).comp # np.less for a loss
-    return v if is_better(v, self._best['value']) else None
+    return v if is_better(v, self.best['value']) else None
 
 # %% ../../nbs/08_training/09_checkpoints.ipynb #017f6bce
 def _seconds_of_epoch(learn):
@@ -141,7 +141,7 @@ def _tree(self:Checkpoints, epoch, batch, done):
     learn,middle = self.learn,None
     if batch: middle = dict(start=self._start, pct_train=learn.pct_train, metrics=metric_states(learn),
                             seconds=_seconds_of_epoch(learn))
-    return dict(at=dict(fit=self._fit_no, epoch=epoch, batch=batch, done=done), stage=self.stage, best=self._best,
+    return dict(at=dict(fit=self._fit_no, epoch=epoch, batch=batch, done=done), stage=self.stage, best=self.best,
                 written=time.strftime('%Y-%m-%d %H:%M:%S'), device=_device(learn), train_iter=learn.train_iter,
                 versions={o:version(o) for o in ('torch','fastai','numpy')}, fits=self._fits, log=self._log,
                 middle=middle, state=learner_state(learn))
@@ -149,13 +149,13 @@ def _tree(self:Checkpoints, epoch, batch, done):
 @patch
 def _save(self:Checkpoints, epoch, batch=0, done=False, best=None):
     "Write a checkpoint from which the fit goes on with `epoch`, after `batch` batches of it"
-    file,was = self._next_file(epoch, batch, done),self._best
-    if best is not None: self._best = dict(monitor=self.monitor, value=best, fit=self._fit_no, epoch=epoch-1,
+    file,was = self._next_file(epoch, batch, done),self.best
+    if best is not None: self.best = dict(monitor=self.monitor, value=best, fit=self._fit_no, epoch=epoch-1,
                                            file=file.name)
     self._warn_forgotten()
     try: write_checkpoint(file, self._tree(epoch, batch, done))
     except (OSError,SafetensorError) as e:
-        self._best = was
+        self.best = was
         self._not_written(file, e)
     else: self._prune()
     self._saved = time.monotonic()
@@ -195,7 +195,7 @@ def _look(self:Checkpoints):
     self.folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(self.folder)
     self._goal,self._looked = self._newest(),True
-    if self._goal is not None: self._fits,self._best = self._goal[1]['fits'],self._goal[1]['best']
+    if self._goal is not None: self._fits,self.best = self._goal[1]['fits'],self._goal[1]['best']
 
 _resume_hint = ('The fit was broken off in this process: '
                 'learn.resume() lets the next fit be the first of the run. ')
@@ -301,7 +301,7 @@ def _take_up(self:Checkpoints):
     (_,tree),self._goal = self._goal,None
     set_learner_state(self.learn, tree['state'])
     self._at = tree['at']['epoch'],tree['at']['batch']
-    self._log,self._best,self._middle = tree['log'],tree['best'],tree['middle']
+    self._log,self.best,self._middle = tree['log'],tree['best'],tree['middle']
     self.learn.train_iter = tree['train_iter']
     bar = getattr(vars(self.learn).get('progress'), 'mbar', None)
     if bar: bar.update(0)
@@ -378,20 +378,20 @@ def table(self:Checkpoints)->pd.DataFrame:
     def _row(file):
         try: t = read_checkpoint(file, tensors=False)
         except CheckpointError as e: return dict(file=file.name, problem=str(e))
-        best = (self._best or t['best'] or {}).get('file')
+        best = (self.best or t['best'] or {}).get('file')
         return dict(file=file.name, **t['at'], written=t['written'], MB=file.stat().st_size/2**20, best=file.name==best)
     return pd.DataFrame(map(_row, self.files))
 
 @patch
 def load_best(self:Checkpoints)->Learner:
     "Give the network the weights of the best epoch so far; raises `CheckpointError` where there is none by this metric"
-    if self._best is None and (new:=self._newest()): self._best = new[1]['best']
-    if self._best is None: raise CheckpointError(f'No epoch in {self.folder} has a value of {self.monitor!r} yet')
-    by = self._best['monitor']
+    if self.best is None and (new:=self._newest()): self.best = new[1]['best']
+    if self.best is None: raise CheckpointError(f'No epoch in {self.folder} has a value of {self.monitor!r} yet')
+    by = self.best['monitor']
     if by!=self.monitor:
         raise CheckpointError(f'The best epoch in {self.folder} is that by {by!r}, and that by {self.monitor!r} '
                               f'is asked for: the others are not there any more. Fix: monitor={by!r}')
-    tree = read_checkpoint(self.folder/self._best['file'])
+    tree = read_checkpoint(self.folder/self.best['file'])
     unwrap_model(self.learn.model).load_state_dict(tree['state']['model'])
     return self.learn
 
