@@ -159,6 +159,7 @@ def _draw_seeds(self:LossComparison):
     drawn = [np.bincount(rng.integers(0, S, S), minlength=S) for _ in range(self.n_boot)]
     return np.concatenate([np.ones((1,S), int), np.stack(drawn)]).T
 
+# %% ../../nbs/08_training/12_compare.ipynb #463c7dd2
 @patch(as_prop=True)
 def replicates(self:LossComparison)->dict:
     "For each measure an array (pairs, 1+n_boot): the value, and that of each replicate"
@@ -209,6 +210,7 @@ def _differences(self:LossComparison, measure):
     best = self._values(self.trained[self._best(measure)], measure)
     return np.stack([self._over_seeds(self._values(c, measure)-best) for c in self.trained])
 
+# %% ../../nbs/08_training/12_compare.ipynb #5f6c492c
 @patch
 def _share_best(self:LossComparison, measure):
     "Share of the replicates in which each pair is the best"
@@ -353,6 +355,7 @@ def _settings(dls, arch, kwargs, **more):
                preprocess=str(dls.preprocess), batch=train.bs, drawn=_how_drawn(train), transforms=tfms, **more)
     return json.loads(json.dumps(res|_describe(kwargs)))
 
+# %% ../../nbs/08_training/12_compare.ipynb #08e5c8b3
 def _check_same_settings(folder, was, now):
     diff = [f'{k} was {was.get(k)!r:.80} and is {now.get(k)!r:.80}' for k in was|now if was.get(k)!=now.get(k)]
     if diff: raise ValueError(f'The comparison in {folder} was made otherwise: ' + '; '.join(diff)
