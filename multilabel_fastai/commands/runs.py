@@ -318,7 +318,7 @@ def _check_same(out, o, source):
 
 def _check_columns(labels):
     "Raise where a further column has the name of the groups or of the split, as which it would be read back"
-    df = labels._df
+    df = labels.frame
     odd_group = labels.has_group and not df.group.map(lambda o: isinstance(o, str)).all()
     bad = 'group' if odd_group else 'split' if 'split' in df and not labels.splits else None
     if bad:

@@ -55,7 +55,7 @@ def _check_images(labels, folder):
     gone = first(o for o in labels.files[:20] if not o.exists())
     if gone is None: return
     raise RunError(f'The images of the run {folder} are not there, such as {gone}: '
-        f'if they have moved, data is the folder that holds {labels._df.path.iloc[0]}')
+        f'if they have moved, data is the folder that holds {labels.frame.path.iloc[0]}')
 
 def run_of(file)->Path:
     "Return the folder of the run that a file with weights lies in; None where it is in none"
@@ -131,7 +131,7 @@ def _seen(trained, labels):
     "What the training rows of a run share with other labels, in words"
     rows = trained['train']
     n = len({str(o.absolute()) for o in rows.files} & {str(o.absolute()) for o in labels.files})
-    m = len(set(rows._df.group) & set(labels._df.group)) if rows.has_group and labels.has_group else 0
+    m = len(set(rows.frame.group) & set(labels.frame.group)) if rows.has_group and labels.has_group else 0
     res = [f'{n:,} of {len(labels):,} images are among those that the run was trained on'] if n else []
     return res + ([f'{m:,} groups have a name that is among those of the training images'] if m else [])
 

@@ -167,7 +167,7 @@ def boxed_slices(
     elsewhere = np.tile(elsewhere[:,None], len(classes))                              # (N,C)
     without = df[classes].where(df[classes]==0, elsewhere) # what the study has not, its slices have not
     df[classes] = df[classes].where(boxed, without)
-    return res._new(df)
+    return res.with_df(df)
 
 # %% ../../nbs/07_datasets/00_public.ipynb #33eb7cd5
 NIH_FINDINGS = ['Atelectasis','Cardiomegaly','Effusion','Infiltration','Mass','Nodule','Pneumonia','Pneumothorax',

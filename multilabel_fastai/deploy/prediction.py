@@ -91,21 +91,21 @@ class _Source:
         self.source,self.slices,self.by,self.column,self.tag = source,slices,by,None,None
         self.is_table,self.is_pack = isinstance(source, LabelTable),isinstance(source, PackedImages)
         column = by or ('group' if self.is_table and source.has_group else None)
-        if self.is_table and column in source._df.columns: self._take_column(column)
+        if self.is_table and column in source.frame.columns: self._take_column(column)
         elif by not in (None,'folder'): self._take_tag(by)
 
     def _take_column(self, name):
-        self.column = self.source._df[name]
+        self.column = self.source.frame[name]
         gone = self.column.isna()
         if gone.any(): raise LabelError(f'{gone.sum():,} rows have no {name!r} to pool by',
-                                        self.source._df[gone][['path',name]], fix=f'fill the column {name}')
+                                        self.source.frame[gone][['path',name]], fix=f'fill the column {name}')
 
     def _take_tag(self, name):
         self.tag = name
         if tag_for_keyword(name) is not None: return
         columns = ''
         if self.is_table:
-            own = [o for o in self.source._df.columns if o!='path' and o not in self.source.vocab]
+            own = [o for o in self.source.frame.columns if o!='path' and o not in self.source.vocab]
             columns = f', or a column of the table, one of {own}'
         raise PredictionError(f"by is {name!r}: choose 'folder', a DICOM keyword such as 'StudyInstanceUID'{columns}")
 
@@ -114,7 +114,7 @@ class _Source:
 
     def _files(self):
         "Name and file of each image"
-        if self.is_table: return zip(self.source._df.path, self.source.files)
+        if self.is_table: return zip(self.source.frame.path, self.source.files)
         if self.is_pack: return ((o, o) for o in self.source.table.path)
         return ((str(o), o) for o in _once(_images_among(self.source, self.slices)))
 
@@ -426,7 +426,7 @@ def _check_request(bundle, src, pool, pack):
 
 def _reader_of(bundle, src, pack, num_workers):
     "What reads the images: a pack, or processes"
-    if pack is not None: return _PackReader(pack, bundle.preprocess, src.source._df.path if src.is_table else ())
+    if pack is not None: return _PackReader(pack, bundle.preprocess, src.source.frame.path if src.is_table else ())
     if num_workers is None: num_workers = defaults.cpus if torch.cuda.is_available() else max(1, defaults.cpus-1)
     return _Readers(num_workers, bundle.preprocess, src.tag)
 

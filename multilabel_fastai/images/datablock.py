@@ -95,7 +95,7 @@ class _TableRows:
     def splits(self, files):
         "Positions in `files` of each split that the table has; files that are not in the table are in none"
         if not self.labels.splits: return []
-        rows,split = self.index.rows(files),self.labels._df.split.to_numpy()
+        rows,split = self.index.rows(files),self.labels.frame.split.to_numpy()
         return [np.flatnonzero((rows>=0) & (split[rows]==o)) for o in SPLITS if o in self.labels.splits]
 
 class _Targets(Transform):
@@ -170,7 +170,7 @@ def multilabel_block(
 def _check_packed(labels, pack, check):
     "Unreadable files of the table as its pack has them; raises `PackError` unless the pack is that of the files"
     if check: pack.check(labels, full=check=='full')
-    return pack.quarantine[pack.quarantine.path.isin(labels._df.path)].reset_index(drop=True)
+    return pack.quarantine[pack.quarantine.path.isin(labels.frame.path)].reset_index(drop=True)
 
 def _readable(labels, prep, pack, check, num_workers):
     "The table without unreadable files, and these, which are None where nothing was read"
@@ -215,7 +215,7 @@ def _forget_splits(dl):
 
 def _of_kept(weights, kept, asked):
     "Weights of the training images that are kept, from those of all that were asked for"
-    train = (asked._df.split=='train').to_numpy()
+    train = (asked.frame.split=='train').to_numpy()
     if len(weights)!=train.sum():
         raise ValueError(f'weights has {len(weights):,} numbers, and there are {train.sum():,} training images')
     return np.asarray(weights)[kept[train]]
@@ -246,7 +246,7 @@ def multilabel_dls(
     labels.check_training()
     if per_group and not labels.has_group:
         raise LabelError('The table has no groups to draw from', fix='group_col when reading')
-    kept = asked._df.path.isin(labels._df.path).to_numpy()
+    kept = asked.frame.path.isin(labels.frame.path).to_numpy()
     if weights is not None: weights = _of_kept(weights, kept, asked)
     if image_weights is not None: image_weights = image_weights[kept]
     quarantine,bs = Quarantine(bad, labels.root),min(bs, len(labels['train']))
@@ -259,7 +259,7 @@ def multilabel_dls(
         _forget_splits(dl)
     dls = MultiLabelDLs(*dls.loaders, path=dls.path, device=dls.device, labels=labels, **known)
     dls.train.rng = random.Random(seed)
-    dls.train.sample_by(weights, labels['train']._df.group if per_group else None, per_group)
+    dls.train.sample_by(weights, labels['train'].frame.group if per_group else None, per_group)
     dls.train.bs = min(bs, dls.train.n)
     return dls
 

@@ -94,7 +94,7 @@ def check_images(self:LabelTable,
     prep = Preprocess(color=color, **kwargs) if isinstance(color, str) else color
     threads,bar = ifnone(num_workers, defaults.cpus),show_progress(len(self))
     why = parallel(_check_image, self.files, preprocess=prep, n_workers=threads, threadpool=True, progress=bar)
-    res = pd.DataFrame(dict(path=self._df.path, reason=list(why)), dtype=object)
+    res = pd.DataFrame(dict(path=self.frame.path, reason=list(why)), dtype=object)
     return res[res.reason.notna()].reset_index(drop=True)
 
 @patch
@@ -103,8 +103,8 @@ def drop(self:LabelTable,
 )->LabelTable:
     "The table without the rows in `paths`"
     paths = {str(o) for o in (paths.path if isinstance(paths, pd.DataFrame) else listify(paths))}
-    gone = self._df.path.isin(paths)
-    if unknown:=sorted(paths-set(self._df.path)):
+    gone = self.frame.path.isin(paths)
+    if unknown:=sorted(paths-set(self.frame.path)):
         raise LabelError(f'{len(unknown)} paths are not in the table', dict(path=unknown),
                          fix='paths as they stand in labels.df.path')
     return self[~gone.to_numpy()]

@@ -141,8 +141,8 @@ def rows_of(self:PackedImages,
     labels:LabelTable, # Table whose paths are those of the pack
 )->np.ndarray:
     "Row of each file of a table; raises `PackError` for files that are not in the pack"
-    rows = self.row.rows(labels._df.path)
-    foreign = labels._df.path[rows<0]
+    rows = self.row.rows(labels.frame.path)
+    foreign = labels.frame.path[rows<0]
     if not len(foreign): return rows
     raise PackError(f'{len(foreign):,} of {len(labels):,} files are not in the pack {self.folder}, '
                     f'such as {foreign.iloc[0]}: labels.pack with the same arguments adds them')
@@ -282,7 +282,7 @@ def pack(self:LabelTable,
 )->PackedImages: # None where other parts are missing
     "A pack of the table's files, see `pack_images`"
     self.check_files()
-    return pack_images(self._df.path, folder, self.root, **kwargs)
+    return pack_images(self.frame.path, folder, self.root, **kwargs)
 
 # %% ../../nbs/04_images/06_packs.ipynb #2310e56f
 def _stat(fn):

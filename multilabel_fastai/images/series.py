@@ -153,12 +153,12 @@ def expand_slices(self:LabelTable,
 
     The folder is the group where there is none."""
     root = self.root or Path()
-    slices = _slices_of([root/o for o in self._df.path], k, num_workers)
+    slices = _slices_of([root/o for o in self.frame.path], k, num_workers)
     rows = [i for i,_ in slices]
     paths = [Path(f).relative_to(root).as_posix() if self.root else f for _,f in slices]
-    res = self._df.iloc[rows].reset_index(drop=True).assign(path=pd.Series(paths, dtype=object))
-    if not self.has_group: res.insert(1+len(self.vocab), 'group', self._df.path.iloc[rows].to_numpy())
-    return self._new(res)
+    res = self.frame.iloc[rows].reset_index(drop=True).assign(path=pd.Series(paths, dtype=object))
+    if not self.has_group: res.insert(1+len(self.vocab), 'group', self.frame.path.iloc[rows].to_numpy())
+    return self.with_df(res)
 
 # %% ../../nbs/04_images/03_series.ipynb #19bc92ed
 def _noisy_or(p): return 1-np.exp(np.log1p(-p.clip(upper=1-1e-7)).sum(min_count=1))
@@ -169,7 +169,7 @@ def _groups_of(labels, paths):
     if not labels.has_group:
         raise LabelError('The table has no groups to pool by',
                          fix='group_col with the study when reading, or labels.expand_slices()')
-    of = dict(zip(labels._df.path, labels._df.group))
+    of = dict(zip(labels.frame.path, labels.frame.group))
     lost = paths[~paths.isin(of)]
     if len(lost):
         raise LabelError(f'{len(lost)} paths are not in the table', dict(path=lost.tolist()),

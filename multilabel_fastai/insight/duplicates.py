@@ -69,10 +69,10 @@ def _read_thumbnails(labels, preprocess, pack, num_workers):
     "Gray pixels (N,32,32) of the rows of a table, all 0 for those that cannot be read, which a warning names"
     config = (preprocess or Preprocess()).config|dict(size=_THUMB, color='gray', resize='squish')
     read = partial(_thumbnail, preprocess=Preprocess(**config), pack=pack)
-    items = labels.files if pack is None else labels._df.path.tolist()
+    items = labels.files if pack is None else labels.frame.path.tolist()
     num_workers = ifnone(num_workers, defaults.cpus)
     res = parallel(read, items, n_workers=num_workers, threadpool=True, progress=show_progress(len(labels)))
-    bad = [p for p,o in zip(labels._df.path, res) if o is None]
+    bad = [p for p,o in zip(labels.frame.path, res) if o is None]
     if bad: warn(f'{len(bad):,} of {len(res):,} images could not be read and were left out, such as {bad[0]}: '
                  'see labels.check_images()')
     return [o if o is not None else np.zeros((_THUMB,_THUMB)) for o in res]
@@ -85,7 +85,7 @@ def _differing(labels, a, b):
 
 def _pair_table(labels, a, b, similarity):
     "Rows `a` and `b` of a table side by side"
-    d = labels._df
+    d = labels.frame
     path = d.path.to_numpy()
     res = pd.DataFrame(dict(path_a=path[a], path_b=path[b], similarity=similarity.astype(float)))
     for o in ('split','group'):
@@ -105,7 +105,7 @@ def near_duplicates(
 )->pd.DataFrame: # path_a, path_b, similarity, split_a and split_b, crossing, group_a and group_b, differ
     "Return the pairs of images that are nearly the same, the most similar first"
     z = _whitened(_coefficients(_read_thumbnails(labels, preprocess, pack, num_workers)))
-    apart = pd.factorize(labels._df.group)[0] if labels.has_group and not within_groups else None
+    apart = pd.factorize(labels.frame.group)[0] if labels.has_group and not within_groups else None
     a,b,similarity,left = _similar_pairs(z, threshold, max_pairs, apart)
     if left: warn(f'More than {max_pairs:,} pairs have a similarity of {threshold} or more; the most similar are kept, '
                   f'down to {similarity.min():.3f}. Fix: a higher threshold, or within_groups=False')
@@ -192,9 +192,9 @@ def group_near_duplicates(self:LabelTable,
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
     n = len(self)
-    unit = pd.factorize(self._df.group)[0] if self.has_group else np.arange(n)
+    unit = pd.factorize(self.frame.group)[0] if self.has_group else np.arange(n)
     a,b = [unit[self.row_of(paths)] for paths in (pairs.path_a, pairs.path_b)]
     links = coo_matrix((np.ones(len(a)), (a,b)), shape=(n,n))
     part = connected_components(links, directed=False)[1][unit]
-    names = pd.Series(self._df.group if self.has_group else self._df.path)
+    names = pd.Series(self.frame.group if self.has_group else self.frame.path)
     return self.with_group(names.groupby(part).transform('first'))

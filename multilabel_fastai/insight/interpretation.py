@@ -40,7 +40,7 @@ def _further_columns(labels, paths, vocab):
     if lost:
         raise LabelError(f'{len(lost):,} of {len(paths):,} predictions are of files that are not in the table',
                          dict(path=lost), fix='paths as they stand in labels.df.path')
-    return labels._df.drop(columns=['path',*labels.vocab]).iloc[rows].reset_index(drop=True)
+    return labels.frame.drop(columns=['path',*labels.vocab]).iloc[rows].reset_index(drop=True)
 
 def _row_names(paths, n):
     "A name of each of `n` rows, as a string"
@@ -136,7 +136,7 @@ def _image_reader(ds, names):
 
 def _pooled_columns(labels, key, rows):
     "Columns that have one value in each group of pooled rows"
-    g = labels._df.drop(columns=['path',*labels.vocab]).groupby(labels._df[key].astype(str).rename(None))
+    g = labels.frame.drop(columns=['path',*labels.vocab]).groupby(labels.frame[key].astype(str).rename(None))
     t = g.first()
     return t[[o for o in t if g[o].nunique(dropna=False).max()==1]].loc[rows].reset_index(drop=True)
 
@@ -215,7 +215,7 @@ def _table_targets(df, vocab, labels):
     if not isinstance(labels, LabelTable):
         raise LabelError(f'There are no targets of {lost}',
                          fix='columns <class>_target, or labels=, a LabelTable with these paths')
-    table = labels.with_classes(vocab)._df.set_index('path')
+    table = labels.with_classes(vocab).frame.set_index('path')
     return table[vocab].reindex(df.path.astype(str)).to_numpy(np.float64)
 
 @patch(cls_method=True)

@@ -23,7 +23,7 @@ def _refuse_cells(labels, bad, values, what, fix):
     "Raise `LabelError` with the cells in which `bad` (N,C) holds, unless there are none"
     i,c = np.nonzero(bad)
     if not len(i): return
-    cells = {'path':labels._df.path.iloc[i], 'class':[labels.vocab[o] for o in c], 'value':values[i,c]}
+    cells = {'path':labels.frame.path.iloc[i], 'class':[labels.vocab[o] for o in c], 'value':values[i,c]}
     raise LabelError(f'{len(i):,} {what}', cells, fix=fix)
 
 def _hard_targets(labels, why):
@@ -44,7 +44,7 @@ def _row_numbers(probs, what):
 
 def _aligned(probs, labels, what='predictions'):
     "Probabilities (N,C) of the classes of `labels`, in the order of its rows"
-    vocab,paths = list(labels.vocab),labels._df.path
+    vocab,paths = list(labels.vocab),labels.frame.path
     gone = [o for o in ('path',*vocab) if o not in probs]
     if gone:
         raise LabelError(f'The {what} have no column {gone[0]!r}{did_you_mean(gone[0], probs.columns)}',
@@ -66,7 +66,7 @@ def _learner_probs(learn, t):
     with learn.no_bar() if hasattr(learn, 'progress') else nullcontext():
         res = learn.predictions('valid', calibrated=False)
     if not isinstance(learn.dls, MultiLabelDLs): return res
-    bad = (set(learn.dls.quarantine.path) & set(t._df.path))-set(res.path)
+    bad = (set(learn.dls.quarantine.path) & set(t.frame.path))-set(res.path)
     return pd.concat([res, pd.DataFrame({'path':sorted(bad)})], ignore_index=True)
 
 def _fold_probs(res, t):
@@ -75,7 +75,7 @@ def _fold_probs(res, t):
     if not isinstance(res, pd.DataFrame):
         raise TypeError(f'fit returned a {type(res).__name__}: it must return a Learner, '
                         'or a DataFrame with a column path and one for each class')
-    other = ~res.path.astype(str).isin(t._df.path)
+    other = ~res.path.astype(str).isin(t.frame.path)
     if other.any():
         raise LabelError(f'fit returned predictions of {other.sum():,} rows that are not in the fold',
                          dict(path=res.path[other]),
@@ -94,14 +94,14 @@ def out_of_fold(
     learner with a frozen backbone, or its features, stand for `feature_fit` of them."""
     if isinstance(fit, (Learner,FrozenFeatures)): fit = feature_fit(fit)
     p = np.full(labels.targets.shape, np.nan)
-    for t in labels.kfold(n, seed=seed): p[(t._df.split=='valid').to_numpy()] = _fold_probs(fit(t), t['valid'])
-    return pd.concat([labels._df[['path']], pd.DataFrame(p, columns=list(labels.vocab))], axis=1)
+    for t in labels.kfold(n, seed=seed): p[(t.frame.split=='valid').to_numpy()] = _fold_probs(fit(t), t['valid'])
+    return pd.concat([labels.frame[['path']], pd.DataFrame(p, columns=list(labels.vocab))], axis=1)
 
 # %% ../../nbs/09_insight/05_label_audit.ipynb #e082bd89
 def _featured_rows(t, row, lost):
     "Rows of `t` that have features, whose rows `row` knows by file; raises for those without that are not in `lost`"
     has = np.array([str(o) in row for o in t.files])
-    gone = [p for p,h in zip(t._df.path, has) if not h and p not in lost]
+    gone = [p for p,h in zip(t.frame.path, has) if not h and p not in lost]
     if gone: raise LabelError(f'{len(gone):,} of {len(has):,} rows have no features', dict(path=gone),
                               fix='features of all rows: a learner whose DataLoaders hold them')
     return t[has]
@@ -111,7 +111,7 @@ def _feature_probs(x, row, lost, C, max_iter, t):
     from sklearn.linear_model import LogisticRegression
     t = _featured_rows(t, row, lost)
     x,y = x[[row[str(o)] for o in t.files]],_hard_targets(t, 'the logistic regression takes')
-    valid = (t._df.split=='valid').to_numpy()
+    valid = (t.frame.split=='valid').to_numpy()
     mean,std = x[~valid].mean(0),x[~valid].std(0)
     x,p = (x-mean)/np.where(std>0, std, 1),np.full(y.shape, np.nan)
     for c in range(y.shape[1]):
@@ -121,7 +121,7 @@ def _feature_probs(x, row, lost, C, max_iter, t):
             continue
         fit = LogisticRegression(C=C, max_iter=max_iter).fit(x[use], y[use,c].astype(int))
         p[valid,c] = fit.predict_proba(x[valid])[:,1]
-    return pd.concat([t._df[['path']], pd.DataFrame(p, columns=list(t.vocab))], axis=1)[valid]
+    return pd.concat([t.frame[['path']], pd.DataFrame(p, columns=list(t.vocab))], axis=1)[valid]
 
 def feature_fit(
     feats:Learner|FrozenFeatures, # New learner with a frozen backbone, or its `backbone_features` without `views`
@@ -185,7 +185,7 @@ def label_issues(
     `labels` are all labels of the image as one text."""
     y,p,known,likely = _audited(labels, probs, filter_by)
     i,c = np.nonzero(known if everything else likely)
-    d,y,p,likely = labels._df,y[i,c],p[i,c],likely[i,c]
+    d,y,p,likely = labels.frame,y[i,c],p[i,c],likely[i,c]
     res = pd.DataFrame(dict(
         path=d.path.to_numpy()[i], label=np.array(labels.vocab, dtype=object)[c],
         kind=np.where(y==1, 'extra', 'missing'), target=y.astype(int), probability=p, quality=np.where(y==1, p, 1-p),
@@ -215,7 +215,7 @@ def label_quality(
     i,c = np.arange(len(q)),np.nan_to_num(q, nan=2).argmin(1)                       # the worst of each
     if_known = lambda values,unknown: np.where(np.isnan(quality), unknown, values)
     res = pd.DataFrame(dict(
-        path=labels._df.path, quality=quality, worst=if_known(np.array(labels.vocab, dtype=object)[c], None),
+        path=labels.frame.path, quality=quality, worst=if_known(np.array(labels.vocab, dtype=object)[c], None),
         kind=if_known(np.where(y[i,c]==1, 'extra', 'missing'), None), probability=if_known(p[i,c], np.nan),
         labels=_label_texts(labels)))
     return _with_rank(res.sort_values('quality', kind='stable'))

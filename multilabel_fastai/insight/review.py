@@ -164,11 +164,11 @@ def _probs_of(labels, probs):
     twice = probs.path.duplicated(keep=False)
     if twice.any(): raise LabelError(f'{probs.path[twice].nunique():,} paths are in probs more than once',
                                      probs[twice][['path']], fix='one row for each image')
-    if len(labels) and not probs.path.isin(labels._df.path).any():
+    if len(labels) and not probs.path.isin(labels.frame.path).any():
         such = probs.path.iloc[0] if len(probs) else None
-        raise LabelError(f'None of the paths in probs is in the table, such as {such!r}', labels._df[['path']],
+        raise LabelError(f'None of the paths in probs is in the table, such as {such!r}', labels.frame[['path']],
                          fix='paths as they stand in labels.df.path')
-    return probs.set_index('path')[list(labels.vocab)].reindex(labels._df.path).to_numpy(np.float64)
+    return probs.set_index('path')[list(labels.vocab)].reindex(labels.frame.path).to_numpy(np.float64)
 
 def label_answer(value):
     "'yes', 'no' or 'unknown' for a value of a label; None for a soft one"
@@ -206,7 +206,7 @@ class LabelReview:
         preprocess:Preprocess=None, # How the network sees the files: window, bit depth, and the place of heat maps
         ranking=None, # Paths best first: list, or DataFrame with `path`, and `label` or `class` if a row is about one
     ):
-        self.table,self.vocab,self.paths = labels,list(labels.vocab),labels._df.path.tolist()
+        self.table,self.vocab,self.paths = labels,list(labels.vocab),labels.frame.path.tolist()
         self.reviewer,self.heatmap = str(reviewer or ''),_heat_function(heatmap)
         self.preprocess,self.ranking = preprocess,ranking
         self._row = {o:i for i,o in enumerate(self.paths)}
@@ -388,7 +388,7 @@ def labels(self:LabelReview)->LabelTable:
     "The table with the corrections in it"
     df = self.table.df
     df[self.vocab] = self.targets
-    return self.table._new(df)
+    return self.table.with_df(df)
 
 @patch(as_prop=True)
 def changes(self:LabelReview)->pd.DataFrame:

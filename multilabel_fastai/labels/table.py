@@ -180,6 +180,11 @@ def df(self:LabelTable)->pd.DataFrame:
     return self._df.copy()
 
 @patch(as_prop=True)
+def frame(self:LabelTable)->pd.DataFrame:
+    "Return the table itself, as `df` does, without a copy: to be read, not changed"
+    return self._df
+
+@patch(as_prop=True)
 def targets(self:LabelTable)->np.ndarray:
     "Return the targets, (N,C) float32: 1, 0, NaN or soft"
     return self._df[list(self.vocab)].to_numpy(dtype=np.float32, copy=True)
@@ -229,6 +234,18 @@ def __repr__(self:LabelTable):
     splits = ' · '.join(f'{o} {(self._df.split==o).sum():,}' for o in self.splits) or 'not split'
     return (f'LabelTable: {len(self):,} images, {len(self.vocab)} classes ({names}), {group}\n'
         f'{np.nansum(y)/max(len(y),1):.2f} labels an image, {np.isnan(y).mean():.1%} of the labels unknown; {splits}')
+
+# %% ../../nbs/01_labels/00_table.ipynb #fb005815
+@patch
+def with_df(self:LabelTable,
+    df:pd.DataFrame, # `path` and the classes, and what else there is: `group`, `split`, further columns
+)->LabelTable:
+    "Return a table of these rows with the classes, root and rules of this one; raises `LabelError` as `LabelTable` does"
+    vocab = list(self.vocab)
+    gone = [o for o in ('path',*vocab) if o not in df]
+    if gone: raise LabelError(f'There is no column {gone[0]!r}', fix=f'the columns path, {", ".join(vocab)}')
+    meta = df.drop(columns=['path',*vocab,'group','split'], errors='ignore')
+    return LabelTable(df.path, df[vocab], vocab, df.get('group'), df.get('split'), meta, self.root, self.logic)
 
 # %% ../../nbs/01_labels/00_table.ipynb #7b6b9b73
 @patch(as_prop=True)

@@ -147,8 +147,8 @@ def _check_classes(self:MultiLabelLoss, x, y):
     if c<max(self.least, 1+self.coupled):
         raise ValueError(f'{type(self).__name__} after {self.act.name} compares the classes of an image, and there '
                          'is one class: choose the loss bce with the activation sigmoid')
-    for k,b in (*self._buffers.items(), *self.readout._buffers.items()):
-        if b is not None and b.ndim==1 and len(b) not in (1,c):
+    for k,b in (*self.named_buffers(recurse=False), *self.readout.named_buffers(recurse=False)):
+        if b.ndim==1 and len(b) not in (1,c):
             raise ValueError(f'{k} has {len(b)} numbers, and there are {c} classes')
 
 @patch

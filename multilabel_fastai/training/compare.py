@@ -502,7 +502,7 @@ def _announcement(n_cells, n_legal, n_todo, n_done, seconds):
 
 def _check_two_groups(labels):
     "Raise where thresholds cannot be fitted on other groups than they decide"
-    valid = labels['valid']._df
+    valid = labels['valid'].frame
     n = valid.group.nunique() if labels.has_group else len(valid)
     if n>1: return
     raise LabelError(f'The {len(valid):,} validation images are of {n} group: '
@@ -522,7 +522,7 @@ def _check_asked(dls, seeds, epochs, n_boot, pool):
 
 def _group_of_paths(labels):
     "Group of each path, None where the table has no groups; who has no group stands alone"
-    df = labels._df
+    df = labels.frame
     return dict(zip(df.path, df.group.where(df.group.notna(), df.path))) if labels.has_group else None
 
 # %% ../../nbs/08_training/12_compare.ipynb #c0517fc0

@@ -35,7 +35,7 @@ from .learner import *
 def _groups_of(labels, rows, pool, by):
     "Group of each row, or None if the rows are the groups, or there are none"
     if labels is None or not labels.has_group or (pool is not None and by is None): return None
-    table = labels._df
+    table = labels.frame
     if by is not None:
         lacks = table[table[by].isna()]
         if len(lacks):
@@ -294,7 +294,7 @@ def _save_data(self:Learner, folder):
     "Write table, quarantine and history, those that there are, with their plots"
     labels,history = labels_of(self.dls),self.history
     if labels:
-        write_atomic(folder/'labels.csv', partial(labels._df.to_csv, index=False))
+        write_atomic(folder/'labels.csv', partial(labels.frame.to_csv, index=False))
         save_plot(folder/'counts.png', labels.plot_counts)
         save_plot(folder/'cooccurrence.png', labels.plot_cooccurrence)
     if isinstance(self.dls, MultiLabelDLs):

@@ -97,7 +97,7 @@ def draws_in_main_process(
 
 # %% ../../nbs/08_training/07_fit_facts.ipynb #7e1b4cd2
 def _label_facts(labels):
-    paths = labels._df.path
+    paths = labels.frame.path
     return {'classes':list(map(str, labels.vocab)), 'files':_names_hash(sorted(paths)),
             'split':labels.split_hash if labels.splits else None,
             'labels':data_fingerprint(labels.targets, labels.vocab, paths)}
