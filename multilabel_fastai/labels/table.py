@@ -240,7 +240,7 @@ def __repr__(self:LabelTable):
 def with_df(self:LabelTable,
     df:pd.DataFrame, # `path` and the classes, and what else there is: `group`, `split`, further columns
 )->LabelTable:
-    "Return a table of these rows with the classes, root and rules of this one; raises `LabelError` as `LabelTable` does"
+    "Return a table of these rows, with the classes, root and rules of this one; raises as `LabelTable` does"
     vocab = list(self.vocab)
     gone = [o for o in ('path',*vocab) if o not in df]
     if gone: raise LabelError(f'There is no column {gone[0]!r}', fix=f'the columns path, {", ".join(vocab)}')
