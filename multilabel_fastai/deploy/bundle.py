@@ -206,11 +206,7 @@ def _report_config(r):
 
 def _metrics_config(learn):
     "Metrics of the splits that were not trained on, for JSON"
-    res = {}
-    for split in SPLITS[1:len(learn.dls.loaders)]:
-        with learn.no_bar() if not hasattr(learn, 'progress') else learn.no_mbar():
-            res[split] = _report_config(learn.report(split, n_boot=0))
-    return res
+    return {o:_report_config(learn.report(o, n_boot=0)) for o in SPLITS[1:len(learn.dls.loaders)]}
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #17655a6e
 _noted = ('multilabel_fastai','torch','torchvision','timm','fastai','numpy','pillow','pydicom')

@@ -32,6 +32,7 @@ _many_labels = ('ClassificationInterpretation is for images with one label, and 
 
 class MultiLabelLearner(Learner):
     "A `Learner` that normalizes its loaders: with `stats` of its network, or as the user's first loaders do"
+    arch,head,stage = None,None,None # of `multilabel_learner`, and what `fit_stages` is at
     def __init__(self, dls, model, stats=None, **kwargs):
         self.stats = own_stats(dls) or stats
         super().__init__(dls, model, **kwargs)
@@ -175,7 +176,7 @@ def _files_and_preds(learn, split, calibrated):
     files = learn.dls[i].dataset.items
     dl = learn.dls.test_dl(files, with_labels=True) if i==0 else learn.dls[i]
     act = None if calibrated else uncalibrated_activation(learn.loss_func)
-    with learn.no_mbar() if hasattr(learn, 'progress') else learn.no_bar(): p,y = learn.get_preds(dl=dl, act=act)
+    p,y = learn.get_preds(dl=dl, act=act)
     return files,p,y[0] if isinstance(y, (tuple,list)) else y # the second target weighs the images
 
 def _pool_by(df, labels, pool, by):
