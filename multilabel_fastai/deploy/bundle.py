@@ -222,7 +222,7 @@ _kind,_format = 'multilabel_fastai bundle',1
 
 def _config(learn, sample):
     "All of `config.json` but metrics, weights and example"
-    if not hasattr(learn, 'arch'):
+    if getattr(learn, 'arch', None) is None:
         raise BundleError('The learner does not know its architecture: make it with multilabel_learner(dls, arch)')
     dls,vocab,prep,labels = learn.dls,list(map(str, learn.dls.vocab)),preprocess_of(learn.dls),labels_of(learn.dls)
     mean,std = check_pipeline(dls)
