@@ -48,6 +48,7 @@ def codestream_size(
 
 # %% ../../nbs/04_images/00_decoders.ipynb #32643203
 _JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
+_LOSSY_JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
 _JPEGLS,_RLE = tuple(uid.JPEGLSTransferSyntaxes),(uid.RLELossless,)
 _HTJ2K = (uid.HTJ2K, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL)
 _JPEG2K = tuple({*uid.JPEG2000TransferSyntaxes, *_HTJ2K} - {uid.JPEG2000MC, uid.JPEG2000MCLossless})
@@ -60,14 +61,28 @@ def is_available(
     return uid in DECODER_DEPENDENCIES
 
 def _check_stream(src, runner):
-    "Bits of a sample in a stream; raises `ValueError` unless it is whole and has the size that the header says"
+    "Bits of a sample in a stream; raises `ValueError` unless it has the size that the header says"
     rows,cols,n,bits = codestream_size(src)
     wanted = (runner.rows, runner.columns, runner.samples_per_pixel)
     if (rows,cols,n)!=wanted:
         raise ValueError(f'the stream holds {rows} x {cols} pixels of {n} samples, '
                          f'and the header says {wanted[0]} x {wanted[1]} of {wanted[2]}')
-    if src[-1024:].rstrip(b'\0').rfind(b'\xff\xd9')<0: raise ValueError('the stream ends before its end marker')
     return bits
+
+_END = b'\xff\xd9' # end of image of JPEG and JPEG-LS, and of the codestream of JPEG 2000
+
+def _decode_whole(src, ts, decode):
+    "Samples of a stream by `decode`; raises `ValueError` where it is cut off, not where only its end marker is missing"
+    if src[-1024:].rstrip(b'\0').rfind(_END)>=0: return decode(src)
+    src,too_short = src.rstrip(b'\xff'),ValueError('the stream ends before its end marker')
+    if ts in _JPEGLS: # CharLS wants the marker right behind the last sample
+        try: return decode(src+_END)
+        except RuntimeError as e: raise too_short from e
+    if ts not in _JPEG: raise too_short
+    # libjpeg makes up what is missing: of a whole scan nothing is, so what comes after it changes no sample
+    a,b = (decode(src+bytes([filler])*512+_END) for filler in (0x00,0xa5))
+    if (a!=b).any(): raise too_short
+    return a
 
 # %% ../../nbs/04_images/00_decoders.ipynb #1f3685ed
 def _rle_starts(src, n):
@@ -90,17 +105,36 @@ def _rle(src, runner):
     if bits>1: return res
     return np.unpackbits(np.frombuffer(res, np.uint8), count=pixels, bitorder='little').tobytes()
 
+# %% ../../nbs/04_images/00_decoders.ipynb #1b6db296
+def _subsampled(src, rows, cols):
+    "Have the three components of a JPEG stream different sampling factors (T.81 B.2.2)?"
+    i = src.find(struct.pack('>HBHHB', 17, 8, rows, cols, 3))+8 # behind the frame header's length, bits and size
+    return i>=8 and len({src[i+1+3*k] for k in range(3)})>1
+
+def _colour_space(a, src, label):
+    "'RGB' or 'YBR_FULL' of the three components `a` of a lossy JPEG stream: `label`, unless the stream shows otherwise"
+    is_rgb = label=='RGB'
+    if is_rgb and _subsampled(src, *a.shape[:2]): return 'YBR_FULL' # RGB is 4:4:4 (PS3.5 Table 8.2.1-1)
+    some = a[::2,::2].astype(np.int16)
+    as_rgb,as_ybr = (np.abs(some[...,1:]-gray).mean() for gray in (some[...,:1],128)) # how far from gray
+    if is_rgb and 4*as_ybr<as_rgb: return 'YBR_FULL'
+    if not is_rgb and 4*as_rgb<as_ybr: return 'RGB'
+    return 'RGB' if is_rgb else 'YBR_FULL'
+
 # %% ../../nbs/04_images/00_decoders.ipynb #9f5bc8fe
 def _decode_codestream(src, runner):
     "Samples of one JPEG, JPEG-LS or JPEG 2000 frame"
     ts,photometric = runner.transfer_syntax,runner.photometric_interpretation
     if ts in _JPEG:
         space = None if runner.samples_per_pixel!=3 else 'RGB' if photometric=='RGB' else 'YCBCR'
-        return imagecodecs.jpeg8_decode(src, colorspace=space, outcolorspace=space)
-    if ts in _JPEGLS: return imagecodecs.jpegls_decode(src)
+        a = _decode_whole(src, ts, lambda o: imagecodecs.jpeg8_decode(o, colorspace=space, outcolorspace=space))
+        if space and ts in _LOSSY_JPEG and a.ndim==3 and a.dtype==np.uint8:
+            runner.set_option('photometric_interpretation', _colour_space(a, src, photometric))
+        return a
+    if ts in _JPEGLS: return _decode_whole(src, ts, imagecodecs.jpegls_decode)
     if photometric in ('YBR_ICT','YBR_RCT'): runner.set_option('photometric_interpretation', 'RGB')
     # boxes of a JP2 file are not part of DICOM, and broken ones keep OpenJPEG busy for ever
-    return imagecodecs.jpeg2k_decode(src[src.find(_SIZ):], planar=False)
+    return _decode_whole(src[src.find(_SIZ):], ts, lambda o: imagecodecs.jpeg2k_decode(o, planar=False))
 
 def _decode_frame(src, runner):
     "One frame as bytes, in the layout that `runner` is told"
@@ -133,6 +167,6 @@ def decode_gray(
     if ts in _RLE: return np.frombuffer(_rle(src, runner), f'<u{allocated//8}').reshape(rows, columns),None
     if ts not in (*_JPEG, *_JPEGLS): raise ValueError(f'{ts} is none of JPEG, JPEG-LS and run lengths')
     bits = _check_stream(src, runner)
-    a = imagecodecs.jpeg8_decode(src) if ts in _JPEG else imagecodecs.jpegls_decode(src)
+    a = _decode_whole(src, ts, imagecodecs.jpeg8_decode if ts in _JPEG else imagecodecs.jpegls_decode)
     if a.shape!=(rows,columns) or a.itemsize*8!=allocated: raise ValueError(f'the codec returns {a.shape} of {a.dtype}')
     return a,bits if ts in _JPEGLS else None
