@@ -8,7 +8,7 @@ __all__ = ['WINDOWS', 'stored_values', 'modality_values', 'apply_window', 'parse
            'error_line']
 
 # %% ../../nbs/04_images/02_dicom.ipynb #3639f10f
-import io, logging, pickle, struct, subprocess, sys, threading, zlib
+import io, logging, math, pickle, struct, subprocess, sys, threading, zlib
 from contextlib import contextmanager
 from functools import lru_cache
 from numbers import Integral, Real
@@ -48,7 +48,7 @@ def _check_raw(h, pixels, frame, max_pixels):
         raise ValueError('it does not name a transfer syntax, and its pixels are not raw')
 
 def _decoder_options(h, ds):
-    "What pydicom's decoders want to know; colour has no sign (PS3.3 C.7.6.3.1.2)"
+    "What pydicom's decoders want to know; colour has no sign"
     res = dict(rows=h['Rows'], columns=h['Columns'], samples_per_pixel=h['SamplesPerPixel'],
         number_of_frames=h['NumberOfFrames'], bits_allocated=h['BitsAllocated'], bits_stored=h['BitsStored'],
         pixel_representation=h['PixelRepresentation'] if h['SamplesPerPixel']==1 else 0,
@@ -70,11 +70,12 @@ def _lower_bits(a, bits, signed):
 
 def _uses_more(a, bits, signed):
     "Do bits above the lower `bits` hold more than zeros, ones, or copies of the sign?"
-    if a.size==0 or 8*a.itemsize<=bits: return False
-    u,s = _unsigned(a),_signed(a)
-    if signed and s.min()>=-2**(bits-1) and s.max()<2**bits: return False # each with copies of its sign, or zeros
-    if u.max()>>bits==0: return False
-    return int(u.min())>>bits!=2**(8*a.itemsize-bits)-1
+    if 8*a.itemsize<=bits or a.size==0: return False
+    if signed: # each with copies of its sign, or zeros
+        s = _signed(a)
+        if s.min()>=-2**(bits-1) and s.max()<2**bits: return False
+    u = a if a.dtype.kind=='u' else _unsigned(a)
+    return u.max()>>bits!=0 and int(u.min())>>bits!=2**(8*a.itemsize-bits)-1
 
 def _overlay_bits(b, h):
     "The bits outside of BitsStored that hold overlays (60xx,0102), as a mask"
@@ -131,9 +132,8 @@ def _stored_bits(a, h, overlay_bits):
 # %% ../../nbs/04_images/02_dicom.ipynb #a7a55071
 def _rescale(h):
     "Slope and intercept; 1 and 0 where there is none"
-    slope,intercept = [first(ifnone(h[o], [])) for o in ('RescaleSlope','RescaleIntercept')]
-    slope,intercept = ifnone(slope, 1.),ifnone(intercept, 0.)
-    if np.isfinite(slope) and np.isfinite(intercept) and slope!=0: return slope,intercept
+    slope,intercept = (h['RescaleSlope'] or [1.])[0],(h['RescaleIntercept'] or [0.])[0]
+    if math.isfinite(slope) and math.isfinite(intercept) and slope!=0: return slope,intercept
     raise ValueError(f'RescaleSlope is {slope} and RescaleIntercept {intercept}')
 
 def _is_wrapped(v, h):

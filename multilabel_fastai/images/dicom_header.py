@@ -8,7 +8,7 @@ __all__ = ['HEADER_NAMES', 'DEFLATED_FRAMES', 'IMAGE_SYNTAXES', 'MAX_PIXELS', 'U
            'ImageError', 'DicomError', 'source_name', 'error_line', 'file_bytes', 'is_dicom']
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #8e2bbf09
-import io, struct, zlib
+import io, os, struct, zlib
 from fastai.vision.all import *
 import pydicom
 from pydicom import Dataset, dcmread, uid
@@ -74,8 +74,9 @@ def _elements(b, i, explicit, meta=False):
         tag,vr,length,i = _element(b, i, explicit)
         yield tag,vr,i,length
         if tag==0x7fe0_0010: return
-        if length==_UNDEFINED and vr not in (b'SQ',None): raise UnusualHeader
-        i = i+length if length!=_UNDEFINED else _after(b, i, explicit)
+        if length!=_UNDEFINED: i += length; continue
+        if vr not in (b'SQ',None): raise UnusualHeader
+        i = _after(b, i, explicit)
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #aab4d849
 def _as_pixel(v, signed):
@@ -103,9 +104,8 @@ def read_meta(
     raise UnusualHeader
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #c19a70e4
-def _fits(vr, wanted):
-    "Has an element the value representation of the dictionary, or none, as in implicit files?"
-    return vr is None or vr.decode()==wanted or (wanted=='XS' and vr in (b'US',b'SS'))
+# Tag: value representations that an element may have, None in implicit files
+_FITTING = {k:(None,b'US',b'SS') if vr=='XS' else (None,vr.encode()) for k,(_,vr) in _ELEMENTS.items()}
 
 def _is_explicit(b, i):
     "Has the element at byte `i` a value representation (PS3.5 7.1.2)? As a length it would be 16 kB and more"
@@ -123,10 +123,11 @@ def scan_header(
         if tag in _UNUSUAL: raise UnusualHeader
         if tag==0x7fe0_0010: pixels = memoryview(b)[i:i+length] if length!=_UNDEFINED else b[i:]
         elif tag in _ELEMENTS:
-            if tag in raw or not _fits(vr, _ELEMENTS[tag][1]): raise UnusualHeader
+            if tag in raw or vr not in _FITTING[tag]: raise UnusualHeader
             raw[tag] = b[i:i+length]
     signed = raw.get(0x0028_0103, b'')[:1]==b'\1'
-    return {name:_value(vr, raw.get(tag, b''), signed) for tag,(name,vr) in _ELEMENTS.items()},ts,pixels
+    h = {name:_value(vr, raw[tag], signed) if tag in raw else None for tag,(name,vr) in _ELEMENTS.items()}
+    return h,ts,pixels
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #c2af27f3
 def plain_value(v):
@@ -295,7 +296,8 @@ def error_line(e:Exception)->str:
 # %% ../../nbs/04_images/01_dicom_header.ipynb #63e1769f
 def file_bytes(fn)->bytes:
     "Content of a file, or of bytes themselves"
-    return bytes(fn) if isinstance(fn, (bytes,bytearray,memoryview)) else Path(fn).read_bytes()
+    if isinstance(fn, (bytes,bytearray,memoryview)): return bytes(fn)
+    with open(os.fspath(fn), 'rb', buffering=0) as f: return f.read()
 
 def _looks_dicom(b):
     "Has a file that begins with `b` the preamble, or an element of group 2 or 8 at its beginning?"
