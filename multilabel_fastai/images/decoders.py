@@ -106,19 +106,25 @@ def _rle(src, runner):
     return np.unpackbits(np.frombuffer(res, np.uint8), count=pixels, bitorder='little').tobytes()
 
 # %% ../../nbs/04_images/00_decoders.ipynb #1b6db296
-def _subsampled(src, rows, cols):
-    "Have the three components of a JPEG stream different sampling factors (T.81 B.2.2)?"
-    i = src.find(struct.pack('>HBHHB', 17, 8, rows, cols, 3))+8 # behind the frame header's length, bits and size
-    return i>=8 and len({src[i+1+3*k] for k in range(3)})>1
+def _components(src, rows, cols):
+    "Numbers and sampling factors of three components in the frame header of a JPEG stream (T.81 B.2.2)"
+    i = src.find(struct.pack('>HBHHB', 17, 8, rows, cols, 3))+8 # behind the header's length, bits and size
+    return [src[i+3*k] for k in range(3)],[src[i+1+3*k] for k in range(3)]
+
+def _adobe_transform(src):
+    "0 for RGB and 1 for YBR in the marker segment that Adobe's programs write (T.872 6.5.3), None without one"
+    i = src.find(b'\xff\xee\0\x0eAdobe')
+    return src[i+15] if 0<=i<len(src)-15 else None
 
 def _colour_space(a, src, label):
     "'RGB' or 'YBR_FULL' of the three components `a` of a lossy JPEG stream: `label`, unless the stream shows otherwise"
-    is_rgb = label=='RGB'
-    if is_rgb and _subsampled(src, *a.shape[:2]): return 'YBR_FULL' # RGB is 4:4:4 (PS3.5 Table 8.2.1-1)
+    is_rgb,(numbers,factors) = label=='RGB',_components(src, *a.shape[:2])
+    if is_rgb and len(set(factors))>1: return 'YBR_FULL' # RGB is 4:4:4 (PS3.5 Table 8.2.1-1)
     some = a[::2,::2].astype(np.int16)
     as_rgb,as_ybr = (np.abs(some[...,1:]-gray).mean() for gray in (some[...,:1],128)) # how far from gray
-    if is_rgb and 4*as_ybr<as_rgb: return 'YBR_FULL'
-    if not is_rgb and 4*as_rgb<as_ybr: return 'RGB'
+    if 4*as_ybr<as_rgb: return 'YBR_FULL'
+    if 4*as_rgb<as_ybr: return 'RGB'
+    if is_rgb and _adobe_transform(src)!=0 and numbers==[1,2,3]: return 'YBR_FULL' # as libjpeg has it (jdapimin.c)
     return 'RGB' if is_rgb else 'YBR_FULL'
 
 # %% ../../nbs/04_images/00_decoders.ipynb #9f5bc8fe

@@ -107,6 +107,13 @@ def _padding_mask(a, h):
     res = (a>=low)&(a<=high)
     return res if res.any() else None
 
+def _clipped(a, h):
+    "Values that a lossy codec has brought a little beyond those that BitsStored has room for, at its limits"
+    bits,signed = h['BitsStored'],h['PixelRepresentation']
+    low,high = -2**(bits-1)*signed,2**(bits-signed)-1
+    beyond = max(low-int(a.min()), int(a.max())-high)
+    return np.clip(a, low, high) if 0<beyond<2**(bits-2) and _padding_mask(a, h) is None else a
+
 def _used_bits(a, bits, signed):
     "How many bits the samples need"
     a = _signed(a) if signed else _unsigned(a)
@@ -187,6 +194,7 @@ def _stored(b, frame, max_pixels, header=None):
         h = _with_sign(h)
         if not ours: a = _lower_bits(a, h['BitsStored'], True)
     if ours: a = _stored_bits(a, h, lambda: _overlay_bits(b, h))
+    elif h['tolerance'] and h['SamplesPerPixel']==1: a = _clipped(a, h)
     return a,h,ds,index
 
 # %% ../../nbs/04_images/02_dicom.ipynb #8d89f8b3

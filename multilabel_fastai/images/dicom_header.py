@@ -200,6 +200,9 @@ def _filled(h):
                  NumberOfFrames=1, PhotometricInterpretation='MONOCHROME2' if samples==1 else 'RGB')
     res = h | {k:h[k] or v for k,v in usual.items()}
     res['NumberOfFrames'] = int(res['NumberOfFrames'])
+    if res['PixelRepresentation']!=1 or not res['BitsStored']: return res
+    for o in ('PixelPaddingValue','PixelPaddingRangeLimit'): # as a pattern of the stored bits, 2096 for -2000 in twelve
+        if res[o] is not None and 2**(res['BitsStored']-1)<=res[o]<2**res['BitsStored']: res[o] -= 2**res['BitsStored']
     return res
 
 def _check_layout(h):
