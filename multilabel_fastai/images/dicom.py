@@ -15,7 +15,7 @@ from numbers import Integral, Real
 from fastai.vision.all import *
 from pydicom import dcmread, uid
 from pydicom.encaps import encapsulate, get_frame
-from pydicom.pixels import apply_color_lut, get_decoder
+from pydicom.pixels import apply_color_lut, convert_color_space, get_decoder
 from .decoders import *
 from .dicom_header import *
 
@@ -48,11 +48,10 @@ def _check_raw(h, pixels, frame, max_pixels):
         raise ValueError('it does not name a transfer syntax, and its pixels are not raw')
 
 def _decoder_options(h, ds):
-    "What pydicom's decoders want to know; colour has no sign"
+    "What pydicom's decoders want to know"
     res = dict(rows=h['Rows'], columns=h['Columns'], samples_per_pixel=h['SamplesPerPixel'],
         number_of_frames=h['NumberOfFrames'], bits_allocated=h['BitsAllocated'], bits_stored=h['BitsStored'],
-        pixel_representation=h['PixelRepresentation'] if h['SamplesPerPixel']==1 else 0,
-        planar_configuration=h['PlanarConfiguration'],
+        pixel_representation=h['PixelRepresentation'], planar_configuration=h['PlanarConfiguration'],
         photometric_interpretation=h['PhotometricInterpretation'],
         pixel_keyword=h.get('pixel_keyword','PixelData'), pixel_vr=h.get('pixel_vr','OW'))
     if ds is not None and 'ExtendedOffsetTable' in ds:
@@ -90,7 +89,8 @@ def _at_high_bit(a, h):
     bits,signed = h['BitsStored'],h['PixelRepresentation']==1
     shift = ifnone(h['HighBit'], bits-1)+1-bits
     if shift<=0 or shift+bits>8*a.itemsize: return a
-    if 'HighBit' in h['told'] or not (_unsigned(a)&(2**shift-1)).any(): return _unsigned(a)>>shift
+    if 'HighBit' in h['told'] or not (_unsigned(a)&(2**shift-1)).any():
+        return (_signed(a) if signed else _unsigned(a))>>shift
     if not _uses_more(a, bits, signed): return a # the lower bits are in use, and those up to HighBit are not
     raise ValueError(f"HighBit is {h['HighBit']} and BitsStored {bits}, and the samples use other bits "
                      f'(PS3.5 8.1.1). Fix: header=dict(HighBit={bits-1}) takes the lower ones, '
@@ -170,32 +170,32 @@ def _header(b, header, frame, max_pixels):
     try: (h,ts,pixels),ds = scan_header(b),None
     except (UnusualHeader, struct.error, ValueError, RecursionError): h,ts,pixels,ds = full_header(b, 8*max_pixels)
     told = _told_values(header)
+    if told.get('PixelRepresentation')==1: h = _with_sign(h)
     h,ts = h|told|dict(told=told),told.get('TransferSyntaxUID', ts)
     if not ts:
         _check_raw(h, pixels, frame, max_pixels)
         ts = str(uid.ImplicitVRLittleEndian)
     if ts not in IMAGE_SYNTAXES: raise ValueError(f'the transfer syntax {uid.UID(ts).name} is not one of images')
     h,index = complete_header(h, ts, pixels, frame, max_pixels)
+    if h['SamplesPerPixel']==3: h['PixelRepresentation'] = 0 # colour has no sign
     return h|dict(ts=ts, tolerance=_tolerance(h, ts)),ts,pixels,ds,index
 
-def _stored(b, frame, max_pixels, header=None):
-    "Stored values, checked header, the Dataset of an unusual file, and the index of the frame"
-    h,ts,pixels,ds,index = _header(b, header, frame, max_pixels)
-    opts = _decoder_options(h, ds)
-    ours = h['SamplesPerPixel']==1 and opts['pixel_keyword']=='PixelData' and h['BitsAllocated']>1
-    ours = ours and ts not in (*uid.JPEG2000TransferSyntaxes, *uid.JPEGLSTransferSyntaxes) # their streams know the bits
-    if ours: opts['bits_stored'] = h['BitsAllocated'] # pydicom would mask them
-    decoder = get_decoder(ts if ts!=DEFLATED_FRAMES else uid.ExplicitVRLittleEndian)
-    if ts==DEFLATED_FRAMES: a = _inflated_frames(decoder, bytes(pixels), index, opts)
-    elif decoder.is_native: a = decoder.as_array(pixels, index=index, validate=False, **opts)[0]
-    else: a = _decompressed(decoder, bytes(pixels), index, opts)
-    a = a.astype(a.dtype.newbyteorder('='), copy=False)
-    if a.dtype.kind=='u' and h['SamplesPerPixel']==1 and not _has_own_modality(ds) and _is_wrapped(a, h):
-        h = _with_sign(h)
-        if not ours: a = _lower_bits(a, h['BitsStored'], True)
-    if ours: a = _stored_bits(a, h, lambda: _overlay_bits(b, h))
-    elif h['tolerance'] and h['SamplesPerPixel']==1: a = _clipped(a, h)
-    return a,h,ds,index
+def _gray_values(a, h, masked, b, ds):
+    "Numbers of gray samples, or of those of a palette, and their header; `masked` if the codec knows the bits in use"
+    if a.dtype.kind=='f' or h['BitsAllocated']==1: return a,h
+    wrapped = a.dtype.kind=='u' and not _has_own_modality(ds) and _is_wrapped(a, h)
+    if wrapped: h = _with_sign(h)
+    if not masked: return _stored_bits(a, h, lambda: _overlay_bits(b, h)),h
+    a = _lower_bits(a, h['BitsStored'], True) if wrapped else _at_high_bit(a, h)
+    return _clipped(a, h) if h['tolerance'] else a,h
+
+def _rgb_values(a, h, masked, b):
+    "RGB of three samples as they are stored: of the colour space that they show, or else of the label (C.7.6.3.1.2)"
+    if not masked: a = _stored_bits(a, h|dict(PixelPaddingValue=None), lambda: _overlay_bits(b, h))
+    label = h['PhotometricInterpretation']
+    decided = 'PhotometricInterpretation' in h['told'] or a.dtype!=np.uint8
+    if ((None if decided else gray_space(a)) or label)=='RGB': return a
+    return convert_color_space(a, 'YBR_FULL', 'RGB')
 
 # %% ../../nbs/04_images/02_dicom.ipynb #8d89f8b3
 def _inflated_frames(decoder, pixels, index, opts):
@@ -251,6 +251,33 @@ def _decompressed(decoder, pixels, index, opts):
         if start<0: raise ValueError('the JPEG 2000 stream has no SIZ segment')
         frame = frame[start:]
     return _decoded(decoder, encapsulate([frame], has_bot=False), 0, opts|dict(number_of_frames=1))
+
+# %% ../../nbs/04_images/02_dicom.ipynb #2a3fe94a
+def _decode(ts, pixels, index, opts):
+    "Array by the decoder of a transfer syntax, with the order of bytes of this machine"
+    decoder = get_decoder(ts if ts!=DEFLATED_FRAMES else uid.ExplicitVRLittleEndian)
+    if ts==DEFLATED_FRAMES: a = _inflated_frames(decoder, bytes(pixels), index, opts)
+    elif decoder.is_native: a = decoder.as_array(pixels, index=index, validate=False, **opts)[0]
+    else: a = _decompressed(decoder, bytes(pixels), index, opts)
+    return a.astype(a.dtype.newbyteorder('='), copy=False)
+
+_OTHER_JPEG = (*uid.JPEGTransferSyntaxes, *uid.JPEGLSTransferSyntaxes) # whose streams are asked for their colour space
+
+def _stored(b, frame, max_pixels, header=None):
+    "Stored values, checked header, the Dataset of an unusual file, and the index of the frame"
+    h,ts,pixels,ds,index = _header(b, header, frame, max_pixels)
+    opts,label = _decoder_options(h, ds),h['PhotometricInterpretation']
+    gray,integer = h['SamplesPerPixel']==1,opts['pixel_keyword']=='PixelData'
+    as_stored = not gray and label in ('RGB','YBR_FULL','YBR_FULL_422') and ts not in _OTHER_JPEG
+    streams_know = ts in (*uid.JPEG2000TransferSyntaxes, *uid.JPEGLSTransferSyntaxes) # the bits that count
+    masked = streams_know or not integer or h['BitsAllocated']==1 or not (gray or as_stored)
+    if not masked: opts['bits_stored'] = h['BitsAllocated'] # pydicom would take the lower bits
+    if as_stored: opts['raw'] = True # and convert YBR
+    if 'PhotometricInterpretation' in h['told']: opts['as_labelled'] = True
+    a = _decode(ts, pixels, index, opts)
+    if gray: a,h = _gray_values(a, h, masked, b, ds)
+    elif as_stored: a = _rgb_values(a, h, masked, b)
+    return a,h,ds,index
 
 # %% ../../nbs/04_images/02_dicom.ipynb #b017e753
 @contextmanager
