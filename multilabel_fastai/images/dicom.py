@@ -93,8 +93,7 @@ def _at_high_bit(a, h):
         return (_signed(a) if signed else _unsigned(a))>>shift
     if not _uses_more(a, bits, signed): return a # the lower bits are in use, and those up to HighBit are not
     raise ValueError(f"HighBit is {h['HighBit']} and BitsStored {bits}, and the samples use other bits "
-                     f'(PS3.5 8.1.1). Fix: header=dict(HighBit={bits-1}) takes the lower ones, '
-                     f"header=dict(HighBit={h['HighBit']}) the upper")
+                     f"(PS3.5 8.1.1). {header_fix(HighBit=bits-1)} takes the lower ones, {h['HighBit']} the upper")
 
 # %% ../../nbs/04_images/02_dicom.ipynb #c1f5373d
 def _padding_mask(a, h):
@@ -130,8 +129,8 @@ def _stored_bits(a, h, overlay_bits):
         if over and over<2**bits+2**(bits-2): return np.minimum(_unsigned(a), 2**bits-1) # of a lossy codec
         if _uses_more(_unsigned(rest)&~np.array(overlay_bits(), _unsigned(a).dtype), bits, signed):
             used = _used_bits(rest, bits, signed)
-            raise ValueError(f'BitsStored is {bits}, and the samples use {used} bits (PS3.5 8.1.1). Fix: '
-                             f'header=dict(BitsStored={used}), or {bits} to take the lower bits alone')
+            raise ValueError(f'BitsStored is {bits}, and the samples use {used} bits (PS3.5 8.1.1). '
+                             f'{header_fix(BitsStored=used)}, or {bits} to take the lower bits alone')
     res = _lower_bits(a, bits, signed)
     if pad is not None: res[pad] = (_signed(a) if signed else _unsigned(a))[pad]
     return res
@@ -557,7 +556,7 @@ def _by_palette(a, h, ds):
     n = h['SamplesPerPixel']
     if n!=1:
         raise ValueError(f'PhotometricInterpretation is PALETTE COLOR, and SamplesPerPixel {n}, not 1. '
-                         "Fix: header=dict(PhotometricInterpretation='RGB')")
+                         + header_fix(PhotometricInterpretation='RGB'))
     if 'RedPaletteColorLookupTableData' not in ds: # in segments, which pydicom expands
         n,first_value,declared = (int(o) for o in ds.RedPaletteColorLookupTableDescriptor)
         entries = apply_color_lut(np.arange(n or 2**16)+first_value, ds)[:,:3] # (N,3)
@@ -574,12 +573,12 @@ def _colour(a, h, ds, dtype):
     if label=='PALETTE COLOR': a,bits = _by_palette(a, h, ds)
     elif label not in _RGB and h.get('ts') not in _LOSSY:
         raise ValueError(f'PhotometricInterpretation is {label}, and there are three samples a pixel. '
-                         "Fix: header=dict(PhotometricInterpretation='RGB'), if that is what they are")
+                         f"{header_fix(PhotometricInterpretation='RGB')}, if that is what they are")
     elif (top := int(a.max()))>=2**bits:
         used = top.bit_length()
         if not h.get('tolerance') or top>=2**bits+2**(bits-2):
             raise ValueError(f'BitsStored is {bits}, and the samples use {used} bits (PS3.5 8.1.1). '
-                             f'Fix: header=dict(BitsStored={used})')
+                             + header_fix(BitsStored=used))
         a = np.minimum(a, 2**bits-1) # of a lossy codec
     if dtype==np.uint8 and bits==8: return a.astype(np.uint8)
     y = a.astype(np.float32)/np.float32(2**bits-1)

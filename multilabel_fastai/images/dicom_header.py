@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['HEADER_NAMES', 'DEFLATED_FRAMES', 'IMAGE_SYNTAXES', 'MAX_PIXELS', 'UnusualHeader', 'read_meta', 'scan_header',
-           'plain_value', 'check_inflated_size', 'frame_header', 'full_header', 'n_bytes', 'complete_header',
-           'ImageError', 'DicomError', 'source_name', 'error_line', 'file_bytes', 'is_dicom']
+           'plain_value', 'check_inflated_size', 'frame_header', 'full_header', 'header_fix', 'n_bytes',
+           'complete_header', 'ImageError', 'DicomError', 'source_name', 'error_line', 'file_bytes', 'is_dicom']
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #8e2bbf09
 import io, os, struct, zlib
@@ -221,6 +221,12 @@ def _frame_index(frame, n):
     return frame
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #3b5039f1
+def header_fix(
+    **elements # Keyword and the value that may be right
+)->str:
+    "Return the end of a message about a header that cannot be right: the call that says what is"
+    return f"Fix: read_dicom(fn, header=dict({', '.join(f'{k}={v!r}' for k,v in elements.items())}))"
+
 MAX_PIXELS = 2**28 # samples of the frames that are asked for; a header that declares more is refused
 
 def n_bytes(
@@ -252,7 +258,7 @@ def _check_length(h, pixels):
         raise ValueError(f'it is cut off: {len(pixels):,} bytes of pixels, and the header says {need:,}')
     if halved and len(pixels)>=whole>need:
         raise ValueError('PhotometricInterpretation is YBR_FULL_422, and the pixels have three samples each '
-                         "(PS3.3 C.7.6.3.1.2). Fix: header=dict(PhotometricInterpretation='RGB'), or 'YBR_FULL'")
+                         f"(PS3.3 C.7.6.3.1.2). {header_fix(PhotometricInterpretation='RGB')}, or 'YBR_FULL'")
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #5307e2a9
 def complete_header(
@@ -269,7 +275,7 @@ def complete_header(
     raw = ts in uid.UncompressedTransferSyntaxes
     if raw and _in_items(pixels):
         raise ValueError(f'TransferSyntaxUID is {uid.UID(ts).name}, and the pixels are compressed (PS3.5 A.4). '
-                         'Fix: header=dict(TransferSyntaxUID=...) with the UID of their compression')
+                         f'{header_fix(TransferSyntaxUID="1.2...")} with the UID of their compression')
     h = _filled(h)
     _check_layout(h)
     index = _frame_index(frame, h['NumberOfFrames'])
