@@ -8,13 +8,14 @@ __all__ = ['WINDOWS', 'stored_values', 'modality_values', 'apply_window', 'parse
            'error_line']
 
 # %% ../../nbs/04_images/02_dicom.ipynb #3639f10f
-import io, logging, pickle, struct, subprocess, sys, threading, zlib
+import io, logging, math, pickle, struct, subprocess, sys, threading, zlib
+from contextlib import contextmanager
 from functools import lru_cache
 from numbers import Integral, Real
 from fastai.vision.all import *
-from pydicom import uid
+from pydicom import dcmread, uid
 from pydicom.encaps import encapsulate, get_frame
-from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi, get_decoder
+from pydicom.pixels import apply_color_lut, convert_color_space, get_decoder
 from .decoders import *
 from .dicom_header import *
 
@@ -22,6 +23,24 @@ _all_ = ['ImageError','DicomError','MAX_PIXELS','is_dicom','scan_header','check_
          'file_bytes','source_name','error_line']
 
 # %% ../../nbs/04_images/02_dicom.ipynb #3459fdb9
+_FLOATING = ('WindowCenter','WindowWidth','RescaleIntercept','RescaleSlope')
+
+def _told_values(header):
+    "Elements as `scan_header` returns them; raises `ValueError` for one that is none of them"
+    wrong = [o for o in header or {} if o not in HEADER_NAMES]
+    if wrong: raise ValueError(f'header has {wrong}: choose from {list(HEADER_NAMES)}')
+    res = {k:[float(o) for o in L(v)] if k in _FLOATING and v is not None else v for k,v in (header or {}).items()}
+    return dict(HighBit=res['BitsStored']-1)|res if 'BitsStored' in res else res # one less (PS3.3 Table C.7-11c)
+
+_MAYBE_LOSSY = (uid.JPEGLSNearLossless, uid.JPEG2000, uid.HTJ2K)
+_LOSSY = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
+
+def _tolerance(h, ts):
+    "How far lossy compression moves the value of padding: 0 where there was none"
+    flag = h['LossyImageCompression']
+    lossy = ts in _LOSSY or flag=='01' or (ts in _MAYBE_LOSSY and flag!='00')
+    return max(4, 2**h['BitsStored']//256) if lossy else 0
+
 def _check_raw(h, pixels, frame, max_pixels):
     "Raise `ValueError` unless the pixels of a file that names no transfer syntax are raw, as their length shows"
     h = complete_header(h, uid.ImplicitVRLittleEndian, pixels, frame, max_pixels)[0]
@@ -39,22 +58,145 @@ def _decoder_options(h, ds):
         res['extended_offsets'] = (ds.ExtendedOffsetTable, ds.ExtendedOffsetTableLengths)
     return res
 
-def _stored(b, frame, max_pixels):
-    "Stored values, checked header, the Dataset of an unusual file, and the index of the frame"
+# %% ../../nbs/04_images/02_dicom.ipynb #45f86a49
+def _unsigned(a): return a.view(f'u{a.itemsize}')
+def _signed(a): return a.view(f'i{a.itemsize}')
+
+def _lower_bits(a, bits, signed):
+    "The lower `bits` of samples as numbers with or without a sign"
+    unused = 8*a.itemsize-bits
+    return (_signed(a) if signed else _unsigned(a))<<unused>>unused
+
+def _uses_more(a, bits, signed):
+    "Do bits above the lower `bits` hold more than zeros, ones, or copies of the sign?"
+    if 8*a.itemsize<=bits or a.size==0: return False
+    if signed: # each with copies of its sign, or zeros
+        s = _signed(a)
+        if s.min()>=-2**(bits-1) and s.max()<2**bits: return False
+    u = a if a.dtype.kind=='u' else _unsigned(a)
+    return u.max()>>bits!=0 and int(u.min())>>bits!=2**(8*a.itemsize-bits)-1
+
+def _overlay_bits(b, h):
+    "The bits outside of BitsStored that hold overlays (60xx,0102), as a mask"
+    ds = dcmread(io.BytesIO(b), stop_before_pixels=True, force=True)
+    groups = {o.group for o in ds.keys() if o.group>>8==0x60}
+    planes = [int(ds[o,0x0102].value or 0) for o in groups if (o,0x0102) in ds and (o,0x3000) not in ds]
+    first = max(0, ifnone(h['HighBit'], h['BitsStored']-1)+1-h['BitsStored'])
+    return sum({1<<o for o in planes if not first<=o<first+h['BitsStored'] and o<h['BitsAllocated']})
+
+def _at_high_bit(a, h):
+    "Samples whose lowest bit is the lowest of the pattern; raises `ValueError` where HighBit does not fit them"
+    bits,signed = h['BitsStored'],h['PixelRepresentation']==1
+    shift = ifnone(h['HighBit'], bits-1)+1-bits
+    if shift<=0 or shift+bits>8*a.itemsize: return a
+    if 'HighBit' in h['told'] or not (_unsigned(a)&(2**shift-1)).any():
+        return (_signed(a) if signed else _unsigned(a))>>shift
+    if not _uses_more(a, bits, signed): return a # the lower bits are in use, and those up to HighBit are not
+    raise ValueError(f"HighBit is {h['HighBit']} and BitsStored {bits}, and the samples use other bits "
+                     f"(PS3.5 8.1.1). {header_fix(HighBit=bits-1)} takes the lower ones, {h['HighBit']} the upper")
+
+# %% ../../nbs/04_images/02_dicom.ipynb #c1f5373d
+def _padding_mask(a, h):
+    "Which samples are padding that BitsStored has no room for, or None"
+    v,bits,signed = h['PixelPaddingValue'],h['BitsStored'],h['PixelRepresentation']==1
+    if v is None: return None
+    low,high = sorted((v, ifnone(h['PixelPaddingRangeLimit'], v)))
+    if low>=(-2**(bits-1) if signed else 0) and high<2**(bits-signed): return None
+    a = _signed(a) if signed else _unsigned(a)
+    res = (a>=low)&(a<=high)
+    return res if res.any() else None
+
+def _clipped(a, h):
+    "Values that a lossy codec has brought a little beyond those that BitsStored has room for, at its limits"
+    bits,signed = h['BitsStored'],h['PixelRepresentation']
+    low,high = -2**(bits-1)*signed,2**(bits-signed)-1
+    beyond = max(low-int(a.min()), int(a.max())-high)
+    return np.clip(a, low, high) if 0<beyond<2**(bits-2) and _padding_mask(a, h) is None else a
+
+def _used_bits(a, bits, signed):
+    "How many bits the samples need"
+    a = _signed(a) if signed else _unsigned(a)
+    return max(bits, *(int(o if o>=0 else ~o).bit_length()+signed for o in (a.min(), a.max())))
+
+def _stored_bits(a, h, overlay_bits):
+    "Numbers of gray samples with all their bits; raises `ValueError` where unused ones are in use"
+    bits,signed = h['BitsStored'],h['PixelRepresentation']==1
+    a = _at_high_bit(a, h)
+    pad = _padding_mask(a, h)
+    rest = a if pad is None else a[~pad]
+    if 'BitsStored' not in h['told'] and _uses_more(rest, bits, signed):
+        over = h['tolerance'] and not signed and int(_unsigned(rest).max())
+        if over and over<2**bits+2**(bits-2): return np.minimum(_unsigned(a), 2**bits-1) # of a lossy codec
+        if _uses_more(_unsigned(rest)&~np.array(overlay_bits(), _unsigned(a).dtype), bits, signed):
+            used = _used_bits(rest, bits, signed)
+            raise ValueError(f'BitsStored is {bits}, and the samples use {used} bits (PS3.5 8.1.1). '
+                             f'{header_fix(BitsStored=used)}, or {bits} to take the lower bits alone')
+    res = _lower_bits(a, bits, signed)
+    if pad is not None: res[pad] = (_signed(a) if signed else _unsigned(a))[pad]
+    return res
+
+# %% ../../nbs/04_images/02_dicom.ipynb #a7a55071
+def _rescale(h):
+    "Slope and intercept; 1 and 0 where there is none"
+    slope,intercept = (h['RescaleSlope'] or [1.])[0],(h['RescaleIntercept'] or [0.])[0]
+    if math.isfinite(slope) and math.isfinite(intercept) and slope!=0: return slope,intercept
+    raise ValueError(f'RescaleSlope is {slope} and RescaleIntercept {intercept}')
+
+def _is_wrapped(v, h):
+    "Do the unsigned values of a CT hold signed Hounsfield units, of which the negative ones have become large?"
+    bits = h['BitsStored']
+    if h['Modality']!='CT' or h['PixelRepresentation']==1 or 'PixelRepresentation' in h.get('told', ()): return False
+    if v.itemsize!=2 or bits<12 or _rescale(h)[1]<=-100: return False # the intercept makes room for air
+    n = 2**bits
+    if v.max()<n//2: return False
+    counts = np.bincount((v&(n-1)).ravel(), minlength=n)
+    between,air = counts[n//2:n-1100],counts[n-1100:n-200] # as signed values: below all tissue, and -1100 to -200
+    many,varied = air.sum()>=0.01*v.size,np.count_nonzero(air)>=8
+    return bool(many and varied and between.sum()-between.max()<0.1*air.sum()) # one value may be padding
+
+def _has_own_modality(ds):
+    "Do a LUT or the functional groups of frames say what stored values mean?"
+    return ds is not None and any(ds.get(o) for o in ('ModalityLUTSequence','SharedFunctionalGroupsSequence'))
+
+def _with_sign(h):
+    "The header for signed samples, the padding too"
+    pad = {o:h[o] for o in ('PixelPaddingValue','PixelPaddingRangeLimit') if h[o] is not None}
+    return h|dict(PixelRepresentation=1)|{k:(v+0x8000)%0x1_0000-0x8000 for k,v in pad.items()}
+
+# %% ../../nbs/04_images/02_dicom.ipynb #2cfbea03
+def _header(b, header, frame, max_pixels):
+    "Header with what the caller says instead, transfer syntax, pixels, Dataset of an unusual file, index of the frame"
     try: (h,ts,pixels),ds = scan_header(b),None
     except (UnusualHeader, struct.error, ValueError, RecursionError): h,ts,pixels,ds = full_header(b, 8*max_pixels)
+    told = _told_values(header)
+    if told.get('PixelRepresentation')==1: h = _with_sign(h)
+    h,ts = h|told|dict(told=told),told.get('TransferSyntaxUID', ts)
     if not ts:
         _check_raw(h, pixels, frame, max_pixels)
         ts = str(uid.ImplicitVRLittleEndian)
     if ts not in IMAGE_SYNTAXES: raise ValueError(f'the transfer syntax {uid.UID(ts).name} is not one of images')
     h,index = complete_header(h, ts, pixels, frame, max_pixels)
-    opts = _decoder_options(h, ds)
-    decoder = get_decoder(ts if ts!=DEFLATED_FRAMES else uid.ExplicitVRLittleEndian)
-    if ts==DEFLATED_FRAMES: a = _inflated_frames(decoder, bytes(pixels), index, opts)
-    elif decoder.is_native: a = decoder.as_array(pixels, index=index, validate=False, **opts)[0]
-    else: a = _decompressed(decoder, bytes(pixels), index, opts)
-    return a,h,ds,index
+    if h['SamplesPerPixel']==3: h['PixelRepresentation'] = 0 # colour has no sign
+    return h|dict(ts=ts, tolerance=_tolerance(h, ts)),ts,pixels,ds,index
 
+def _gray_values(a, h, masked, b, ds):
+    "Numbers of gray samples, or of those of a palette, and their header; `masked` if the codec knows the bits in use"
+    if a.dtype.kind=='f' or h['BitsAllocated']==1: return a,h
+    wrapped = a.dtype.kind=='u' and not _has_own_modality(ds) and _is_wrapped(a, h)
+    if wrapped: h = _with_sign(h)
+    if not masked: return _stored_bits(a, h, lambda: _overlay_bits(b, h)),h
+    a = _lower_bits(a, h['BitsStored'], True) if wrapped else _at_high_bit(a, h)
+    return _clipped(a, h) if h['tolerance'] else a,h
+
+def _rgb_values(a, h, masked, b):
+    "RGB of three samples as they are stored: of the colour space that they show, or else of the label (C.7.6.3.1.2)"
+    if not masked: a = _stored_bits(a, h|dict(PixelPaddingValue=None), lambda: _overlay_bits(b, h))
+    label = h['PhotometricInterpretation']
+    decided = 'PhotometricInterpretation' in h['told'] or a.dtype!=np.uint8
+    if ((None if decided else gray_space(a)) or label)=='RGB': return a
+    return convert_color_space(a, 'YBR_FULL', 'RGB')
+
+# %% ../../nbs/04_images/02_dicom.ipynb #8d89f8b3
 def _inflated_frames(decoder, pixels, index, opts):
     "Frames that are deflated each by itself"
     n = opts['number_of_frames']
@@ -109,61 +251,132 @@ def _decompressed(decoder, pixels, index, opts):
         frame = frame[start:]
     return _decoded(decoder, encapsulate([frame], has_bot=False), 0, opts|dict(number_of_frames=1))
 
+# %% ../../nbs/04_images/02_dicom.ipynb #2a3fe94a
+def _decode(ts, pixels, index, opts):
+    "Array by the decoder of a transfer syntax, with the order of bytes of this machine"
+    decoder = get_decoder(ts if ts!=DEFLATED_FRAMES else uid.ExplicitVRLittleEndian)
+    if ts==DEFLATED_FRAMES: a = _inflated_frames(decoder, bytes(pixels), index, opts)
+    elif decoder.is_native: a = decoder.as_array(pixels, index=index, validate=False, **opts)[0]
+    else: a = _decompressed(decoder, bytes(pixels), index, opts)
+    return a.astype(a.dtype.newbyteorder('='), copy=False)
+
+_OTHER_JPEG = (*uid.JPEGTransferSyntaxes, *uid.JPEGLSTransferSyntaxes) # whose streams are asked for their colour space
+
+def _stored(b, frame, max_pixels, header=None):
+    "Stored values, checked header, the Dataset of an unusual file, and the index of the frame"
+    h,ts,pixels,ds,index = _header(b, header, frame, max_pixels)
+    opts,label = _decoder_options(h, ds),h['PhotometricInterpretation']
+    gray,integer = h['SamplesPerPixel']==1,opts['pixel_keyword']=='PixelData'
+    as_stored = not gray and label in ('RGB','YBR_FULL','YBR_FULL_422') and ts not in _OTHER_JPEG
+    streams_know = ts in (*uid.JPEG2000TransferSyntaxes, *uid.JPEGLSTransferSyntaxes) # the bits that count
+    masked = streams_know or not integer or h['BitsAllocated']==1 or not (gray or as_stored)
+    if not masked: opts['bits_stored'] = h['BitsAllocated'] # pydicom would take the lower bits
+    if as_stored: opts['raw'] = True # and convert YBR
+    if 'PhotometricInterpretation' in h['told']: opts['as_labelled'] = True
+    a = _decode(ts, pixels, index, opts)
+    if gray: a,h = _gray_values(a, h, masked, b, ds)
+    elif as_stored: a = _rgb_values(a, h, masked, b)
+    return a,h,ds,index
+
 # %% ../../nbs/04_images/02_dicom.ipynb #b017e753
-def _open(fn, frame, max_pixels):
+@contextmanager
+def _as_dicom_error(fn):
+    "Make one `DicomError` with the name of `fn` of whatever pydicom, a decoder or NumPy raises"
+    try: yield
+    except DicomError: raise
+    except Exception as e: raise DicomError(f'{source_name(fn)}: {error_line(e)}') from e
+
+def _frame_header(h, ds, i):
+    "Header and Dataset of a frame; what the caller says of elements remains"
+    res,ds = frame_header(h, ds, i)
+    return res|h['told'],ds
+
+def _open(fn, frame, max_pixels, header=None):
     "Stored values, header and Dataset; several of them where the frames have headers of their own"
     if not (frame in ('middle','all') or isinstance(frame, Integral)):
         raise ValueError(f"frame is {frame!r}: choose a number from 0, 'middle' or 'all'")
-    try:
+    _told_values(header)
+    with _as_dicom_error(fn):
         b = file_bytes(fn)
         if not is_dicom(b): raise ValueError('it is not a DICOM file')
-        a,h,ds,index = _stored(b, frame, max_pixels)
+        a,h,ds,index = _stored(b, frame, max_pixels, header)
         if ds is None or 'SharedFunctionalGroupsSequence' not in ds: return [(a,h,ds)]
-        if index is not None or h['NumberOfFrames']==1: return [(a, *frame_header(h, ds, index or 0))]
-        return [(o, *frame_header(h, ds, i)) for i,o in enumerate(a)]
-    except Exception as e: raise DicomError(f'{source_name(fn)}: {error_line(e)}') from e # whatever pydicom raises
+        if index is not None or h['NumberOfFrames']==1: return [(a, *_frame_header(h, ds, index or 0))]
+        return [(o, *_frame_header(h, ds, i)) for i,o in enumerate(a)]
 
 # %% ../../nbs/04_images/02_dicom.ipynb #de7d68ee
 def stored_values(
     fn:str|Path|bytes, # DICOM file, or its content
     frame:int|str='middle', # Frame of a multi-frame file: number from 0, 'middle', or 'all'
     max_pixels:int=MAX_PIXELS, # Refuse files that declare more samples in the frames asked for
-)->np.ndarray: # (rows, columns[, 3]), with the frames first for 'all'; integers with the sign that the header says
+    header:dict=None, # Elements that are wrong in the file, by keyword, such as `dict(BitsStored=16)`
+)->np.ndarray: # (rows, columns[, 3]), with the frames first for 'all'; integers with or without a sign
     "Pixels as they are stored, decompressed; YBR colour is RGB, a palette is not applied; raises `DicomError`"
-    res = [a for a,_,_ in _open(fn, frame, max_pixels)]
-    res = res[0] if len(res)==1 else np.stack(res)
-    return res.astype(res.dtype.newbyteorder('='), copy=False)
+    res = [a for a,_,_ in _open(fn, frame, max_pixels, header)]
+    with _as_dicom_error(fn): return res[0] if len(res)==1 else np.stack(res)
+
+# %% ../../nbs/04_images/02_dicom.ipynb #c3f6920d
+def _lut_bits(entries, declared):
+    """Return the bits of an entry: those of the LUT Descriptor, unless the entries show fewer or more
+
+    Some devices declare the 16 bits that an entry is stored in, not those in use (PS3.3 C.11.2.1.1), and the image is
+    16 times too dark. Fewer count if the highest entry is the highest of that many bits, or leaves two bits unused.
+    """
+    top = int(entries.max())
+    needed = max(8, top.bit_length())
+    narrower = top>0 and (top==2**needed-1 or needed<=declared-2)
+    return needed if needed>declared or narrower else declared
+
+def _lut(descriptor, data, lowest, values, big_endian=False):
+    """Return entries, the first value mapped and the bits of an entry; entries may be packed as bytes (C.11.1.1.1)
+
+    The first value has a sign if `lowest`, the least possible value, has one (C.11.2.1.1), unless the LUT then reaches
+    none of `values`. Raises `ValueError` for LUT Data that is too short.
+    """
+    n,first,declared = (int(o) for o in descriptor)
+    n = n%2**16 or 2**16
+    if isinstance(data, bytes): entries = np.frombuffer(data, 'u1' if len(data) in (n,n+1) else '<>'[big_endian]+'u2')
+    else: entries = np.array(L(data), np.int64)%2**16
+    if len(entries)<n: raise ValueError(f'LUTDescriptor says {n:,} entries, and LUTData has {len(entries):,}')
+    unsigned = first%2**16
+    signed = unsigned-2**16 if unsigned>=2**15 else unsigned
+    def _reaches(o): return o<=values.max() and values.min()<o+n
+    best,other = (signed,unsigned) if lowest<0 else (unsigned,signed)
+    return entries[:n],other if _reaches(other) and not _reaches(best) else best,_lut_bits(entries[:n], declared)
+
+def _look_up(values, entries, first):
+    "Entries of integers; those below and above the LUT get its first and last (PS3.3 C.11.1.1.1)"
+    return entries[np.clip(values.astype(np.int64)-first, 0, len(entries)-1)]
 
 # %% ../../nbs/04_images/02_dicom.ipynb #570fcba6
 def _is_gray(h): return h['SamplesPerPixel']==1 and h['PhotometricInterpretation']!='PALETTE COLOR'
-def _has_lut(ds, name): return ds is not None and bool(ds.get(name))
+def _has_lut(ds, name): return ds is not None and bool(ds.get(name)) and bool(ds[name][0].get('LUTDescriptor'))
 
-def _widen_lut(ds, name):
-    "Make words, which pydicom expects, of LUT entries that are packed as bytes (PS3.3 C.11.1.1.1)"
-    for item in ds[name].value:
-        n,data = int(item.LUTDescriptor[0]) or 2**16,item.LUTData
-        if isinstance(data, bytes) and len(data) in (n,n+1):
-            item.LUTData = np.frombuffer(data, np.uint8)[:n].astype('<u2').tobytes()
-    return ds
+def _lowest(h):
+    "The least possible modality value of stored values"
+    slope,intercept = _rescale(h)
+    bits,signed = h['BitsStored'],h['PixelRepresentation']==1
+    return min(o*slope+intercept for o in ((-2**(bits-1),2**(bits-1)-1) if signed else (0,2**bits-1)))
 
-def _rescale(h):
-    "Slope and intercept; 1 and 0 where there is none"
-    slope,intercept = [first(ifnone(h[o], [])) for o in ('RescaleSlope','RescaleIntercept')]
-    slope,intercept = ifnone(slope, 1.),ifnone(intercept, 0.)
-    if np.isfinite(slope) and np.isfinite(intercept) and slope!=0: return slope,intercept
-    raise ValueError(f'RescaleSlope is {slope} and RescaleIntercept {intercept}')
+def _of_item(ds, name, lowest, values, h):
+    "Entries, first value and bits of the first LUT in a sequence"
+    item = ds[name].value[0]
+    return _lut(item.LUTDescriptor, item.LUTData, lowest, values, h.get('ts')==uid.ExplicitVRBigEndian)
 
 def _modality(a, h, ds):
     "Modality values, float32, of stored values"
     if _has_lut(ds, 'ModalityLUTSequence'):
-        return apply_modality_lut(a, _widen_lut(ds, 'ModalityLUTSequence')).astype(np.float32)
+        entries,first_value,_ = _of_item(ds, 'ModalityLUTSequence', -h['PixelRepresentation'], a, h)
+        return _look_up(a, entries, first_value).astype(np.float32)
     slope,intercept = _rescale(h)
     return a*np.float32(slope)+np.float32(intercept)
 
 def _padding_range(h):
-    "Lowest and highest stored value that is padding, or None"
-    v = h['PixelPaddingValue']
-    return None if v is None else tuple(sorted((v, ifnone(h['PixelPaddingRangeLimit'], v))))
+    "Lowest and highest stored value that is padding, or None; lossy compression moves it (PS3.3 C.7.5.1.1.2)"
+    v,tolerance = h['PixelPaddingValue'],h.get('tolerance', 0)
+    if v is None: return None
+    low,high = sorted((v, ifnone(h['PixelPaddingRangeLimit'], v)))
+    return low-tolerance,high+tolerance
 
 def _padding(a, h):
     "Which stored values are padding (PS3.3 C.7.5.1.1.2), or None"
@@ -172,12 +385,12 @@ def _padding(a, h):
     return res if res.any() else None
 
 # %% ../../nbs/04_images/02_dicom.ipynb #d95c01cb
-def _each(fn, f, frame='middle', max_pixels=MAX_PIXELS):
+def _each(fn, f, frame='middle', max_pixels=MAX_PIXELS, header=None):
     "`f` of the stored values of a file, or of each of its frames"
-    parts = _open(fn, frame, max_pixels)
-    try: res = [f(*o) for o in parts]
-    except Exception as e: raise DicomError(f'{source_name(fn)}: {error_line(e)}') from e
-    return res[0] if len(res)==1 else np.stack(res)
+    parts = _open(fn, frame, max_pixels, header)
+    with _as_dicom_error(fn):
+        res = [f(*o) for o in parts]
+        return res[0] if len(res)==1 else np.stack(res)
 
 @delegates(stored_values)
 def modality_values(
@@ -264,8 +477,8 @@ def _bounds(window, h, x, pad):
 @lru_cache(maxsize=256)
 def _table(allocated, bits, signed, slope, intercept, width, level, function, invert, pad):
     "Gray level (uint8) of each pattern of `allocated` bits, of which the lower `bits` count"
-    v = np.arange(2**allocated)&(2**bits-1)
-    if signed: v = (v^2**(bits-1))-2**(bits-1)
+    patterns = np.arange(2**allocated, dtype=f'u{allocated//8}')
+    v = _lower_bits(patterns, bits, signed).astype(np.int64)
     y = apply_window(v*np.float32(slope)+np.float32(intercept), width, level, function)
     res = np.rint((1-y if invert else y)*255).astype(np.uint8)
     if pad: res[(v>=pad[0])&(v<=pad[1])] = 0
@@ -293,16 +506,21 @@ def _raw(b, max_pixels):
     "Unsigned samples, header, and the bits that count, of one gray frame; raises what the long way will explain"
     h,ts,pixels = scan_header(b)
     h,_ = complete_header(h, ts, pixels, 0, max_pixels)
-    rows,columns,bits = h['Rows'],h['Columns'],h['BitsAllocated']
-    if not _is_gray(h) or h['NumberOfFrames']!=1 or bits not in (8,16): raise UnusualHeader
+    rows,columns,allocated,bits = h['Rows'],h['Columns'],h['BitsAllocated'],h['BitsStored']
+    if not _is_gray(h) or h['NumberOfFrames']!=1 or allocated not in (8,16): raise UnusualHeader
+    counted = None
     if ts in uid.UncompressedTransferSyntaxes:
-        return np.frombuffer(pixels, f'<u{bits//8}', rows*columns).reshape(rows, columns),h,h['BitsStored']
-    a,counted = decode_gray(_fragment(pixels), ts, rows, columns, bits)
-    return a,h,counted or h['BitsStored']
+        a = np.frombuffer(pixels, f'<u{allocated//8}', rows*columns).reshape(rows, columns)
+    else: a,counted = decode_gray(_fragment(pixels), ts, rows, columns, allocated)
+    if _is_wrapped(a, h): raise UnusualHeader
+    if not counted and (h['HighBit'] not in (None,bits-1) or _uses_more(a, bits, h['PixelRepresentation']==1)):
+        raise UnusualHeader
+    h['tolerance'] = _tolerance(h, ts)
+    return a,h,counted or bits
 
-def _quick(fn, windows, frame='middle', max_pixels=MAX_PIXELS):
+def _quick(fn, windows, frame='middle', max_pixels=MAX_PIXELS, header=None):
     "uint8 of each window, or None where the long way has to be gone"
-    if frame not in ('middle',0): return
+    if header or frame not in ('middle',0): return
     try:
         a,h,bits = _raw(file_bytes(fn), max_pixels)
         res = [_by_table(a, h, o, bits) for o in windows]
@@ -310,36 +528,70 @@ def _quick(fn, windows, frame='middle', max_pixels=MAX_PIXELS):
     return None if any(o is None for o in res) else res
 
 # %% ../../nbs/04_images/02_dicom.ipynb #03d40a8a
-def _by_voi_lut(a, ds):
-    "Stored values through the VOI LUT of a file, float32 in [0,1]"
-    if _has_lut(ds, 'ModalityLUTSequence'): _widen_lut(ds, 'ModalityLUTSequence')
-    v = apply_modality_lut(a, _widen_lut(ds, 'VOILUTSequence'))
-    if v.dtype.kind=='f': v = np.rint(v).astype(np.int32)
-    bits = int(ds.VOILUTSequence[0].LUTDescriptor[2])
-    return apply_voi(v, ds).astype(np.float32)/(2**bits-1)
+def _by_voi_lut(x, h, ds):
+    "Modality values through the VOI LUT of a file, float32 in [0,1]"
+    lowest = 0 if _has_lut(ds, 'ModalityLUTSequence') else _lowest(h)
+    v = np.rint(x).astype(np.int64)
+    entries,first_value,bits = _of_item(ds, 'VOILUTSequence', lowest, v, h)
+    return _look_up(v, entries, first_value).astype(np.float32)/(2**bits-1)
 
 def _windowed(a, h, ds, window, dtype):
-    "One channel: stored values `a` to uint8 or float32 in [0,1]"
+    "One channel: stored values `a` to uint8 or float32 in [0,1]; values that are no numbers are black, as padding is"
     by_voi_lut = window=='file' and _has_lut(ds, 'VOILUTSequence')
     if dtype==np.uint8 and not by_voi_lut and not _has_lut(ds, 'ModalityLUTSequence'):
         if (res:=_by_table(a, h, window)) is not None: return res
     x,pad = _modality(a, h, ds),_padding(a, h)
-    y = _by_voi_lut(a, ds) if by_voi_lut else apply_window(x, *_bounds(window, h, x, pad))
+    y = _by_voi_lut(x, h, ds) if by_voi_lut else apply_window(x, *_bounds(window, h, x, pad))
     if h['PhotometricInterpretation']=='MONOCHROME1': y = 1-y
     if pad is not None: y[pad] = 0
+    if a.dtype.kind=='f': y = np.nan_to_num(y)
     return y.astype(np.float32) if dtype==np.float32 else np.rint(y*255).astype(np.uint8)
 
+# %% ../../nbs/04_images/02_dicom.ipynb #90b6de92
+_RGB = ('RGB','YBR_FULL','YBR_FULL_422','YBR_ICT','YBR_RCT') # what is RGB when it has been decoded
+_CHANNELS = ('Red','Green','Blue')
+
+def _by_palette(a, h, ds):
+    "Colours (...,3) of the numbers in a palette (PS3.3 C.7.6.3.1.5), and the bits of a colour"
+    n = h['SamplesPerPixel']
+    if n!=1:
+        raise ValueError(f'PhotometricInterpretation is PALETTE COLOR, and SamplesPerPixel {n}, not 1. '
+                         + header_fix(PhotometricInterpretation='RGB'))
+    if 'RedPaletteColorLookupTableData' not in ds: # in segments, which pydicom expands
+        n,first_value,declared = (int(o) for o in ds.RedPaletteColorLookupTableDescriptor)
+        entries = apply_color_lut(np.arange(n or 2**16)+first_value, ds)[:,:3] # (N,3)
+        return _look_up(a, entries, first_value),_lut_bits(entries, declared)
+    names = [f'{o}PaletteColorLookupTable' for o in _CHANNELS]
+    lowest,big_endian = -h['PixelRepresentation'],h.get('ts')==uid.ExplicitVRBigEndian
+    luts = [_lut(ds[f'{o}Descriptor'].value, ds[f'{o}Data'].value, lowest, a, big_endian) for o in names]
+    bits = _lut_bits(np.concatenate([o for o,_,_ in luts]), int(ds[f'{names[0]}Descriptor'].value[2]))
+    return np.stack([_look_up(a, entries, first_value) for entries,first_value,_ in luts], -1),bits
+
 def _colour(a, h, ds, dtype):
-    "RGB (...,3) from colour or a palette"
-    bits = h['BitsStored']
-    if h['PhotometricInterpretation']=='PALETTE COLOR':
-        a = apply_color_lut(a, ds)
-        bits = 8*a.itemsize
-    y = a.astype(np.float32)/(2**bits-1)
-    if dtype==np.float32: return y
-    return a if bits==8 else np.rint(y*255).astype(np.uint8)
+    "RGB (...,3) from colour or a palette; raises `ValueError` for other colours, and for samples beyond BitsStored"
+    label,bits = h['PhotometricInterpretation'],h['BitsStored']
+    if label=='PALETTE COLOR': a,bits = _by_palette(a, h, ds)
+    elif label not in _RGB and h.get('ts') not in _LOSSY:
+        raise ValueError(f'PhotometricInterpretation is {label}, and there are three samples a pixel. '
+                         f"{header_fix(PhotometricInterpretation='RGB')}, if that is what they are")
+    elif (top := int(a.max()))>=2**bits:
+        used = top.bit_length()
+        if not h.get('tolerance') or top>=2**bits+2**(bits-2):
+            raise ValueError(f'BitsStored is {bits}, and the samples use {used} bits (PS3.5 8.1.1). '
+                             + header_fix(BitsStored=used))
+        a = np.minimum(a, 2**bits-1) # of a lossy codec
+    if dtype==np.uint8 and bits==8: return a.astype(np.uint8)
+    y = a.astype(np.float32)/np.float32(2**bits-1)
+    return y if dtype==np.float32 else np.rint(y*255).astype(np.uint8)
 
 # %% ../../nbs/04_images/02_dicom.ipynb #ed3fb203
+def _check_form(y, a, h, channels, dtype):
+    "Raise `ValueError` unless `y` has the type and the shape that `read_dicom` promises for stored values `a`"
+    own = a.ndim-(2 if h['SamplesPerPixel']==1 else 3) # 1 for frames
+    wanted = (*a.shape[:own], h['Rows'], h['Columns'], *channels)
+    if own in (0,1) and y.shape==wanted and y.dtype==dtype: return y
+    raise ValueError(f'its pixels are {y.dtype} {y.shape}, and not {np.dtype(dtype)} {wanted}')
+
 @delegates(stored_values)
 def read_dicom(
     fn:str|Path|bytes, # DICOM file, or its content
@@ -353,7 +605,9 @@ def read_dicom(
     def _join(channels): return np.stack(channels, -1) if many else channels[0]
     if dtype==np.uint8 and (res:=_quick(fn, windows, **kwargs)) is not None: return _join(res)
     def _one(a, h, ds):
-        if _is_gray(h): return _join([_windowed(a, h, ds, o, dtype) for o in windows])
+        if _is_gray(h):
+            y = _join([_windowed(a, h, ds, o, dtype) for o in windows])
+            return _check_form(y, a, h, (len(windows),) if many else (), dtype)
         if many: raise ValueError('it is in colour, which has no windows')
-        return _colour(a, h, ds, dtype)
+        return _check_form(_colour(a, h, ds, dtype), a, h, (3,), dtype)
     return _each(fn, _one, **kwargs)
