@@ -160,7 +160,7 @@ def _reason(f, e):
 # %% ../../nbs/10_deploy/05_prediction.ipynb #e76e38a6
 def _tag_value(f, tag):
     "Value of a DICOM tag; None where there is none"
-    try: v = read_header(first(series_files(f)) if Path(f).is_dir() else f, [tag]).get(tag)
+    try: v = read_header(series_slices(f, 1)[0][0] if Path(f).is_dir() else f, [tag]).get(tag)
     except Exception: return None
     return None if v is None else str(v)
 

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from itertools import chain
 from fastai.vision.all import *
+from pydicom import uid
 from ..utils.files import *
 from ..labels.table import *
 from .dicom import *
@@ -19,7 +20,7 @@ _all_ = ['TAGS','read_header','dicom_table'] # of header_table
 
 # %% ../../nbs/04_images/03_series.ipynb #0c27b858
 _APART = ['AcquisitionNumber','TemporalPositionIdentifier','EchoTime','DiffusionBValue','ImageType'] # two acquisitions
-_CHOICE_TAGS = ['SOPInstanceUID','Modality','NumberOfFrames', *_APART]
+_CHOICE_TAGS = ['SOPClassUID','SOPInstanceUID','Modality','NumberOfFrames', *_APART]
 _OF_FRAME = [ # Tag; sequence of the functional groups and keyword in it that say it of a frame (PS3.3 C.7.6.16.2)
     ('ImagePositionPatient','PlanePositionSequence','ImagePositionPatient'),
     ('ImageOrientationPatient','PlaneOrientationSequence','ImageOrientationPatient'),
@@ -47,11 +48,17 @@ def _frame_headers(o, limit=2**16):
     if groups and len(groups)!=n: raise ValueError(f'it has {len(groups)} functional groups, and NumberOfFrames is {n}')
     return [_frame_header(o, [*shared, *groups[i:i+1]], i) for i in range(n)]
 
+def _is_cut_off(o):
+    "Whether a header ends before the size of the image; a report and the directory of a disk have none"
+    if o['Rows'] and o['Columns'] or Path(o['path']).name.upper()=='DICOMDIR': return False
+    return o['SOPClassUID'] is None or 'Image Storage' in uid.UID(o['SOPClassUID']).name
+
 def _with_frames(headers):
     "Headers of files, with those of its frames in the place of a multi-frame file"
     res = []
     for o in headers:
         o = o|dict(frame=None)
+        if o['reason'] is None and _is_cut_off(o): o['reason'] = 'the header is cut off: Rows or Columns is missing'
         if o['reason'] is not None or not isinstance(o['NumberOfFrames'], int) or o['NumberOfFrames']<2: res.append(o)
         else:
             try: res += _frame_headers(o)
@@ -109,7 +116,9 @@ def _with_known(headers, is_known, what):
     "Headers with something that their order depends on, or all if none has it; raises `ValueError` if most lack it"
     n = sum(map(is_known, headers))
     if not n: return headers
-    if n<len(headers)-n: raise ValueError(f'{len(headers)-n} of the {len(headers)} images of its series have no {what}')
+    if 2*n<len(headers):
+        raise ValueError(f'{len(headers)-n} of the {len(headers)} images of its series have no {what}: their order is '
+                         'not known')
     return _set_aside(headers, is_known, f'no {what}')
 
 def _largest_stack(headers):
@@ -153,13 +162,26 @@ def _by_value(headers, tags):
 
 def _is_once(headers): return len({o['place'] for o in headers})==len(headers)
 
+def _ends(headers): return min(o['place'] for o in headers),max(o['place'] for o in headers)
+
+def _share(a, b):
+    "Share of the places between the ends of some headers that lies between those of others"
+    (low,high),ends = _ends(b),_ends(a)
+    return 1. if low==high else (min(high, ends[1])-max(low, ends[0]))/(high-low)
+
+def _are_mixed(headers):
+    "Whether slices of two CT acquisitions of the same part of the body take turns, as phases on two grids do"
+    ct = [o for o in headers if _is_placed(o) and o['Modality']=='CT' and o['AcquisitionNumber'] is not None]
+    parts = _by_value(ct, ['AcquisitionNumber'])[:2]
+    if len(parts)<2 or 2*len(parts[1])<len(parts[0]): return False
+    return min(_share(o, headers) for o in parts)>.5 and _share(*parts)>.5
+
 def _one_acquisition(headers):
     "Headers of the first of the largest acquisitions, if several fill the same places, and a tag tells them apart"
-    if _is_once(headers): return headers
-    n = len({o['place'] for o in headers})
+    if _is_once(headers) and not _are_mixed(headers): return headers
     for tags in (*[[o] for o in _APART], _APART):
         best,*_ = parts = _by_value(headers, tags)
-        if not all(map(_is_once, parts)) or 2*len(best)<n: continue # half the body each is one acquisition in parts
+        if not all(map(_is_once, parts)) or _share(best, headers)<.5: continue # parts of one acquisition
         values = {t:best[0][t] for t in tags}
         def _other(o): return ', '.join(f'{t} {o[t]}' for t in tags if o[t]!=values[t])
         return _set_aside(headers, lambda o: not _other(o), lambda o: f'another acquisition: {_other(o)}')
@@ -239,16 +261,30 @@ def _check_stack(found, bad, slices, where):
     if not images: raise DicomError(f'{where}: there is no DICOM file in it')
     raise DicomError(f'{where}: {Counter(images).most_common(1)[0][0]}')
 
+def _stack_in(folder):
+    "Headers of the files and frames in a folder, and of its slices; raises `DicomError`"
+    if not Path(folder).is_dir(): raise DicomError(f'{folder}: it is not a folder of slices')
+    (found,bad,slices), = _folder_slices([folder], 0)
+    _check_stack(found, bad, slices, folder)
+    return found,slices
+
 def series_slices(
     folder:str|Path, # Folder with the slices of one study
     k:int=None, # Slices to take; all if None
 )->list: # (path, frame) of each slice; the frame is None for a file that has one
     "Return the slices in a folder head to feet, see `series_table`; raises `DicomError` that names the folder"
-    if not Path(folder).is_dir(): raise DicomError(f'{folder}: it is not a folder of slices')
-    (found,bad,slices), = _folder_slices([folder], 0)
-    _check_stack(found, bad, slices, folder)
-    res = [(Path(o['path']),o['frame']) for o in slices]
+    res = [(Path(o['path']),o['frame']) for o in _stack_in(folder)[1]]
     return res if k is None else [res[i] for i in _evenly(len(res), k)]
+
+# %% ../../nbs/04_images/03_series.ipynb #16a75d59
+def _warn_set_aside(found, call):
+    "Warn of images that are set aside, with one of each kind"
+    images = [o for o in found if o['reason'] not in (None,NOT_DICOM)]
+    if not images: return
+    kinds = Counter(o['reason'].partition(':')[0] for o in images)
+    of = {o['reason'].partition(':')[0]:_file_name(o) for o in reversed(images)}
+    text = ', '.join(f'{n:,} × {k} ({of[k]})' for k,n in kinds.most_common())
+    warnings.warn(f'Set aside, as {call} lists: {text}')
 
 def series_files(
     folder:str|Path, # Folder with the slices of one study
@@ -256,10 +292,12 @@ def series_files(
 )->list: # Paths
     """Return the files of the slices in a folder, by falling position: head to feet for axial slices
 
-    `series_table` says which files that are, and why others are set aside. Without positions they are in the order of
-    InstanceNumber, without that of their names, 2 before 10. A multi-frame file comes once, whatever frames
-    are slices. Raises `DicomError` that names the folder."""
-    files = list(dict.fromkeys(f for f,_ in series_slices(folder)))
+    `series_table` says which files that are, and why others are set aside, of which there is a warning. Without
+    positions they are in the order of InstanceNumber, without that of their names, 2 before 10. A multi-frame file
+    comes once, whatever frames are slices. Raises `DicomError` that names the folder."""
+    found,slices = _stack_in(folder)
+    _warn_set_aside([o for o in found if o['reason'] is not None], f'series_table({str(folder)!r})')
+    files = list(dict.fromkeys(Path(o['path']) for o in slices))
     return files if k is None else [files[i] for i in _evenly(len(files), k)]
 
 # %% ../../nbs/04_images/03_series.ipynb #786ae022
@@ -276,14 +314,6 @@ def _files_of_stack(found, bad, slices, where):
                          fix='multilabel_dls(labels, slices=...), which reads the frames as channels')
     return list(dict.fromkeys(o['path'] for o in slices))
 
-def _warn_set_aside(found, n_folders):
-    "Warn of images that are set aside"
-    n = Counter(o['reason'].partition(':')[0] for o in found if o['reason'] not in (None,NOT_DICOM))
-    if not n: return
-    kinds = ', '.join(f'{v:,} × {k}' for k,v in n.most_common())
-    warnings.warn(f'{n.total():,} files in {n_folders:,} folders are set aside, '
-                  f'which series_table(labels.files) lists: {kinds}')
-
 def _slices_of(folders, k, num_workers):
     "Row number of the folder and path of each slice of `folders`; raises `LabelError` where one cannot be read"
     res,aside = [],[]
@@ -292,7 +322,7 @@ def _slices_of(folders, k, num_workers):
         if k is not None: files = [files[j] for j in dict.fromkeys(_evenly(len(files), k))]
         res += [(i,f) for f in files]
         aside += [o for o in o[0] if o['reason'] is not None]
-    _warn_set_aside(aside, len(folders))
+    _warn_set_aside(aside, 'series_table(labels.files)')
     return res
 
 # %% ../../nbs/04_images/03_series.ipynb #004398ca
