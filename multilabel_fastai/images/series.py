@@ -51,7 +51,7 @@ def _frame_headers(o, limit=2**16):
 def _is_cut_off(o):
     "Whether a header ends before the size of the image; a report and the directory of a disk have none"
     if o['Rows'] and o['Columns'] or Path(o['path']).name.upper()=='DICOMDIR': return False
-    return o['SOPClassUID'] is None or 'Image Storage' in uid.UID(o['SOPClassUID']).name
+    return o['SOPClassUID'] is None or 'Image Storage' in uid.UID(str(o['SOPClassUID'])).name
 
 def _with_frames(headers):
     "Headers of files, with those of its frames in the place of a multi-frame file"
@@ -98,7 +98,7 @@ def _images(headers):
 
 def _largest_series(headers):
     "Headers of the series that has most of them"
-    def _series(o): return o['StudyInstanceUID'] or '',o['SeriesInstanceUID'] or ''
+    def _series(o): return str(o['StudyInstanceUID']),str(o['SeriesInstanceUID'])
     images = {(_series(o), o['path'], o['frame'] if _is_placed(o) else None) for o in headers} # a film is one
     n = Counter(o for o,*_ in images)
     best = min(n, key=lambda o: (-n[o],o))
@@ -133,7 +133,8 @@ def _largest_stack(headers):
     return _set_aside(headers, lambda o: o['stack']==best, lambda o: _difference(o, of[best]))
 
 # %% ../../nbs/04_images/03_series.ipynb #cf140c42
-def _number(o): return o['InstanceNumber'],-1 if o['frame'] is None else o['frame']
+def _is_numbered(o): return isinstance(o['InstanceNumber'], (int,float)) # a broken file may have text
+def _number(o): return o['InstanceNumber'] if _is_numbered(o) else 0,-1 if o['frame'] is None else o['frame']
 
 def _place_keys(headers, gap):
     "What orders headers of one stack, and is the same for slices in one place"
@@ -212,7 +213,7 @@ def _slices_among(headers):
         res = _largest_series(res)
         res = _with_known(res, _is_placed, 'ImagePositionPatient and ImageOrientationPatient')
         res = _largest_stack(res)
-        if not _is_placed(res[0]): res = _with_known(res, lambda o: o['InstanceNumber'] is not None, 'InstanceNumber')
+        if not _is_placed(res[0]): res = _with_known(res, _is_numbered, 'InstanceNumber')
         return _once_a_place(_one_acquisition(_number_places(res)))
     except ValueError as e:
         _set_aside(headers, lambda o: o['reason'] is not None, str(e))
