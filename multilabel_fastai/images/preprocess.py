@@ -153,7 +153,7 @@ class Preprocess:
         resize:str='squish', # 'squish' keeps all of the image, 'pad' also its aspect, 'crop' may lose the edges
         window='file', # For DICOM: as `read_dicom` takes it; a list gives a channel for each window
         frame:int|str='middle', # For DICOM: frame of a multi-frame file, a number from 0 or 'middle'
-        slices:int=None, # For folders of DICOM slices: how many, evenly from head to feet, become channels
+        slices:int=None, # For folders of DICOM slices, or files of frames: how many, evenly from head to feet
         bit_depth:int=None, # Bits that hold the data of 16-bit images, such as 12; all 16 if None
         center:float=None, # Share of height and width that is kept, around the middle; all if None
     ):

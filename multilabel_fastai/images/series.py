@@ -221,7 +221,7 @@ def _slices_among(headers):
 
 def _folder_slices(folders, num_workers):
     "For each folder its headers, those of broken files, and those of its stack; what is not named as DICOM may be else"
-    files = [list_files(o) if Path(o).is_dir() else [] for o in folders]
+    files = [list_files(o) if Path(o).is_dir() else [str(o)]*Path(o).is_file() for o in folders]
     names = list(dict.fromkeys(chain(*files)))
     headers = dict(zip(names, read_headers(names, _CHOICE_TAGS, num_workers)))
     for fs in files:
@@ -263,14 +263,16 @@ def _check_stack(found, bad, slices, where):
     raise DicomError(f'{where}: {Counter(images).most_common(1)[0][0]}')
 
 def _stack_in(folder):
-    "Headers of the files and frames in a folder, and of its slices; raises `DicomError`"
-    if not Path(folder).is_dir(): raise DicomError(f'{folder}: it is not a folder of slices')
+    "Headers of the files and frames in a folder, or of the frames of a file, and of the slices; raises `DicomError`"
+    if not Path(folder).exists(): raise DicomError(f'{folder}: it is not a folder of slices')
     (found,bad,slices), = _folder_slices([folder], 0)
     _check_stack(found, bad, slices, folder)
+    if slices[0]['frame'] is None and not Path(folder).is_dir():
+        raise DicomError(f'{folder}: it is one slice, and not a folder of slices')
     return found,slices
 
 def series_slices(
-    folder:str|Path, # Folder with the slices of one study
+    folder:str|Path, # Folder with the slices of one study, or one file whose frames they are
     k:int=None, # Slices to take; all if None
 )->list: # (path, frame) of each slice; the frame is None for a file that has one
     "Return the slices in a folder head to feet, see `series_table`; raises `DicomError` that names the folder"
@@ -305,8 +307,11 @@ def series_files(
 _EXPAND_FIX = ('series_table(labels.files) says why of each file; labels.drop, or the file mended or removed; '
                'labels.expand_folders() for other images')
 
+_FOLDER_FIX = 'paths that are folders; multilabel_dls(labels, slices=...) reads the frames of a multi-frame file'
+
 def _files_of_stack(found, bad, slices, where):
     "Files of the slices of one folder; raises `LabelError` where one cannot be read, or holds several slices"
+    if not Path(where).is_dir(): raise LabelError(f'{where} is not a folder of slices', fix=_FOLDER_FIX)
     try: _check_stack(found, bad, slices, where)
     except DicomError as e: raise LabelError(str(e), fix=_EXPAND_FIX) from e
     if any(o['frame'] is not None and _is_placed(o) for o in slices):
