@@ -10,6 +10,7 @@ __all__ = ['FORMS', 'PUBLIC', 'SAMPLES', 'LabelColumns', 'LabelSource', 'reader_
 import inspect, os
 from dataclasses import replace
 from fastai.vision.all import *
+from ..utils.files import *
 from ..utils.hints import *
 from ..labels.table import *
 from ..labels.readers import *
@@ -86,8 +87,8 @@ def guess_form(
 _name_form = f'--form with one of {list(FORMS)}, and --labels with the file'
 
 def _form_of_folder(folder):
-    if any(folder.rglob('*.txt')): return 'txt'
-    near = sorted(o.name for o in folder.iterdir() if o.suffix in ('.csv','.tsv','.parquet','.mat','.gz'))
+    if any(o.suffix=='.txt' for o in files_below(folder)): return 'txt'
+    near = sorted(o.name for o,_ in folder_entries(folder) if o.suffix in ('.csv','.tsv','.parquet','.mat','.gz'))
     holds = f'; it holds {near[:5]}' if near else ''
     raise LabelError(f'{folder.name} does not say what form its labels have{holds}', fix=_name_form)
 

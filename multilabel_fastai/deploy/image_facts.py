@@ -8,6 +8,7 @@ __all__ = ['file_format', 'ImageFacts', 'sample_image_facts']
 # %% ../../nbs/10_deploy/00_image_facts.ipynb #129b4df4
 from collections import Counter
 from fastai.vision.all import *
+from ..utils.files import *
 from ..images.dicom import *
 from ..images.series import *
 from ..images.loaders import *
@@ -22,7 +23,7 @@ def file_format(
 )->tuple: # Format such as 'DICOM' or 'PNG', and the modality of a DICOM file or None
     "Return what kind of file this is, by its content"
     fn = Path(fn)
-    if fn.is_dir(): fn = next((o for o in sorted(fn.rglob('*')) if o.is_file() and is_dicom(o)), None)
+    if fn.is_dir(): fn = first(files_below(fn), is_dicom)
     if fn is None: return 'other', None
     with open(fn, 'rb') as f: start = f.read(132)
     if is_dicom(start): return 'DICOM', read_header(fn, ['Modality']).get('Modality')

@@ -42,15 +42,11 @@ def _is_slice(f): return f.name.upper()!='DICOMDIR' and _is_dicom_file(f) # and 
 
 def _walk(folder, slices=None):
     "Images in and below a folder, or with `slices` the folders that hold some; holds the names of one folder at a time"
-    with os.scandir(folder) as it: found = sorted(it, key=lambda o: o.name)
-    is_folder = [o.is_dir(follow_symlinks=False) for o in found]
-    files = [Path(folder)/o.name for o,b in zip(found, is_folder) if not b and o.is_file()]
-    if slices and any(map(_is_slice, files)): yield Path(folder)
-    files = set() if slices else set(files)
-    for o,b in zip(found, is_folder):
-        f = Path(folder)/o.name
-        if b: yield from _walk(f, slices)
-        elif f in files and _is_image(f): yield f
+    found = folder_entries(folder)
+    if slices and any(_is_slice(f) for f,is_folder in found if not is_folder): yield Path(folder)
+    for f,is_folder in found:
+        if is_folder: yield from _walk(f, slices)
+        elif not slices and _is_image(f): yield f
 
 def _images_among(files, slices=None):
     "Images among `files`, one after the other"
@@ -164,7 +160,7 @@ def _reason(f, e):
 # %% ../../nbs/10_deploy/05_prediction.ipynb #e76e38a6
 def _tag_value(f, tag):
     "Value of a DICOM tag; None where there is none"
-    try: v = read_header(first(series_files(f)) if Path(f).is_dir() else f, [tag]).get(tag)
+    try: v = read_header(series_slices(f, 1)[0][0] if Path(f).is_dir() else f, [tag]).get(tag)
     except Exception: return None
     return None if v is None else str(v)
 

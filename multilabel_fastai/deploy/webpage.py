@@ -70,10 +70,10 @@ def _look(f, name, formats, max_pixels):
     declares = 'too many pixels' if n==math.inf else f'{n:,} numbers'
     raise ImageError(f'{name} declares {declares}, and this page takes up to {max_pixels:,} in an image')
 
-def _own_image(p, b):
-    "The image at its own size, in the first window"
+def _own_image(p, b, frame=None):
+    "The image, or one frame of it, at its own size, in the first window"
     color = 'gray' if p.channels==1 or p.multi_window or p.slices else 'rgb'
-    return open_image(b, color, p.bit_depth, p.windows[0], p.frame)
+    return open_image(b, color, p.bit_depth, p.windows[0], ifnone(frame, p.frame))
 
 # %% ../../nbs/10_deploy/06_webpage.ipynb #ae230390
 def _discard(files):
@@ -98,8 +98,9 @@ def _read_stack(p, files, names):
         name_of = {f'slice_{i:05}.dcm':n for i,n in enumerate(names)}
         for f,o in zip(files, name_of): f.rename(Path(t)/o)
         try:
-            slices = series_files(t, p.slices)
-            return p(t), _own_image(p, slices[len(slices)//2].read_bytes())
+            slices = series_slices(t, p.slices)
+            middle,frame = slices[len(slices)//2]
+            return p(t), _own_image(p, middle.read_bytes(), frame)
         except ImageError as e:
             text = str(e).replace(f'{t}/', '').replace(t, f'{len(names)} files')
             raise ImageError(re.sub(r'slice_\d{5}\.dcm', lambda o: name_of.get(o[0], o[0]), text)) from None

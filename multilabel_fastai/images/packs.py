@@ -24,8 +24,8 @@ class PackError(ValueError):
     "A pack that cannot be made, opened or used; the message says what would work"
 
 def _content(fn):
-    "Size in bytes, time and hash of a file, or of all files below a folder"
-    files = sorted(o for o in fn.rglob('*') if o.is_file()) if fn.is_dir() else [fn]
+    "Size in bytes, time and hash of a file, or of all files below a folder, without junk"
+    files = list(files_below(fn)) if fn.is_dir() else [fn]
     h,n = hashlib.blake2b(digest_size=16),0
     for o in files:
         b = o.read_bytes()
@@ -288,7 +288,7 @@ def pack(self:LabelTable,
 def _stat(fn):
     "Size and time of a file, or of all below a folder; None where it is not there"
     if not fn.exists(): return None
-    s = [o.stat() for o in (fn.rglob('*') if fn.is_dir() else [fn]) if o.is_file()]
+    s = [o.stat() for o in (files_below(fn) if fn.is_dir() else [fn])]
     return sum(o.st_size for o in s),max((o.st_mtime_ns for o in s), default=0)
 
 @patch

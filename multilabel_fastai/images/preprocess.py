@@ -153,7 +153,7 @@ class Preprocess:
         resize:str='squish', # 'squish' keeps all of the image, 'pad' also its aspect, 'crop' may lose the edges
         window='file', # For DICOM: as `read_dicom` takes it; a list gives a channel for each window
         frame:int|str='middle', # For DICOM: frame of a multi-frame file, a number from 0 or 'middle'
-        slices:int=None, # For folders of DICOM slices: how many, evenly from head to feet, become channels
+        slices:int=None, # For folders of DICOM slices, or files of frames: how many, evenly from head to feet
         bit_depth:int=None, # Bits that hold the data of 16-bit images, such as 12; all 16 if None
         center:float=None, # Share of height and width that is kept, around the middle; all if None
     ):
@@ -218,9 +218,9 @@ def image(self:Preprocess, im:Image.Image)->np.ndarray:
     return a[None] if a.ndim==2 else np.ascontiguousarray(a.transpose(2,0,1))
 
 @patch
-def _channels(self:Preprocess, b, fn):
-    "Windows of one DICOM file as (windows, height, width)"
-    a = _dicom_pixels(b, fn, self.windows, self.frame)
+def _channels(self:Preprocess, b, fn, frame=None):
+    "Windows of one DICOM file, or of a frame that is a slice by itself, as (windows, height, width)"
+    a = _dicom_pixels(b, fn, self.windows, ifnone(frame, self.frame))
     return np.stack([np.asarray(self._sized(Image.fromarray(a[...,i]))) for i in range(a.shape[2])])
 
 @patch
@@ -228,7 +228,8 @@ def __call__(self:Preprocess,
     fn:str|Path|bytes, # File, its content, or with `slices` a folder
 )->np.ndarray: # uint8 (channels, height, width)
     "The pixels of `fn`; raises `ImageError` that names the file"
-    if self.slices: return np.concatenate([self._channels(file_bytes(o), o) for o in series_files(fn, self.slices)])
+    if self.slices:
+        return np.concatenate([self._channels(file_bytes(f), f, i) for f,i in series_slices(fn, self.slices)])
     if not self.multi_window:
         color = 'gray' if self.channels==1 else 'rgb'
         return self.image(open_image(fn, color, self.bit_depth, self.window, self.frame))

@@ -11,6 +11,7 @@ import numpy as np, pandas as pd
 from pathlib import Path
 from fastcore.all import *
 from fastprogress.fastprogress import progress_bar
+from ..utils.files import *
 from ..utils.hints import *
 from ..utils.progress import *
 from .table import *
@@ -208,9 +209,10 @@ def from_onehot(cls:LabelTable,
 
 # %% ../../nbs/01_labels/01_readers.ipynb #7811d1bc
 def _files_in(folder, root, ext):
-    "Return the sorted paths, relative to `root`, of the files below `folder`"
-    files = [o for o in folder.rglob('*') if o.is_file() and (ext is None or o.suffix.lower() in ext)]
-    if files: return sorted(o.relative_to(root).as_posix() for o in files)
+    "Return the paths, relative to `root`, of the files below `folder`; 2 comes before 10"
+    files = files_below(folder) if folder.is_dir() else []
+    files = [o.relative_to(root).as_posix() for o in files if ext is None or o.suffix.lower() in ext]
+    if files: return sorted(files, key=natural_key)
     raise LabelError(f'{folder} is no folder with files'+(f' that end in {ext}' if ext else ''),
         fix="on_missing='drop' when reading, or the endings that the files have")
 
@@ -218,7 +220,10 @@ def _files_in(folder, root, ext):
 def expand_folders(self:LabelTable,
     ext:tuple=None, # Endings of the files to take, such as ('.dcm',); all files if None
 )->LabelTable:
-    "Return a row for each file in each row's folder, with its labels; the folder is the group where there is none"
+    """Return a row for each file in each row's folder, with its labels; the folder is the group where there is none
+
+    Files are in the order of their names, 2 before 10, and what systems put beside them is skipped (`._x.png`,
+    `.DS_Store`, `Thumbs.db`). Raises `LabelError` for a folder without files."""
     root = self.root or Path()
     names = [_files_in(root/o, root, ext) for o in self._df.path]
     row = np.repeat(np.arange(len(self)), [len(o) for o in names])
@@ -341,7 +346,7 @@ _no_partner = ("an empty {} file beside an image that has no class; "
 def _image_text_pairs(root, ext, txt, on_missing):
     "Return (image, text file) pairs below `root` in the order of their paths; raises for a file without its partner"
     rel = lambda o: o.relative_to(root).as_posix()
-    files = sorted(Path(d)/f for d,_,fs in os.walk(root) for f in fs if not f.startswith('.'))
+    files = list(files_below(root))
     images = _image_files(files, ext, rel)
     texts = {o.with_suffix(''):o for o in files if o.suffix.lower()==txt}
     alone = [(images|texts)[k] for k in sorted(images.keys()^texts.keys())]
