@@ -32,7 +32,8 @@ class LabelError(ValueError):
 
 # %% ../../nbs/01_labels/00_table.ipynb #f9f26fd6
 _taken = dict(path='tables', group='tables', split='tables', macro='reports', slices='tables of slices',
-    labels='tables of predictions', reason='tables of predictions')
+    labels='tables of predictions', reason='tables of predictions', files='tables of predictions',
+    unreadable='tables of predictions')
 
 def _check_taken(vocab):
     "Raise for names that columns of tables, predictions and reports have"
@@ -126,7 +127,10 @@ def _posix(o):
 def _check_meta(meta, taken, n):
     "Return the further columns; raises where a name is `taken` or their number of rows is not `n`"
     if len(meta)!=n: raise LabelError(f'{len(meta)} rows of further columns for {n} paths', fix='one row for each path')
-    both = [o for o in meta.columns if o in set(taken)]
+    both = [o for o in meta.columns if o in set(taken) or str(o).removesuffix('_target') in set(taken)]
+    if role := [o for o in meta.columns if o in ('group','split')]:
+        raise LabelError(f'Columns {role} are not further columns but say what a row belongs to',
+            fix=f"{role[0]}_col='{role[0]}' in the call of a reader, or another name")
     if both:
         raise LabelError(f'Columns {both} are names of the table already',
             fix='rename them, or leave them out of meta_cols')

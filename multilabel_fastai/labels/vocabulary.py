@@ -18,6 +18,8 @@ _decimal = re.compile(r'[-+]?\d*\.\d+$|[-+]?\d+\.$')
 
 def _is_odd(name): return name[0] in '[{"\'' or name[-1] in ']}"\'' or _numbers_only.match(name)
 
+_answers = {'0','1'},{'yes','no'},{'y','n'},{'true','false'}
+
 def check_found(
     found:list, # Names that were found in a file
     counts=None, # (C,) rows of each
@@ -31,6 +33,9 @@ def check_found(
     if len(decimals)>len(found)/2:
         raise LabelError(f'{len(decimals):,} of {len(found):,} names are decimal numbers', dict(label=decimals),
             fix=f'LabelTable.from_onehot for columns of numbers; {named}')
+    if {o.lower() for o in found} in _answers:
+        raise LabelError(f'The names are {found}, which say whether a label is there and not which',
+            fix=f'LabelTable.from_onehot with this column in label_cols; {named}')
     once = [] if counts is None else [o for o,n in zip(found, counts) if n==1]
     if len(found)>=10 and len(once)>len(found)/2 and len(found)>=sum(counts)/2:
         raise LabelError(f'{len(once):,} of {len(found):,} names occur once: they are not names of classes',
