@@ -51,6 +51,8 @@ _star = {
         miml_scenes pascal_2007 rsna_cervical_spine boxed_slices''',
     'datasets.digits': 'sample_digits',
     'datasets.spine': 'sample_spine spine_points',
+    'datasets.rsna': 'rsna_hemorrhage rsna_abdominal_trauma rsna_lumbar_spine rsna_aneurysm',
+    'datasets.clinical': 'vindr_cxr mimic_cxr_jpg padchest odir5k bccd med_mnist',
     'training.guards': 'Guards',
     'training.epoch_metrics': 'METRICS PooledMetric multilabel_metrics',
     'training.recorder': '',

@@ -17,6 +17,8 @@ from ..labels.annotations import *
 from ..datasets.public import *
 from ..datasets.digits import *
 from ..datasets.spine import *
+from ..datasets.rsna import *
+from ..datasets.clinical import *
 from .settings import *
 
 # %% ../../nbs/11_commands/03_sources.ipynb #f73f682d
@@ -35,7 +37,8 @@ class LabelColumns(Settings):
     labels:str = setting(None,
         'Label file, as it stands or below the folder; none where text files lie beside the images')
     form:str = setting(None,
-        'onehot, delimited, rows, txt, mat, fastai, coco, voc, yolo, or a public data set (nih_chest_xray, ...); '
+        'onehot, delimited, rows, txt, mat, fastai, coco, voc, yolo, med_mnist, or a public data set '
+        '(nih_chest_xray, ...); '
         'guessed where the file leaves no doubt')
     path_col:str = setting(None, 'Column with the file name')
     label_col:str = setting(None, 'Column with strings such as A|B, or with one label where a row is a label or box')
@@ -87,9 +90,11 @@ def reader_arguments()->list:
 
 # %% ../../nbs/11_commands/03_sources.ipynb #bb31e22c
 FORMS = {o:getattr(LabelTable, f'from_{o}') for o in
-    ('onehot','delimited','rows','txt','mat','fastai','coco','voc','yolo')}
-PUBLIC = {o.__name__:o for o in (rsna_cervical_spine, nih_chest_xray, chexpert, blood_cells, miml_scenes, pascal_2007)}
-_folders = ('txt','voc','yolo',*PUBLIC) # forms that take a folder
+    ('onehot','delimited','rows','txt','mat','fastai','coco','voc','yolo')} | dict(med_mnist=med_mnist)
+PUBLIC = {o.__name__:o for o in (rsna_cervical_spine, nih_chest_xray, chexpert, blood_cells, miml_scenes, pascal_2007,
+    rsna_hemorrhage, rsna_abdominal_trauma, rsna_lumbar_spine, rsna_aneurysm,
+    vindr_cxr, mimic_cxr_jpg, padchest, odir5k, bccd)}
+_without_root = ('txt','voc','yolo','med_mnist',*PUBLIC) # forms that know where their images are
 
 def _columns_of(src): return set(pd.read_csv(src, nrows=0, sep=None, engine='python').columns)
 
@@ -100,6 +105,7 @@ def guess_form(
     if src.is_dir(): return _form_of_folder(src)
     if src.suffix=='.mat': return 'mat'
     if src.suffix=='.json': return 'coco'
+    if src.suffix=='.npz': return 'med_mnist'
     if not {'.csv','.tsv'} & set(src.suffixes):
         raise LabelError(f'{src.name} does not say what form its labels have', fix=_name_form)
     cols = _columns_of(src)
@@ -127,7 +133,7 @@ def _form_of_folder(folder):
     holds = f'; it holds {near[:5]}' if near else ''
     raise LabelError(f'{folder.name} does not say what form its labels have{holds}', fix=_name_form)
 
-_label_files = ('.csv','.tsv','.parquet','.mat','.gz','.zip','.xlsx','.json','.jsonl')
+_label_files = ('.csv','.tsv','.parquet','.mat','.gz','.zip','.xlsx','.json','.jsonl','.npz')
 def _has_yolo_names(folder): return any((folder/o).is_file() for o in ('data.yaml','classes.txt','obj.names'))
 
 # %% ../../nbs/11_commands/03_sources.ipynb #4f2ecb1f
@@ -171,7 +177,7 @@ def read_labels(
     if form in PUBLIC and labels is not None:
         raise LabelError(f'{form!r} knows its label file', fix=f'--data and --form {form}, without --labels')
     _check_arguments(form, known[form], given)
-    if form in _folders: return known[form](src, **given)
+    if form in _without_root: return known[form](src, **given)
     return known[form](src, root=root, **given)
 @patch
 def read(self:LabelSource)->LabelTable:

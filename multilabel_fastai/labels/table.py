@@ -90,8 +90,8 @@ def _check_targets(targets, vocab, paths):
 
 # %% ../../nbs/01_labels/00_table.ipynb #e611ea73
 SPLITS = ('train', 'valid', 'test')
-_split_names = dict(train='train', training='train', valid='valid', val='valid', validation='valid', dev='valid',
-    test='test', testing='test')
+_split_names = dict(train='train', training='train', valid='valid', val='valid', validation='valid',
+    validate='valid', dev='valid', test='test', testing='test')
 
 def _as_splits(col):
     "Return 'train', 'valid' or 'test' for each row, from these and from other usual names"
