@@ -234,11 +234,12 @@ def _table_of_files(pairs, root, read, vocab, group, split_by_folder):
     if callable(group): group = [group(o) for o in paths]
     return LabelTable(paths, y, vocab, group, _splits_of_folders(paths) if split_by_folder else None, root=root)
 
-# %% ../../nbs/01_labels/04_annotations.ipynb #443f57ed
+# %% ../../nbs/01_labels/04_annotations.ipynb #15a400b0
 def _voc_names(file):
     "Return the names of the objects in an XML file, and of the difficult ones"
     try: top = ElementTree.parse(file).getroot()
-    except ElementTree.ParseError as e: raise LabelError(f'{file} is not valid XML: {e}', fix='a whole file') from None
+    except (ElementTree.ParseError,LookupError,ValueError) as e: # unknown encodings too
+        raise LabelError(f'{file} is not valid XML: {e}', fix='a whole file') from None
     objects = top.findall('object') if top.tag=='annotation' else None
     if objects is None or any(not (o.findtext('name') or '').strip() for o in objects):
         raise LabelError(f'{file} is no annotation of VOC, which has an <object> with a <name> for each object',
@@ -269,9 +270,14 @@ def from_voc(cls:LabelTable,
     pairs = image_text_pairs(root, tuple(o.lower() for o in L(ext)), '.xml', on_missing)
     return _table_of_files(pairs, root, lambda o: read[difficult](_voc_names(o)), vocab, group, split_by_folder)
 
-# %% ../../nbs/01_labels/04_annotations.ipynb #a5fa3cbc
+# %% ../../nbs/01_labels/04_annotations.ipynb #15c7382b
 _name_files = ('data.yaml','dataset.yaml','classes.txt','obj.names','_darknet.labels')
 _no_boxes = r'(classes|train|val|valid|test|README.*)\.txt' # names, lists of images, and what Roboflow adds
+
+def _text_of(file):
+    "Return the text in a file"
+    try: return file.read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError: raise LabelError(f'{file} is not text in UTF-8', fix='a whole file in UTF-8') from None
 
 def _yolo_names(root):
     "Return the names of the classes below `root`; raises where there is no file of names"
@@ -279,10 +285,11 @@ def _yolo_names(root):
     file = first((d/o for d in folders for o in _name_files), Path.is_file)
     if file is None:
         raise LabelError(f'{root} has no file of class names: {", ".join(_name_files)}', fix="vocab=['A','B']")
-    text = file.read_text(encoding='utf-8-sig')
-    if file.suffix!='.yaml': return [o.strip() for o in text.splitlines() if o.strip()]
+    if file.suffix!='.yaml': return [o.strip() for o in _text_of(file).splitlines() if o.strip()]
     import yaml
-    names = (yaml.safe_load(text) or {}).get('names')
+    try: data = yaml.safe_load(_text_of(file))
+    except yaml.YAMLError as e: raise LabelError(f'{file} is not valid YAML: {e}', fix="vocab=['A','B']") from None
+    names = data.get('names') if isinstance(data, dict) else None
     if isinstance(names, dict): names = [names.get(i) for i in range(len(names))]
     if not isinstance(names, list) or None in names:
         raise LabelError(f'{file} has no names of classes that are numbered from 0', fix="vocab=['A','B']")
@@ -294,7 +301,7 @@ def _is_number(o):
 
 def _yolo_classes(file, vocab):
     "Return the names of the classes in a text file"
-    lines = [o.split() for o in file.read_text(encoding='utf-8-sig').splitlines() if o.strip()]
+    lines = [o.split() for o in _text_of(file).splitlines() if o.strip()]
     ok = lambda o: len(o)>=5 and o[0].isdigit() and int(o[0])<len(vocab) and all(map(_is_number, o[1:]))
     bad = [' '.join(o) for o in lines if not ok(o)]
     if bad:

@@ -136,9 +136,9 @@ def _check_meta(meta, taken, n):
             fix='rename them, or leave them out of meta_cols')
     return meta.reset_index(drop=True)
 
-_equal_rows = "repeated='first' in the call of a reader: the repeated rows are equal"
-_unequal_rows = ('LabelTable.from_rows where each row is one label or box; in the call of another reader '
-    "repeated='union' gives an image every label that one of its rows has, 'first' takes the first row, 'drop' none")
+_equal_rows = "repeated='first', as the repeated rows are equal"
+_unequal_rows = ("LabelTable.from_rows where each row is one label or box; repeated='union' in another reader gives an "
+    "image every label that one of its rows has, 'first' takes the first row, 'drop' none")
 
 def _columns_that_differ(rows):
     "Return the columns, without `path`, that do not agree in rows of the same path"

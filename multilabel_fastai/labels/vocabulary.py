@@ -91,16 +91,21 @@ def _check_delim(cells, delim):
 _text_list = re.compile(r"""[\[({]((\s|,|'(\\.|[^'\\])*'|"(\\.|[^"\\])*")*)[\])}]$""")
 _quoted = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
 
+def _names_of(text):
+    "Return the strings in the text of a list; None if one is no string of Python, such as '\\x'"
+    try: return [ast.literal_eval(o) for o in _quoted.findall(text)]
+    except (SyntaxError,ValueError): return None
+
 def _lists_in(cells):
     "Return the names in cells such as \"['A', 'B']\", of Python, JSON or NumPy; None if not all cells are lists"
     cells = [o.strip() for o in cells]
     full = [o for o in cells if o]
     if not full or not all(o[0]+o[-1] in ('[]','()','{}') for o in full): return None
-    bad = [o for o in full if not _text_list.match(o)]
+    bad = [o for o in full if not _text_list.match(o) or _names_of(o) is None]
     if bad:
         raise LabelError(f'{len(bad):,} cells are lists of something else than names in quotes', dict(label=bad),
             fix='class names; LabelTable.from_lists(paths, [[vocab[i] for i in o] for o in lists]) for class indices')
-    return [clean_names(ast.literal_eval(p) for p in _quoted.findall(o)) for o in cells]
+    return [clean_names(_names_of(o)) for o in cells]
 
 def check_no_finding(
     sets, # Lists of names
