@@ -35,21 +35,28 @@ def _count_votes(rows, shape, agree, says_no):
     else: asked += rows.groupby('path').reader.nunique().reindex(range(shape[0])).to_numpy(dtype=np.float32)[:,None]
     return np.where(asked>0, votes>=_needed(agree, asked), np.nan).astype(np.float32)
 
-# %% ../../nbs/01_labels/04_annotations.ipynb #592fe081
+# %% ../../nbs/01_labels/04_annotations.ipynb #47ddacbb
 def _split_ids(df, path_col, split_id):
     "Return the table with what stands behind the last `split_id` of the path column in a column '_label'"
-    parts = df[path_col].astype(str).str.rpartition(split_id)
-    bad = (parts[0]=='') | (parts[2]=='')
-    if bad.any():
-        raise LabelError(f'{bad.sum():,} cells of {path_col!r} do not hold an image, {split_id!r} and a label',
-            dict(row=np.flatnonzero(bad), cell=df[path_col][bad]), fix='split_id with what separates them')
-    return df.assign(**{path_col:parts[0], '_label':parts[2]})
+    images,_,labels = zip(*(str(o).rpartition(split_id) for o in df[path_col]))
+    bad = [i for i,o in enumerate(zip(images, labels)) if '' in o]
+    if bad:
+        raise LabelError(f'{len(bad):,} cells of {path_col!r} do not hold an image, {split_id!r} and a label',
+            dict(row=bad, cell=df[path_col].iloc[bad]), fix='split_id with what separates them')
+    return df.assign(**{path_col:images, '_label':labels})
+
+def _stripped(labels):
+    "Return labels without spaces around them; each of the few that there are is looked at once"
+    codes,names = pd.factorize(labels)
+    return pd.Series(np.array([o.strip() for o in names], dtype=object)[codes], dtype=object)
 
 def _row_values(df, value_col):
     "Return 1, 0 or NaN (blank) for each row; raises for anything else"
     if value_col is None: return np.ones(len(df))
     values = words_to_numbers(df[value_col])
-    blank = df[value_col].isna() | (df[value_col].astype(str).str.strip()=='')
+    blank = df[value_col].isna()
+    unread = values.isna() & ~blank
+    blank[unread] = df[value_col][unread].astype(str).str.strip()==''
     bad = ~(values.isin([0,1]) | blank)
     if bad.any():
         raise LabelError(f'{bad.sum():,} values of {value_col!r} are neither yes nor no',
@@ -108,7 +115,7 @@ def _only_alone(y, none):
     "Take the class `none` from rows of `y` (N,C) that have another label"
     y[(np.delete(y, none, axis=1)==1).any(1),none] = 0
 
-# %% ../../nbs/01_labels/04_annotations.ipynb #97975192
+# %% ../../nbs/01_labels/04_annotations.ipynb #2a1edf3e
 @patch(cls_method=True)
 @delegates(build_table, but=('repeated',))
 def from_rows(cls:LabelTable,
@@ -134,7 +141,7 @@ def from_rows(cls:LabelTable,
     df = read_table(src, [path_col,label_col,reader_col], L(value_col), path_fmt=path_fmt, **kwargs)
     if split_id is not None: df,label_col = _split_ids(df, path_col, split_id),'_label'
     rows = pd.DataFrame(dict(path=format_paths(df, df[path_col], path_fmt),
-        label=label_cells(df, path_col, label_col, empty).str.strip(),
+        label=_stripped(label_cells(df, path_col, label_col, empty)),
         reader=df[reader_col].astype(str) if reader_col else '', value=_row_values(df, value_col)))
     if none_label is not None: _check_none_rows(rows, none_label, reader_col)
     vocab = _classes_of_rows(rows, none_label, none_as_class, vocab)

@@ -463,6 +463,8 @@ def _name_lists(labels, vocab):
     return [None if o is None else clean_names(o) for o in labels]
 
 # %% ../../nbs/01_labels/01_readers.ipynb #a797f7b4
+def _kept(column, keep): return None if column is None else pd.Series(list(column)).iloc[keep]
+
 @patch(cls_method=True)
 def from_lists(cls:LabelTable,
     paths:list, # (N,) file names
@@ -472,12 +474,17 @@ def from_lists(cls:LabelTable,
     split=None, # (N,) 'train', 'valid' or 'test'
     root:str|Path=None, # Folder that the paths start from; where it is given, the files must be there
     on_missing:str='raise', # Files that are not there: 'raise', 'drop' their rows, or 'keep' them unchecked
+    repeated:str='raise', # A path that comes again: 'raise', 'first' counts, 'union' of the labels, or 'drop' it
 )->LabelTable:
     "Read a list or set of class names for each path"
     paths,labels = list(paths),list(labels)
     if len(paths)!=len(labels):
         raise LabelError(f'{len(labels)} label lists for {len(paths)} paths', fix='one list for each path')
+    _choose('repeated', repeated, _repeats)
     sets = _name_lists(labels, vocab)
     vocab = vocab_of(sets, vocab, lambda i: dict(row=i, path=paths[i]))
-    res = cls(paths, encode_names(sets, vocab), vocab, group, split, root=root)
+    y,names = encode_names(sets, vocab),[os.fspath(o) for o in paths]
+    keep,y = _merge_repeats(names, y, repeated, group=group, split=split)
+    if repeated!='raise': paths,group,split = [_kept(o, keep) for o in (paths,group,split)]
+    res = cls(paths, y, vocab, group, split, root=root)
     return res.check_files(on_missing) if root is not None and on_missing!='keep' else res

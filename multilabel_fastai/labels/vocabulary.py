@@ -151,6 +151,7 @@ def split_cells(
 # %% ../../nbs/01_labels/00_vocabulary.ipynb #63433d0e
 def _cell_text(o):
     "Return a cell as text; a list, as Parquet has them, as the text of a list of names"
+    if isinstance(o, str): return o
     if isinstance(o, np.ndarray): o = o.tolist()
     if isinstance(o, (list,tuple,set)): return repr([str(p) if isinstance(p, str) else p for p in o])
     return '' if pd.isna(o) else str(o)
