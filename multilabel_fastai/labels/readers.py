@@ -138,14 +138,20 @@ def build_table(
 
 # %% ../../nbs/01_labels/01_readers.ipynb #9567c972
 _index_col = re.compile(r'Unnamed: \d+$|__index_level_\d+__$')
+_numbered_col = re.compile(r'index|id|no|nr|row|row_?(names?|number|id)|#', re.I)
+
+def _numbers_rows(name, col):
+    "Return whether a column is called as an index is, and counts the rows from 0 or 1"
+    if not _numbered_col.fullmatch(str(name)) or not pd.api.types.is_numeric_dtype(col): return False
+    return any((col.to_numpy()==np.arange(len(col))+o).all() for o in (0,1))
 
 def _class_cols(df, path_col, group_col=None, split_col=None, meta_cols=None, path_fmt='{}', **_):
     "Return the columns that have no other role; raises for a row index among them"
     roles = {path_col, group_col, split_col, *L(meta_cols), *(o for _,o,_ in path_fields(path_fmt))}
     cols = [o for o in df.columns if o not in roles]
-    index = [o for o in cols if _index_col.match(str(o))]
+    index = [o for o in cols if _index_col.match(str(o)) or _numbers_rows(o, df[o])]
     if index:
-        raise LabelError(f'The columns {index} are a row index that pandas wrote, not classes',
+        raise LabelError(f'The columns {index} are an index of the rows that somebody wrote, not classes',
             fix=f'label_cols={[o for o in cols if o not in index]}')
     return cols
 
