@@ -21,7 +21,7 @@ from ..datasets.rsna import *
 from ..datasets.clinical import *
 from .settings import *
 
-# %% ../../nbs/11_commands/03_sources.ipynb #f73f682d
+# %% ../../nbs/11_commands/03_sources.ipynb #aa2f4526
 def _column_names(v):
     return [o.strip() for o in (v if isinstance(v, list) else [v]) for o in str(o).split(',') if o.strip()]
 
@@ -57,6 +57,7 @@ class LabelColumns(Settings):
         'Rows of one path: raise, first (that row counts), union (of their labels), or drop (all of them)')
     split_by_folder:bool = setting(False, 'Take splits from folders called train, valid and test (voc, yolo)')
 
+# %% ../../nbs/11_commands/03_sources.ipynb #f73f682d
 @settings_class('how labels are written')
 class LabelSource(LabelColumns):
     "A table of labels, as text says where it is and how it is written"
@@ -88,7 +89,7 @@ def reader_arguments()->list:
     "Return the settings of a source that are arguments of a reader"
     return [k for k in LabelSource.names() if k not in ('data','labels','form')]
 
-# %% ../../nbs/11_commands/03_sources.ipynb #bb31e22c
+# %% ../../nbs/11_commands/03_sources.ipynb #56335f70
 FORMS = {o:getattr(LabelTable, f'from_{o}') for o in
     ('onehot','delimited','rows','txt','mat','fastai','coco','voc','yolo')} | dict(med_mnist=med_mnist)
 PUBLIC = {o.__name__:o for o in (rsna_cervical_spine, nih_chest_xray, chexpert, blood_cells, miml_scenes, pascal_2007,
@@ -98,6 +99,7 @@ _without_root = ('txt','voc','yolo','med_mnist',*PUBLIC) # forms that know where
 
 def _columns_of(src): return set(pd.read_csv(src, nrows=0, sep=None, engine='python').columns)
 
+# %% ../../nbs/11_commands/03_sources.ipynb #bb31e22c
 def guess_form(
     src:Path, # Label file, or folder of images and text files
 )->str: # One of `FORMS`
@@ -136,7 +138,7 @@ def _form_of_folder(folder):
 _label_files = ('.csv','.tsv','.parquet','.mat','.gz','.zip','.xlsx','.json','.jsonl','.npz')
 def _has_yolo_names(folder): return any((folder/o).is_file() for o in ('data.yaml','classes.txt','obj.names'))
 
-# %% ../../nbs/11_commands/03_sources.ipynb #4f2ecb1f
+# %% ../../nbs/11_commands/03_sources.ipynb #2fcd72ad
 def _label_file(root, labels):
     "The label file, or the folder where there is none"
     if not root.is_dir(): raise LabelError(f'There is no folder {root}', fix='--data with the folder of the images')
@@ -160,6 +162,7 @@ def _usage(form, needs, takes):
     words = ' '.join(f'--{o} VALUE' for o in needs)
     return f'--form {form} {words}' + (f', and besides any of {takes}' if takes else '')
 
+# %% ../../nbs/11_commands/03_sources.ipynb #4f2ecb1f
 def read_labels(
     root:str|Path, # Folder of the images
     labels:str|Path=None, # Label file, as it stands or below `root`; none where text files lie beside the images

@@ -174,7 +174,7 @@ def bccd(
     rows = {split:[stems[o] for o in f.read_text().split() if o in stems] for split,f in zip(SPLITS, lists)}
     return labels.with_split(rows)
 
-# %% ../../nbs/07_datasets/04_clinical.ipynb #f6a7752a
+# %% ../../nbs/07_datasets/04_clinical.ipynb #a2887da9
 _mnist_splits = dict(train='train', val='valid', test='test')
 
 def _load_mnist(src):
@@ -197,6 +197,7 @@ def _mnist_targets(y, vocab):
 
 def _mnist_names(n): return NIH_FINDINGS if n==len(NIH_FINDINGS) else [str(i) for i in range(n)] # of ChestMNIST
 
+# %% ../../nbs/07_datasets/04_clinical.ipynb #651205af
 def _write_mnist(images, folder, split):
     "Write images that are not there yet, and return their paths below the folder"
     paths = [f'{split}/{i:06}.png' for i in range(len(images))]

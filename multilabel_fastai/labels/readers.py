@@ -136,7 +136,7 @@ def build_table(
     res = LabelTable(np.array(paths, dtype=object)[keep], y, vocab, group, split, meta, root)
     return res.check_files(on_missing) if root is not None and on_missing!='keep' else res
 
-# %% ../../nbs/01_labels/01_readers.ipynb #9567c972
+# %% ../../nbs/01_labels/01_readers.ipynb #8b7c47e2
 _index_col = re.compile(r'Unnamed: \d+$|__index_level_\d+__$')
 _numbered_col = re.compile(r'index|id|no|nr|row|row_?(names?|number|id)|#', re.I)
 
@@ -155,6 +155,7 @@ def _class_cols(df, path_col, group_col=None, split_col=None, meta_cols=None, pa
             fix=f'label_cols={[o for o in cols if o not in index]}')
     return cols
 
+# %% ../../nbs/01_labels/01_readers.ipynb #9567c972
 _words = dict(yes=1., y=1., true=1., no=0., n=0., false=0.)
 
 def words_to_numbers(
@@ -278,7 +279,7 @@ def from_delimited(cls:LabelTable,
     if not named: check_found(vocab, np.nansum(y, 0))
     return build_table(df, df[path_col], y, vocab, **kwargs)
 
-# %% ../../nbs/01_labels/01_readers.ipynb #39388a44
+# %% ../../nbs/01_labels/01_readers.ipynb #8918f086
 image_endings = ('.png','.jpg','.jpeg','.tif','.tiff','.bmp','.webp','.dcm')
 
 _beside = re.compile(r'(?<=/)(images?|labels?|annotations?|jpegimages|imgs?|xmls?|txts?)/', re.I)
@@ -287,6 +288,7 @@ def _pair_key(file):
     "Return what an image has in common with its text file, beside it or in a folder such as labels/ beside images/"
     return _beside.sub('', file.with_suffix('').as_posix())
 
+# %% ../../nbs/01_labels/01_readers.ipynb #39388a44
 def _image_files(files, ext, rel):
     "Return the images among `files` by their path without ending; raises where two share a text file"
     found = [o for o in files if o.suffix.lower() in ext]

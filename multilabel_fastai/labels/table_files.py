@@ -76,7 +76,7 @@ def _check_widths(src, sep, n, skip):
     raise LabelError(f'{len(odd):,} of {len(widths):,} rows of {src} do not have the {n} fields of the header', table,
         fix=_why_widths(rows, n, len(odd)==len(widths), sep))
 
-# %% ../../nbs/01_labels/00_table_files.ipynb #4122f214
+# %% ../../nbs/01_labels/00_table_files.ipynb #ee1f6d00
 _missing = ['', '#N/A', 'N/A', 'NA', '<NA>', 'NULL', 'null', 'NaN', 'nan', 'None', 'n/a'] # in columns of numbers
 
 def check_columns(
@@ -97,6 +97,7 @@ def _separator(src, header, sep):
     raise LabelError(f'The columns of {src} are separated by something else than {own!r}' if own else
         f'The ending of {src} does not say what separates its columns', fix=f'sep={other or " "!r}')
 
+# %% ../../nbs/01_labels/00_table_files.ipynb #88b2340b
 def _names_of(src, sep, columns):
     "Return the names of the columns, and how many rows hold them; those without a name are called as pandas calls them"
     first = next(_rows_of(src, sep), [])
@@ -182,7 +183,7 @@ def path_fields(
         raise LabelError(f'path_fmt={path_fmt!r} cannot be read: {e}', fix="'images/{}.png'") from None
     return [(text, '' if name=='0' else name, spec or '') for text,name,spec,_ in parts]
 
-# %% ../../nbs/01_labels/00_table_files.ipynb #3532c2d2
+# %% ../../nbs/01_labels/00_table_files.ipynb #597ad0b3
 def _plain_numbers(col):
     "Return whole numbers that became floats for want of a value as text without a point"
     if not (col.dropna()==col.dropna().round()).all(): return col
@@ -196,6 +197,12 @@ def _check_index(df):
             'the first column of rows that end in a separator for the index', df.head().reset_index(),
             fix='pd.read_csv(file, index_col=False)')
 
+def _no_header(names):
+    "Return a hint where a name of a column looks like the name of a file"
+    file = next((o for o in names if re.search(r'\.(png|jpe?g|dcm|tiff?|bmp)$', str(o), re.I)), None)
+    return f'; {file!r} is no name of a column: columns=[...] names those of a file without a header' if file else ''
+
+# %% ../../nbs/01_labels/00_table_files.ipynb #a98571f4
 def _as_frame(src, text, wanted, sep, columns):
     "Return the table in a file or a DataFrame, with the index as columns where one of them is wanted"
     is_frame = isinstance(src, pd.DataFrame)
@@ -231,8 +238,3 @@ def read_table(
     check_columns(df.columns)
     floats = [o for o in text if pd.api.types.is_float_dtype(df[o])]
     return df.reset_index(drop=True).assign(**{o:_plain_numbers(df[o]).to_numpy() for o in floats})
-
-def _no_header(names):
-    "Return a hint where a name of a column looks like the name of a file"
-    file = next((o for o in names if re.search(r'\.(png|jpe?g|dcm|tiff?|bmp)$', str(o), re.I)), None)
-    return f'; {file!r} is no name of a column: columns=[...] names those of a file without a header' if file else ''

@@ -78,7 +78,7 @@ def encode_names(
     y[[o is None for o in sets]] = np.nan
     return y
 
-# %% ../../nbs/01_labels/00_vocabulary.ipynb #395e792a
+# %% ../../nbs/01_labels/00_vocabulary.ipynb #b089be1c
 def _check_delim(cells, delim):
     "Raise where no cell has the delimiter and some have another usual one"
     if any(delim in o for o in cells): return
@@ -88,6 +88,7 @@ def _check_delim(cells, delim):
     raise LabelError(f'No label has the delimiter {delim!r}, but some have {other!r}', rows,
         fix=f'delim={other!r}; name the classes with vocab=[...] where {other!r} is part of a name')
 
+# %% ../../nbs/01_labels/00_vocabulary.ipynb #d2a00998
 _text_list = re.compile(r"""[\[({]((\s|,|'(\\.|[^'\\])*'|"(\\.|[^"\\])*")*)[\])}]$""")
 _quoted = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
 
@@ -107,6 +108,7 @@ def _lists_in(cells):
             fix='class names; LabelTable.from_lists(paths, [[vocab[i] for i in o] for o in lists]) for class indices')
     return [clean_names(_names_of(o)) for o in cells]
 
+# %% ../../nbs/01_labels/00_vocabulary.ipynb #395e792a
 def check_no_finding(
     sets, # Lists of names
     none_label, # Name that means that there is none, if one was given
