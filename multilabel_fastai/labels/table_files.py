@@ -97,7 +97,7 @@ def _separator(src, header, sep):
     raise LabelError(f'The columns of {src} are separated by something else than {own!r}' if own else
         f'The ending of {src} does not say what separates its columns', fix=f'sep={other or " "!r}')
 
-# %% ../../nbs/01_labels/00_table_files.ipynb #88b2340b
+# %% ../../nbs/01_labels/00_table_files.ipynb #961ee164
 def _names_of(src, sep, columns):
     "Return the names of the columns, and how many rows hold them; those without a name are called as pandas calls them"
     first = next(_rows_of(src, sep), [])
@@ -111,8 +111,16 @@ def _names_of(src, sep, columns):
     check_columns(columns)
     return list(columns),0
 
+def _check_no_zeros(src):
+    "Raise for a text with zero bytes, which pandas leaves out or reads as an end"
+    with _open_bytes(src) as f:
+        if not any(b'\0' in o for o in iter(partial(f.read, 2**20), b'')): return
+    raise LabelError(f'{src} is not text in UTF-8: it holds zero bytes',
+        fix='pd.read_csv(file, encoding=...) and the DataFrame instead of the file')
+
 def _read_text(src, text, sep=None, columns=None):
     "Read a table whose columns `text` stay as they stand in the file: 'NA', 'None' and '007' are names there"
+    _check_no_zeros(src)
     with _open_text(src) as f: header = next((o for o in f if o.strip()), None)
     if header is None: raise LabelError(f'{src} is empty', fix='a table with a row of column names')
     sep = _separator(src, header, sep)
