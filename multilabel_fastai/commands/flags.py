@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['Flag', 'setting_flags', 'parameter_flags', 'read_flag', 'make_parser', 'parse_words', 'check_flags', 'with_config',
-           'one_line', 'going_on', 'exit_status', 'command']
+           'in_flags', 'one_line', 'going_on', 'exit_status', 'command']
 
 # %% ../../nbs/11_commands/04_flags.ipynb #ecb32577
-import argparse, inspect, shutil, sys, textwrap, traceback, warnings
+import argparse, inspect, re, shutil, sys, textwrap, traceback, warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fastcore.docments import docments
@@ -15,6 +15,7 @@ from fastai.vision.all import *
 from ..utils.hints import *
 from ..labels.table import *
 from .settings import *
+from .sources import *
 
 # %% ../../nbs/11_commands/04_flags.ipynb #05189a2f
 @dataclass
@@ -140,6 +141,22 @@ def with_config(given, flags):
     return given|dict(config=values) if isinstance(config, RunConfig) else values|given|dict(config={})
 
 # %% ../../nbs/11_commands/04_flags.ipynb #28cb6473
+_argument = re.compile(r"""\b([a-z]\w*)=(\[[^\]]*\]|'[^']*'|"[^"]*"|[-\w.]+)""")
+
+def in_flags(
+    text:str, # Such as "delim=','"
+)->str:
+    "Return advice for Python as a command takes it: arguments of readers as flags, readers as forms"
+    def _flag(m):
+        name,value = m[1],m[2]
+        if name not in reader_arguments(): return m[0]
+        if value in ('True','False'): return f'--{name}' if value=='True' else f'without --{name}'
+        names = ','.join(o[1:-1] for o in re.findall(r"'[^']*'|\"[^\"]*\"", value))
+        plain = re.fullmatch(r'\w[\w.,/-]*', names)
+        return f'--{name} '+(value if not names else names if plain else f"'{names}'")
+    text = re.sub(r'LabelTable\.from_(\w+)', lambda m: f'--form {m[1]}' if m[1] in FORMS else m[0], text)
+    return _argument.sub(_flag, text)
+
 def one_line(e):
     "Return an error as one line: what is wrong, the first row that shows it, and the fix"
     lines = [' '.join(o.split()) for o in str(e).splitlines()]
@@ -148,7 +165,7 @@ def one_line(e):
     rows = [o for o in lines[1:] if o not in fix]
     if isinstance(e, LabelError): # its rows are a table
         if len(rows)>1: head = f'{head} ({rows[1]})'
-        rows = []
+        rows,fix = [],[in_flags(o) for o in fix]
     return '. '.join(o.rstrip('.') for o in (head, *rows, *fix))
 
 @contextmanager

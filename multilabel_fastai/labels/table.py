@@ -31,7 +31,24 @@ class LabelError(ValueError):
         super().__init__('\n'.join(msg))
 
 # %% ../../nbs/01_labels/00_table.ipynb #f9f26fd6
-_reserved = ('path', 'group', 'split', 'macro')
+_taken = dict(path='tables', group='tables', split='tables', macro='reports', slices='tables of slices',
+    labels='tables of predictions', reason='tables of predictions', files='tables of predictions',
+    unreadable='tables of predictions')
+
+def _check_taken(vocab):
+    "Raise for names that columns of tables, predictions and reports have"
+    taken = [o for o in vocab if o in _taken]
+    if taken:
+        raise LabelError(f'{taken} are names that {_taken[taken[0]]} use themselves and cannot be classes',
+            fix=f'rename the class, for example {taken[0]}_label')
+    names = set(vocab)
+    for suffix in ('_target','_predicted'):
+        both = [o for o in vocab if o.endswith(suffix) and o.removesuffix(suffix) in names]
+        if both:
+            raise LabelError(f'{both} are names of columns that predictions of '
+                f'{[o.removesuffix(suffix) for o in both]} use themselves and cannot be classes',
+                fix=f'rename the class, for example {both[0].removesuffix(suffix)} {suffix[1:]}')
+
 _no_vocab = "name the classes, as in vocab=['A','B'], or look at the label column or delimiter that was given"
 
 def check_vocab(
@@ -45,10 +62,7 @@ def check_vocab(
     if not vocab: raise LabelError('The vocabulary is empty: no row has any label', fix=_no_vocab)
     twice = sorted({o for o in vocab if vocab.count(o)>1})
     if twice: raise LabelError(f'Class names appear twice in the vocabulary: {twice}', fix='one name for each class')
-    taken = [o for o in vocab if o in _reserved]
-    if taken:
-        raise LabelError(f'{taken} are names that tables and reports use themselves and cannot be classes',
-            fix=f'rename the class, for example {taken[0]}_label')
+    _check_taken(vocab)
     return vocab
 
 # %% ../../nbs/01_labels/00_table.ipynb #43b4d9d2
@@ -76,8 +90,8 @@ def _check_targets(targets, vocab, paths):
 
 # %% ../../nbs/01_labels/00_table.ipynb #e611ea73
 SPLITS = ('train', 'valid', 'test')
-_split_names = dict(train='train', training='train', valid='valid', val='valid', validation='valid', dev='valid',
-    test='test', testing='test')
+_split_names = dict(train='train', training='train', valid='valid', val='valid', validation='valid',
+    validate='valid', dev='valid', test='test', testing='test')
 
 def _as_splits(col):
     "Return 'train', 'valid' or 'test' for each row, from these and from other usual names"
@@ -113,24 +127,34 @@ def _posix(o):
 def _check_meta(meta, taken, n):
     "Return the further columns; raises where a name is `taken` or their number of rows is not `n`"
     if len(meta)!=n: raise LabelError(f'{len(meta)} rows of further columns for {n} paths', fix='one row for each path')
-    both = [o for o in meta.columns if o in set(taken)]
+    both = [o for o in meta.columns if o in set(taken) or str(o).removesuffix('_target') in set(taken)]
+    if role := [o for o in meta.columns if o in ('group','split')]:
+        raise LabelError(f'Columns {role} are not further columns but say what a row belongs to',
+            fix=f"{role[0]}_col='{role[0]}' in the call of a reader, or another name")
     if both:
         raise LabelError(f'Columns {both} are names of the table already',
             fix='rename them, or leave them out of meta_cols')
     return meta.reset_index(drop=True)
 
-_equal_rows = 'read df.drop_duplicates() in place of the file: the repeated rows are equal'
-_unequal_rows = 'one row for each path: these rows disagree, so decide which one counts'
+_equal_rows = "repeated='first', as the repeated rows are equal"
+_unequal_rows = ("LabelTable.from_rows where each row is one label or box; repeated='union' in another reader gives an "
+    "image every label that one of its rows has, 'first' takes the first row, 'drop' none")
+
+def _columns_that_differ(rows):
+    "Return the columns, without `path`, that do not agree in rows of the same path"
+    n = rows.groupby('path').nunique(dropna=False)
+    return n.columns[(n>1).any()].tolist()
 
 def _check_unique(t):
     "Raise where a path appears more than once"
     dup = t._df.path.duplicated(keep=False)
     if not dup.any(): return
     rows = t._df[dup]
-    n = rows.path.nunique()
-    shown = rows.sort_values('path', kind='stable').assign(row=lambda d: d.index)[['row','path',*t.vocab[:6]]]
-    raise LabelError(f'{n:,} paths appear more than once', shown,
-        fix=_equal_rows if len(rows.drop_duplicates())==n else _unequal_rows)
+    differ = _columns_that_differ(rows)
+    columns = [*differ[:6], *[o for o in t.vocab if o not in differ][:max(0, 3-len(differ))]]
+    shown = rows.assign(row=rows.index).sort_values('path', kind='stable')[['row','path',*columns]]
+    raise LabelError(f'{rows.path.nunique():,} paths appear more than once', shown,
+        fix=_unequal_rows if differ else _equal_rows)
 
 # %% ../../nbs/01_labels/00_table.ipynb #ca621c88
 class LabelTable:
