@@ -74,14 +74,12 @@ class FileList:
 def _check_image(f, preprocess):
     "Why a file cannot be read; None where it can"
     try:
-        if preprocess.dicom_only or is_dicom(f): preprocess(f)
-        else:
-            with Image.open(f) as im:
-                if im.format=='JPEG': im.draft('RGB', (max(1, im.width//8), max(1, im.height//8)))
-                im.load()
-                if im.format!='JPEG': to_8_bits(im, COLOR_MODES[preprocess.color], preprocess.bit_depth)
+        with reading(f):
+            if preprocess.dicom_only or is_dicom(f): preprocess(f)
+            else:
+                mode,p = COLOR_MODES[preprocess.color],preprocess
+                decode_image(file_bytes(f), mode, p.bit_depth, p.max_pixels, eighth=True)
     except ImageError as e: return str(e).removeprefix(f'{f}: ')
-    except READ_ERRORS as e: return read_error(e, f)
 
 @patch
 @delegates(Preprocess)

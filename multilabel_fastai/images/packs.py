@@ -39,9 +39,11 @@ def _fill(shard, first_row, files, preprocess):
     out,res = np.load(shard, mmap_mode='r+'),[]
     for i,f in enumerate(files, first_row):
         why,size,mtime,sha = '',0,0,''
-        try: size,mtime,sha = _content(f); out[i] = preprocess(f)
+        try:
+            with reading(f):
+                size,mtime,sha = _content(f)
+                out[i] = preprocess(f)
         except ImageError as e: why = str(e).removeprefix(f'{f}: ')
-        except READ_ERRORS as e: why = f'{type(e).__name__}: {e}'
         res.append((size, mtime, sha, why))
     return res
 
