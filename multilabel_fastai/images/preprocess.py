@@ -87,15 +87,18 @@ def _png_bytes(b):
     sizes = [(-(-(w-x)//dx),-(-(h-y)//dy)) for x,y,dx,dy in (_ADAM7 if interlaced else [(0,0,1,1)])]
     return sum(rows*(1+-(-cols*bits//8)) for cols,rows in sizes if cols>0 and rows>0)
 
+_PIECE = 2**20 # bytes that are inflated at a time
+
 def _inflated_png_bytes(b):
     "Bytes that the data of a PNG do inflate to"
     inflater,n,i = zlib.decompressobj(),0,8
     while i+8<=len(b):
         length,kind = struct.unpack_from('>I4s', b, i)
         rest = b[i+8:i+8+length] if kind==b'IDAT' else b''
-        while rest and not inflater.eof:
-            n += len(inflater.decompress(rest, 2**20))
-            rest = inflater.unconsumed_tail
+        got = _PIECE
+        while (rest or got==_PIECE) and not inflater.eof: # some of a full piece may be waiting inside
+            got = len(inflater.decompress(rest, _PIECE))
+            rest,n = inflater.unconsumed_tail,n+got
         i += 12+length
     return n
 
