@@ -35,16 +35,18 @@ def _content(fn):
 
 # %% ../../nbs/04_images/06_packs.ipynb #a8e7994d
 def _fill(shard, first_row, files, preprocess):
-    "Rows from `first_row` of the array file `shard`; returns (size, time, hash, reason) of each"
+    "Rows from `first_row` of the array file `shard`; returns (size, time, hash, reason, fault) of each"
     out,res = np.load(shard, mmap_mode='r+'),[]
+    windows = len(preprocess.windows) if preprocess.multi_window else 1
     for i,f in enumerate(files, first_row):
-        why,size,mtime,sha = '',0,0,''
+        why,size,mtime,sha,fault = '',0,0,'',''
         try:
             with reading(f):
                 size,mtime,sha = _content(f)
-                out[i] = preprocess(f)
+                out[i] = x = preprocess(f)
+                fault = image_fault(x, windows)
         except ImageError as e: why = str(e).removeprefix(f'{f}: ')
-        res.append((size, mtime, sha, why))
+        res.append((size, mtime, sha, why, fault))
     return res
 
 # %% ../../nbs/04_images/06_packs.ipynb #fb17c1de
@@ -70,13 +72,14 @@ def _read_about(folder):
 def _read_shard(folder, shard, n, shape):
     "What is known of the `n` files of a shard"
     npy = folder/f'{shard:05}.npy'
-    rows = pd.read_csv(npy.with_suffix('.csv'), dtype=dict(hash=str, reason=str), **_from_csv)
+    rows = pd.read_csv(npy.with_suffix('.csv'), dtype=dict(hash=str, reason=str, fault=str), **_from_csv)
+    if 'fault' not in rows: rows['fault'] = '' # of an earlier version, which did not look
     if len(rows)!=n or not npy.exists() or npy.stat().st_size<n*np.prod(shape):
         raise PackError(f'The shard {npy} is damaged or was copied in part: remove {npy.stem}.csv and pack again')
     return rows
 
 def _read_table(folder, shape):
-    "Path, shard, size, time, hash and reason of every file; raises `PackError` where shards are missing"
+    "Path, shard, size, time, hash, reason and fault of every file; raises `PackError` where shards are missing"
     plan = _read_plan(folder)
     if lost:=_missing(folder, plan):
         raise PackError(f'{len(lost)} of the {plan.shard.nunique()} shards of {folder} are not there yet: '
@@ -100,7 +103,7 @@ class PackedImages:
 
     @property
     def table(self)->pd.DataFrame:
-        "Path, shard, size, time, hash and reason of every file"
+        "Path, shard, size, time, hash, reason and fault of every file"
         if self._table is None: self._table = _read_table(self.folder, self.preprocess.shape)
         return self._table
     @property
@@ -109,6 +112,12 @@ class PackedImages:
     def quarantine(self)->pd.DataFrame:
         "Files that could not be read, with the reason"
         return pd.DataFrame(list(self.broken.items()), columns=['path','reason'], dtype=object)
+    def faults(self,
+        labels:LabelTable, # Table whose images are of interest, and which knows where their files are
+    )->pd.DataFrame:
+        "Images of a table that show nothing or little, see `fault_table`"
+        t = self.table.iloc[self.rows_of(labels)]
+        return fault_table(t.path, t.fault, labels.root)
     @property
     def maps(self)->list:
         "The memory-mapped array of each shard"
@@ -214,7 +223,7 @@ def _fill_one_by_one(job, run_alone):
     res = []
     for i,f in enumerate(files, first_row):
         try: res += run_alone(shard, i, [f], preprocess)
-        except BrokenProcessPool: res.append((0, 0, '', READER_DIED))
+        except BrokenProcessPool: res.append((0, 0, '', READER_DIED, ''))
     return res
 
 # %% ../../nbs/04_images/06_packs.ipynb #a06b16df
@@ -234,7 +243,7 @@ def _finish(folder, tmp, results):
     shard = tmp.name.split('.')[1]
     os.replace(tmp, folder/f'{shard}.npy')
     rows = [o for i in sorted(results) for o in results[i]]
-    df = pd.DataFrame(rows, columns=['bytes','mtime_ns','hash','reason'])
+    df = pd.DataFrame(rows, columns=['bytes','mtime_ns','hash','reason','fault'])
     write_atomic(folder/f'{shard}.csv', lambda o: df.to_csv(o, **_csv))
 
 def _fill_shards(folder, plan, shards, root, prep, num_workers):
@@ -248,6 +257,11 @@ def _fill_shards(folder, plan, shards, root, prep, num_workers):
         if sum(map(len, done[tmp].values()))==len(np.load(tmp, mmap_mode='r')): _finish(folder, tmp, done.pop(tmp))
 
 # %% ../../nbs/04_images/06_packs.ipynb #9211574c
+def _warn_of_new_faults(pack, shards, root):
+    "Warn of the images in some shards of a pack that show nothing or little"
+    new = pack.table[pack.table.shard.isin(shards)]
+    warn_of_faults(fault_table(new.path, new.fault, root), int((new.reason=='').sum()))
+
 @delegates(Preprocess)
 def pack_images(
     paths:list, # Files, or with `slices` folders, as the pack is to know them
@@ -259,7 +273,9 @@ def pack_images(
     preprocess:Preprocess=None, # Instead of the arguments below
     **kwargs
 )->PackedImages: # None where other parts are missing
-    "Decode files once into `folder`; goes on where an earlier call stopped, adds new files; raises `PackError`"
+    """Decode files once into `folder`; goes on where an earlier call stopped, adds new files; raises `PackError`
+
+    Warns of images that are constant, saturated or nearly black, and of where they come from."""
     prep,folder,root = preprocess or Preprocess(**kwargs),Path(folder),Path(root or '')
     paths = [str(o) for o in paths]
     if not (len(part)==2 and 0<=part[0]<part[1]):
@@ -273,7 +289,10 @@ def pack_images(
     mine = [o for o in missing if o%part[1]==part[0]]
     _check_there(plan.path[plan.shard.isin(mine)], root)
     _fill_shards(folder, plan, mine, root, prep, ifnone(num_workers, defaults.cpus))
-    return None if _missing(folder, plan) else PackedImages(folder)
+    if _missing(folder, plan): return None
+    pack = PackedImages(folder)
+    _warn_of_new_faults(pack, mine, root)
+    return pack
 
 # %% ../../nbs/04_images/06_packs.ipynb #b51d89f1
 @patch
