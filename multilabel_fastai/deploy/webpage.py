@@ -63,7 +63,8 @@ def _look(f, name, formats, max_pixels):
         n = _declared(f, kind)
     except FileNotFoundError: raise ImageError(f'{name} is gone: upload it again') from None
     except Image.DecompressionBombError: n = math.inf
-    except (OSError,SyntaxError,TypeError) as e:
+    except ImageError: raise
+    except Exception as e: # whatever a decoder raises
         text = f'{name} cannot be read: {e}'
         raise ImageError(text.replace(repr(str(f)), 'it').replace(str(f), name)) from None
     if n<=max_pixels: return kind,modality
