@@ -10,6 +10,7 @@ _star = {
     'labels.readers': 'data_folder',
     'labels.splits': '',
     'labels.logic': 'LabelLogic',
+    'labels.annotations': '',
     'metrics.predictions': 'Predictions',
     'metrics.classwise': '''auroc_multi average_precision_multi count_metric f1_multi fbeta_multi precision_multi
         recall_multi specificity_multi matthews_multi label_accuracy all_negative_accuracy''',
@@ -51,6 +52,8 @@ _star = {
         miml_scenes pascal_2007 rsna_cervical_spine boxed_slices''',
     'datasets.digits': 'sample_digits',
     'datasets.spine': 'sample_spine spine_points',
+    'datasets.rsna': 'rsna_hemorrhage rsna_abdominal_trauma rsna_lumbar_spine rsna_aneurysm',
+    'datasets.clinical': 'vindr_cxr mimic_cxr_jpg padchest odir5k bccd med_mnist',
     'training.guards': 'Guards',
     'training.epoch_metrics': 'METRICS PooledMetric multilabel_metrics',
     'training.recorder': '',

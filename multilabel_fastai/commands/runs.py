@@ -18,6 +18,7 @@ from ..utils.progress import *
 from ..utils.tensors import *
 from ..labels.table import *
 from ..labels.splits import *
+from ..images.files import *
 from ..images.packs import *
 from ..images.datablock import *
 from ..datasets.public import *
@@ -89,6 +90,7 @@ def _print_loaded(dls, hash_files):
     "Print what there is to train on, and what cannot be read"
     print(dls.labels)
     print('\n'.join(dls.labels.audit(hash_files=hash_files).lines()))
+    print(*fault_lines(dls.faults, len(dls.labels)), sep='\n', end='\n' if len(dls.faults) else '')
     if bad:=len(dls.quarantine):
         print(f'{bad} images cannot be read and are left out:\n{dls.quarantine.head(10).to_string(index=False)}')
 

@@ -173,17 +173,18 @@ def _check_packed(labels, pack, check):
     return pack.quarantine[pack.quarantine.path.isin(labels.frame.path)].reset_index(drop=True)
 
 def _readable(labels, prep, pack, check, num_workers):
-    "The table without unreadable files, and these, which are None where nothing was read"
-    if pack is not None: bad = _check_packed(labels, pack, check)
+    "The table without unreadable files, these, and those that show nothing; both None where nothing was read"
+    if pack is not None: bad,faults = _check_packed(labels, pack, check),pack.faults(labels)
     else:
         labels = labels.check_files()
-        bad = labels.check_images(prep, num_workers or None) if check else None
-    if bad is None or not len(bad): return labels,bad
+        bad,faults = labels.look_at_images(prep, num_workers or None) if check else (None,None)
+    if faults is not None: warn_of_faults(faults, len(labels)-len(bad))
+    if bad is None or not len(bad): return labels,bad,faults
     if len(bad)==len(labels):
         raise LabelError(f'None of the {len(bad):,} pictures can be read', bad,
             fix='labels of image files; labels.expand_slices() or labels.expand_folders() where the paths are folders, '
                 'or slices=8 for stacks')
-    return labels.drop(bad),bad
+    return labels.drop(bad),bad,faults
 
 def _which_preprocess(preprocess, pack, kwargs):
     "The `Preprocess` that is asked for; raises where it is asked for twice, or the pack has another"
@@ -235,14 +236,16 @@ def multilabel_dls(
     per_group:int=None, # Training images of each group in an epoch
     **kwargs
 )->MultiLabelDLs:
-    "DataLoaders over the splits of `labels`; unreadable files are in `dls.quarantine`, the table used in `dls.labels`"
+    """DataLoaders over the splits of `labels`; the table that they use is `dls.labels`
+
+    Files that cannot be read are in `dls.quarantine`, images that show nothing or little in `dls.faults`."""
     if not labels.splits: raise LabelError('The table is not split', fix='labels.split(valid=0.2)')
     if isinstance(pack, (str,Path)): pack = PackedImages(pack)
     block = {k:kwargs.pop(k) for k in ('augment','stats') if k in kwargs}
     prep = _which_preprocess(kwargs.pop('preprocess', None), pack, kwargs)
     if image_weights is not None: image_weights = _checked_weights(image_weights, len(labels))
     asked = labels
-    labels,bad = _readable(labels, prep, pack, check, num_workers)
+    labels,bad,faults = _readable(labels, prep, pack, check, num_workers)
     labels.check_training()
     if per_group and not labels.has_group:
         raise LabelError('The table has no groups to draw from', fix='group_col when reading')
@@ -257,7 +260,7 @@ def multilabel_dls(
     for dl in dls.loaders:
         if pack is not None: _use_pack(dl, pack, labels, image_weights)
         _forget_splits(dl)
-    dls = MultiLabelDLs(*dls.loaders, path=dls.path, device=dls.device, labels=labels, **known)
+    dls = MultiLabelDLs(*dls.loaders, path=dls.path, device=dls.device, labels=labels, faults=faults, **known)
     dls.train.rng = random.Random(seed)
     dls.train.sample_by(weights, labels['train'].frame.group if per_group else None, per_group)
     dls.train.bs = min(bs, dls.train.n)

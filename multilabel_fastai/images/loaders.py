@@ -140,9 +140,11 @@ class MultiLabelDLs(DataLoaders):
         labels:LabelTable=None, # Table that the loaders are over; None where it stays behind, as in an exported learner
         preprocess:Preprocess=None, # What makes pixels of a file
         quarantine:Quarantine=None, # Where unreadable files are written down
+        faults:pd.DataFrame=None, # Images that show nothing or little, as `fault_table` makes it; None for none
     ):
         super().__init__(*loaders, path=path, device=device)
         self.labels,self.preprocess,self.quarantine_log = labels,preprocess,quarantine
+        self.faults = fault_table([], []) if faults is None else faults
 
     @property
     def quarantine(self)->pd.DataFrame:
@@ -157,13 +159,15 @@ class MultiLabelDLs(DataLoaders):
 
     def like(self,
         loaders:list, # Loaders to put in place of these
-        **changes # What else is other: `labels`, `preprocess` or `quarantine`
+        **changes # What else is other: `labels`, `preprocess`, `quarantine` or `faults`
     ):
         "DataLoaders of the same kind over other loaders"
-        known = dict(labels=self.labels, preprocess=self.preprocess, quarantine=self.quarantine_log)
+        known = dict(labels=self.labels, preprocess=self.preprocess)
+        known |= dict(quarantine=self.quarantine_log, faults=self.faults)
         return type(self)(*loaders, path=self.path, device=self.device, **known|changes)
 
-    def new_empty(self): return self.like([dl.new(dl.dataset.new_empty()) for dl in self.loaders], labels=None)
+    def new_empty(self):
+        return self.like([dl.new(dl.dataset.new_empty()) for dl in self.loaders], labels=None, faults=None)
 
 def labels_of(dls)->LabelTable:
     "The table that `dls` is over; None where it does not know one, as fastai's own `DataLoaders`"

@@ -291,7 +291,7 @@ def save_reports(
 
 @patch
 def _save_data(self:Learner, folder):
-    "Write table, quarantine and history, those that there are, with their plots"
+    "Write table, quarantine, faults and history, those that there are, with their plots"
     labels,history = labels_of(self.dls),self.history
     if labels:
         write_atomic(folder/'labels.csv', partial(labels.frame.to_csv, index=False))
@@ -299,6 +299,7 @@ def _save_data(self:Learner, folder):
         save_plot(folder/'cooccurrence.png', labels.plot_cooccurrence)
     if isinstance(self.dls, MultiLabelDLs):
         write_atomic(folder/'quarantine.csv', partial(self.dls.quarantine.to_csv, index=False))
+        if len(self.dls.faults): write_atomic(folder/'faults.csv', partial(self.dls.faults.to_csv, index=False))
     if len(history):
         write_atomic(folder/'history.csv', partial(history.to_csv, index=False))
         save_plot(folder/'history.png', partial(plot_history, history))
