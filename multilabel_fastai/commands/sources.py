@@ -14,14 +14,20 @@ from ..utils.files import *
 from ..utils.hints import *
 from ..labels.table import *
 from ..labels.readers import *
+from ..labels.annotations import *
 from ..datasets.public import *
 from ..datasets.digits import *
 from ..datasets.spine import *
+from ..datasets.rsna import *
+from ..datasets.clinical import *
 from .settings import *
 
-# %% ../../nbs/11_commands/03_sources.ipynb #f73f682d
+# %% ../../nbs/11_commands/03_sources.ipynb #aa2f4526
 def _column_names(v):
     return [o.strip() for o in (v if isinstance(v, list) else [v]) for o in str(o).split(',') if o.strip()]
+
+def _separator_of(v): return {'\\t':'\t', 'tab':'\t'}.get(v, v)
+def _agreement(v): return int(v) if str(v).isdigit() else str(v)
 
 @settings_class('images and labels')
 class LabelColumns(Settings):
@@ -32,18 +38,27 @@ class LabelColumns(Settings):
     labels:str = setting(None,
         'Label file, as it stands or below the folder; none where text files lie beside the images')
     form:str = setting(None,
-        'onehot, delimited, txt, mat, fastai, or a public data set (nih_chest_xray, ...); '
+        'onehot, delimited, rows, txt, mat, fastai, coco, voc, yolo, med_mnist, or a public data set '
+        '(nih_chest_xray, ...); '
         'guessed where the file leaves no doubt')
     path_col:str = setting(None, 'Column with the file name')
-    label_col:str = setting(None, 'Column with strings such as A|B')
+    label_col:str = setting(None, 'Column with strings such as A|B, or with one label where a row is a label or box')
     label_cols:list = setting(None,
         'Columns of a one-hot table, separated by commas; all that have no other role if not given', read=_column_names)
     group_col:str = setting(None, 'Column of what may not be split: patient, study')
     split_col:str = setting(None, 'Column that holds train, valid or test')
     path_fmt:str = setting(None,
-        "How a path is made from the path column, such as 'images/{}.png'; "
+        "How a path is made from the path column, such as 'images/{}.png', or from others, '{folder}/{}'; "
         'from the number of the image for a .mat file')
+    sep:str = setting(None, 'What separates the columns of a text file, if its ending does not say so; tab for a tab',
+        read=_separator_of)
+    columns:list = setting(None, 'Names of the columns of a file without a header, separated by commas',
+        read=_column_names)
+    repeated:str = setting(None,
+        'Rows of one path: raise, first (that row counts), union (of their labels), or drop (all of them)')
+    split_by_folder:bool = setting(False, 'Take splits from folders called train, valid and test (voc, yolo)')
 
+# %% ../../nbs/11_commands/03_sources.ipynb #f73f682d
 @settings_class('how labels are written')
 class LabelSource(LabelColumns):
     "A table of labels, as text says where it is and how it is written"
@@ -52,12 +67,20 @@ class LabelSource(LabelColumns):
     none_as_class:bool = setting(False, 'Keep that label as a class of its own')
     empty:str = setting(None, 'An empty cell of labels: raise, none (no class) or missing (unknown)')
     uncertain:str = setting(None, 'What -1 becomes: ignore, ones, zeros or smooth')
-    missing:str = setting(None, 'What a blank cell of a one-hot table becomes: ignore, ones, zeros or smooth')
+    missing:str = setting(None,
+        'What a blank cell, or a label that no row names, becomes: ignore, ones, zeros or smooth')
+    reader_col:str = setting(None, 'Column that says who gave a row, where several readers gave labels or boxes')
+    agree:str = setting(None, 'Readers who must give a label: any, majority, all, or a number', read=_agreement)
+    value_col:str = setting(None, 'Column that says yes or no, where each row is one label')
+    split_id:str = setting(None, "What separates image and label in the path column, '_' for ID_12cadc6af_epidural")
+    difficult:str = setting(None, 'Objects marked as difficult in VOC: ignore, ones or zeros')
+    vocab:list = setting(None, 'Class names in the order wanted, separated by commas', read=_column_names)
     negative:int = setting(None, 'The value that means no, in a one-hot table (0 or -1) or a .mat file (-1 or 0)')
     targets:str = setting(None, 'Variable of the targets in a .mat file')
     class_name:str = setting(None, 'Variable of the class names in a .mat file')
     start:int = setting(None, 'Number of the first image of a .mat file; 1 if not given')
-    on_missing:str = setting(None, 'Files that are not there: raise, or drop their rows')
+    on_missing:str = setting(None,
+        'Files that are not there: raise, or drop their rows; none reads images without a file as without labels')
 
     def given(self)->dict:
         "Return what is not left out"
@@ -67,32 +90,56 @@ def reader_arguments()->list:
     "Return the settings of a source that are arguments of a reader"
     return [k for k in LabelSource.names() if k not in ('data','labels','form')]
 
-# %% ../../nbs/11_commands/03_sources.ipynb #bb31e22c
-FORMS = {o:getattr(LabelTable, f'from_{o}') for o in ('onehot','delimited','txt','mat','fastai')}
-PUBLIC = {o.__name__:o for o in (rsna_cervical_spine, nih_chest_xray, chexpert, blood_cells, miml_scenes, pascal_2007)}
+# %% ../../nbs/11_commands/03_sources.ipynb #56335f70
+FORMS = {o:getattr(LabelTable, f'from_{o}') for o in
+    ('onehot','delimited','rows','txt','mat','fastai','coco','voc','yolo')} | dict(med_mnist=med_mnist)
+PUBLIC = {o.__name__:o for o in (rsna_cervical_spine, nih_chest_xray, chexpert, blood_cells, miml_scenes, pascal_2007,
+    rsna_hemorrhage, rsna_abdominal_trauma, rsna_lumbar_spine, rsna_aneurysm,
+    vindr_cxr, mimic_cxr_jpg, padchest, odir5k, bccd)}
+_without_root = ('txt','voc','yolo','med_mnist',*PUBLIC) # forms that know where their images are
 
+def _columns_of(src): return set(pd.read_csv(src, nrows=0, sep=None, engine='python').columns)
+
+# %% ../../nbs/11_commands/03_sources.ipynb #bb31e22c
 def guess_form(
     src:Path, # Label file, or folder of images and text files
 )->str: # One of `FORMS`
     "Return the form of `src` where the file leaves no doubt; raises `LabelError` elsewhere"
     if src.is_dir(): return _form_of_folder(src)
     if src.suffix=='.mat': return 'mat'
+    if src.suffix=='.json': return 'coco'
+    if src.suffix=='.npz': return 'med_mnist'
     if not {'.csv','.tsv'} & set(src.suffixes):
         raise LabelError(f'{src.name} does not say what form its labels have', fix=_name_form)
-    cols = set(pd.read_csv(src, nrows=0, sep=None, engine='python').columns)
+    cols = _columns_of(src)
     if {'fname','labels','is_valid'}<=cols: return 'fastai'
+    if {'path','labels'}<=cols: return 'delimited'
     raise LabelError(f'{src.name} has the columns {sorted(cols)[:12]}, which may mean more than one thing',
-        fix='--form onehot --path_col COLUMN, or --form delimited --path_col COLUMN --label_col COLUMN')
+        fix='--form onehot --path_col COLUMN, --form delimited --path_col COLUMN --label_col COLUMN, '
+            'or --form rows with these where a row is one label or box')
+
+def _guess(src, given):
+    "Return the form of `src` and arguments for its columns, where they have the names that a `LabelTable` has"
+    form = guess_form(src)
+    if form!='delimited': return form,given
+    cols = _columns_of(src)
+    named = dict(path_col='path', label_col='labels', group_col='group', split_col='split')
+    return form,{k:o for k,o in named.items() if o in cols}|given
 
 _name_form = f'--form with one of {list(FORMS)}, and --labels with the file'
 
 def _form_of_folder(folder):
-    if any(o.suffix=='.txt' for o in files_below(folder)): return 'txt'
-    near = sorted(o.name for o,_ in folder_entries(folder) if o.suffix in ('.csv','.tsv','.parquet','.mat','.gz'))
+    there = {o.suffix for o in files_below(folder)}&{'.xml','.txt'}
+    if there=={'.xml'}: return 'voc'
+    if there=={'.txt'}: return 'yolo' if _has_yolo_names(folder) else 'txt'
+    near = sorted(o.name for o,_ in folder_entries(folder) if o.suffix in _label_files)
     holds = f'; it holds {near[:5]}' if near else ''
     raise LabelError(f'{folder.name} does not say what form its labels have{holds}', fix=_name_form)
 
-# %% ../../nbs/11_commands/03_sources.ipynb #4f2ecb1f
+_label_files = ('.csv','.tsv','.parquet','.mat','.gz','.zip','.xlsx','.json','.jsonl','.npz')
+def _has_yolo_names(folder): return any((folder/o).is_file() for o in ('data.yaml','classes.txt','obj.names'))
+
+# %% ../../nbs/11_commands/03_sources.ipynb #2fcd72ad
 def _label_file(root, labels):
     "The label file, or the folder where there is none"
     if not root.is_dir(): raise LabelError(f'There is no folder {root}', fix='--data with the folder of the images')
@@ -116,6 +163,7 @@ def _usage(form, needs, takes):
     words = ' '.join(f'--{o} VALUE' for o in needs)
     return f'--form {form} {words}' + (f', and besides any of {takes}' if takes else '')
 
+# %% ../../nbs/11_commands/03_sources.ipynb #4f2ecb1f
 def read_labels(
     root:str|Path, # Folder of the images
     labels:str|Path=None, # Label file, as it stands or below `root`; none where text files lie beside the images
@@ -125,15 +173,15 @@ def read_labels(
     "Return labels in any form below `root`"
     root = Path(root)
     src = _label_file(root, labels)
-    form,known = form or guess_form(src),FORMS|PUBLIC
+    given,known = {k:v for k,v in kwargs.items() if v is not None},FORMS|PUBLIC
+    if not form: form,given = _guess(src, given)
     if form not in known:
         raise LabelError(f'There is no form {form!r}{did_you_mean(form, known)}',
             fix=f'--form with one of {list(known)}')
     if form in PUBLIC and labels is not None:
         raise LabelError(f'{form!r} knows its label file', fix=f'--data and --form {form}, without --labels')
-    given = {k:v for k,v in kwargs.items() if v is not None}
     _check_arguments(form, known[form], given)
-    if form in ('txt',*PUBLIC): return known[form](src, **given)
+    if form in _without_root: return known[form](src, **given)
     return known[form](src, root=root, **given)
 @patch
 def read(self:LabelSource)->LabelTable:

@@ -45,7 +45,7 @@ _image_kinds = ('.dicom','.dcm','.png','.jpg','.jpeg')
 
 def _ending_in(folder):
     "Return the ending of the images in a folder"
-    return first(o.suffix for o in folder.iterdir() if o.suffix.lower() in _image_kinds) or '.dicom'
+    return first(o.suffix for o,_ in folder_entries(folder) if o.suffix.lower() in _image_kinds) or '.dicom'
 
 def _vindr_votes(path):
     "Return a row for each image, reader and finding of PhysioNet's tables, with `value`, `split` and `file`"
@@ -102,8 +102,8 @@ def mimic_cxr_jpg(
 # %% ../../nbs/07_datasets/04_clinical.ipynb #8f7779f0
 def _padchest_paths(path, df):
     "Return the path of each image below `path`"
-    folders = [o for o in path.iterdir() if o.is_dir()]
-    files = [f for o in (path,*folders) for f in o.iterdir() if f.suffix=='.png']
+    folders = [path, *(o for o,is_folder in folder_entries(path) if is_folder)]
+    files = [f for o in folders for f,_ in folder_entries(o) if f.suffix=='.png']
     where = {f.name:f.relative_to(path).as_posix() for f in files}
     return [where.get(i, f'{d}/{i}') for i,d in zip(df.ImageID, df.ImageDir)]
 

@@ -14,6 +14,7 @@ import numpy as np, pandas as pd, torch
 from pathlib import Path
 from fastcore.all import *
 from fastai.data.external import URLs, fastai_path, untar_data
+from ..utils.files import *
 from ..labels.table import *
 from ..labels.readers import *
 from ..labels.splits import *
@@ -93,9 +94,9 @@ def _below(root, deep, wide=60):
         level = [o for dirs in inside if len(dirs)<=wide for o in dirs]
 
 def _subfolders(path):
-    "The folders in a folder that are not hidden, by name"
+    "Return the folders in a folder by name, also linked ones, without junk"
     entries = sorted(os.scandir(path), key=lambda o: o.name)
-    return [Path(o) for o in entries if o.is_dir() and not o.name.startswith('.')]
+    return [Path(o) for o in entries if Path(o).is_dir() and not is_junk(o.name)]
 
 _kaggle = ['/kaggle/input', '~/.cache/kagglehub']
 def _kaggle_folders():

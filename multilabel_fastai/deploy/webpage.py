@@ -63,7 +63,8 @@ def _look(f, name, formats, max_pixels):
         n = _declared(f, kind)
     except FileNotFoundError: raise ImageError(f'{name} is gone: upload it again') from None
     except Image.DecompressionBombError: n = math.inf
-    except (OSError,SyntaxError,TypeError) as e:
+    except ImageError: raise
+    except Exception as e: # whatever a decoder raises
         text = f'{name} cannot be read: {e}'
         raise ImageError(text.replace(repr(str(f)), 'it').replace(str(f), name)) from None
     if n<=max_pixels: return kind,modality
@@ -73,7 +74,7 @@ def _look(f, name, formats, max_pixels):
 def _own_image(p, b, frame=None):
     "The image, or one frame of it, at its own size, in the first window"
     color = 'gray' if p.channels==1 or p.multi_window or p.slices else 'rgb'
-    return open_image(b, color, p.bit_depth, p.windows[0], ifnone(frame, p.frame))
+    return open_image(b, color, p.bit_depth, p.windows[0], ifnone(frame, p.frame), p.max_pixels)
 
 # %% ../../nbs/10_deploy/06_webpage.ipynb #ae230390
 def _discard(files):

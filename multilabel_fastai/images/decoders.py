@@ -25,7 +25,7 @@ def _jpeg_size(src):
             return rows,cols,n,bits
         if marker==0xda: break # pixels begin, and no frame header came
         if marker==0xff: i += 1
-        elif marker in (0x01,0xd8) or 0xd0<=marker<=0xd7: i += 2 # without a segment
+        elif marker in (0x00,0x01,0xd8) or 0xd0<=marker<=0xd7: i += 2 # without a segment, or no marker
         else: i += 2+struct.unpack_from('>H', src, i+2)[0]
     raise ValueError('the JPEG stream has no frame header')
 

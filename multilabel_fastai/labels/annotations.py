@@ -10,6 +10,7 @@ import json, xml.etree.ElementTree as ElementTree
 import numpy as np, pandas as pd
 from pathlib import Path
 from fastcore.all import *
+from ..utils.files import *
 from .table import *
 from .table_files import *
 from .vocabulary import *
@@ -288,7 +289,7 @@ def _text_of(file):
 
 def _yolo_names(root):
     "Return the names of the classes below `root`; raises where there is no file of names"
-    folders = [root, *sorted(o for o in root.iterdir() if o.is_dir())]
+    folders = [root, *(o for o,is_folder in folder_entries(root) if is_folder)]
     file = first((d/o for d in folders for o in _name_files), Path.is_file)
     if file is None:
         raise LabelError(f'{root} has no file of class names: {", ".join(_name_files)}', fix="vocab=['A','B']")
