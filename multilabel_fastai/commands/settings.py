@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'read_as', 'setting', 'in_range', 'at_least', 'one_of', 'Settings', 'settings_class', 'as_size',
-           'as_window', 'as_frame', 'PreprocessSettings', 'as_path', 'as_augment', 'SplitSettings', 'ImageSettings',
-           'LoaderSettings', 'as_today', 'is_run_config', 'RunConfig', 'read_config', 'as_head', 'as_stages',
-           'check_objective', 'check_loss', 'check_calibration', 'check_pair', 'NetworkSettings', 'FitSettings',
-           'TrainingSettings', 'DecisionSettings', 'RunSettings', 'ComparisonSettings', 'takes_settings']
+           'as_window', 'as_frame', 'as_header', 'PreprocessSettings', 'as_path', 'as_augment', 'SplitSettings',
+           'ImageSettings', 'LoaderSettings', 'as_today', 'is_run_config', 'RunConfig', 'read_config', 'as_head',
+           'as_stages', 'check_objective', 'check_loss', 'check_calibration', 'check_pair', 'NetworkSettings',
+           'FitSettings', 'TrainingSettings', 'DecisionSettings', 'RunSettings', 'ComparisonSettings', 'takes_settings']
 
 # %% ../../nbs/11_commands/00_settings.ipynb #11a7d21d
 import inspect, json, math, os, re
@@ -195,11 +195,20 @@ def as_frame(v):
     "Return the number of a frame, or a name as it is"
     return int(v) if str(v).isdigit() else v
 
+def as_header(v):
+    "Return elements by keyword; also of text such as 'BitsStored=16,RescaleIntercept=-1024'"
+    if not isinstance(v, str): return dict(v)
+    pairs = [o.partition('=') for o in v.split(',')]
+    if not all(sep for _,sep,_ in pairs): raise ValueError('elements such as BitsStored=16,HighBit=15')
+    is_number = re.compile(r'-?\d+')
+    return {k.strip(): int(o) if is_number.fullmatch(o.strip()) else o.strip() for k,_,o in pairs}
+
 # %% ../../nbs/11_commands/00_settings.ipynb #3671423b
 @settings_class('images', like=Preprocess,
     size=dict(read=as_size, text='224 or 150,200'),
     window=dict(read=as_window, text="bone, 1800,400, or with + between several"),
-    frame=dict(read=as_frame))
+    frame=dict(read=as_frame),
+    header=dict(read=as_header, text='BitsStored=16,HighBit=15'))
 class PreprocessSettings(Settings):
     "What becomes of an image file: the arguments of `Preprocess`"
     def __post_init__(self):

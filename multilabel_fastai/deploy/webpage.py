@@ -74,7 +74,7 @@ def _look(f, name, formats, max_pixels):
 def _own_image(p, b, frame=None):
     "The image, or one frame of it, at its own size, in the first window"
     color = 'gray' if p.channels==1 or p.multi_window or p.slices else 'rgb'
-    return open_image(b, color, p.bit_depth, p.windows[0], ifnone(frame, p.frame), p.max_pixels)
+    return open_image(b, color, p.bit_depth, p.windows[0], ifnone(frame, p.frame), p.max_pixels, p.header)
 
 # %% ../../nbs/10_deploy/06_webpage.ipynb #ae230390
 def _discard(files):

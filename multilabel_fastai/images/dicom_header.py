@@ -287,7 +287,8 @@ def header_fix(
     **elements # Keyword and the value that may be right
 )->str:
     "Return the end of a message about a header that cannot be right: the call that says what is"
-    return f"Fix: read_dicom(fn, header=dict({', '.join(f'{k}={v!r}' for k,v in elements.items())}))"
+    told = ', '.join(f'{k}={v!r}' for k,v in elements.items())
+    return f'Fix: header=dict({told}) of read_dicom or Preprocess'
 
 MAX_PIXELS = 2**28 # samples of the frames that are asked for; a header that declares more is refused
 

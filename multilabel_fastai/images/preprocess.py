@@ -71,9 +71,12 @@ def _pillow_class(b):
     raise UnidentifiedImageError(f'it is neither DICOM nor {", ".join(FORMATS)}')
 
 def _opened(b, max_pixels):
-    "Image with its header read, and no pixels; raises `ValueError` for more than `max_pixels`"
+    "Image with its header read, and no pixels; raises `ValueError` for more than `max_pixels`, or rows of hardly any"
     im = _pillow_class(b)(io.BytesIO(b), '') # Image.open has a limit of its own, the same for all threads
     n = im.width*im.height
+    if im.height>max(2**16, max_pixels//16): # Pillow has a pointer of 8 bytes to each row
+        raise ValueError(f'{im.height:,} rows are too many for max_pixels={max_pixels:,}. '
+                         f'Fix: max_pixels={16*im.height}, if the image has as many')
     if n<=max_pixels: return im
     raise ValueError(f'{im.height} x {im.width} pixels are {n:,}, more than max_pixels={max_pixels:,}. '
                      f'Fix: max_pixels={n}, if the image is as large as that')
@@ -154,9 +157,9 @@ def _deep_colour(im, b, bit_depth):
     return Image.fromarray(_scaled_to_8_bits(a, bit_depth))
 
 # %% ../../nbs/04_images/05_preprocess.ipynb #a10ea029
-def _dicom_pixels(b, fn, window, frame, max_pixels):
+def _dicom_pixels(b, fn, window, **kwargs):
     "`read_dicom` of the content `b` of `fn`, which an error names"
-    try: return read_dicom(b, window, frame=frame, max_pixels=max_pixels)
+    try: return read_dicom(b, window, **kwargs)
     except DicomError as e: raise DicomError(str(e).replace(source_name(b), source_name(fn), 1)) from e
 
 def decode_image(
@@ -182,6 +185,7 @@ def open_image(
     window='file', # For DICOM: a window as `read_dicom` takes it, but not a list
     frame:int|str='middle', # For DICOM: frame of a multi-frame file
     max_pixels:int=MAX_PIXELS, # Refuse an image of more pixels; for DICOM of more samples
+    header:dict=None, # For DICOM: elements that are wrong in the file, as `read_dicom` takes them
 )->Image.Image: # mode 'RGB' or 'L'
     "Return the image in `fn` with 8 bits a channel; transparency is dropped; raises `ImageError` that names the file"
     if color not in COLOR_MODES: raise ValueError(f'color is {color!r}: choose from {list(COLOR_MODES)}')
@@ -189,7 +193,8 @@ def open_image(
     with reading(fn):
         b = file_bytes(fn)
         if not is_dicom(b): return decode_image(b, mode, bit_depth, max_pixels)
-        return to_8_bits(Image.fromarray(_dicom_pixels(b, fn, window, frame, max_pixels)), mode)
+        a = _dicom_pixels(b, fn, window, frame=frame, max_pixels=max_pixels, header=header)
+        return to_8_bits(Image.fromarray(a), mode)
 
 # %% ../../nbs/04_images/05_preprocess.ipynb #ade05fdb
 class TensorGray(TensorImageBW):
@@ -272,7 +277,7 @@ def _as_size(size):
     if not (len(size)==2 and min(size)>0): raise ValueError(f'size is {size}: height and width in pixels')
     return size
 
-def _check_settings(color, resize, frame, slices, bit_depth, center, max_pixels):
+def _check_settings(color, resize, frame, slices, bit_depth, center, max_pixels, header=None):
     "Raise `ValueError` where a setting of `Preprocess` makes no sense"
     if color not in COLOR_MODES: raise ValueError(f"color is {color!r}: choose 'rgb' or 'gray'")
     if resize not in ('squish','pad','crop'):
@@ -283,6 +288,7 @@ def _check_settings(color, resize, frame, slices, bit_depth, center, max_pixels)
     if center is not None and not 0<center<=1: raise ValueError(f'center is {center}: a share above 0 and up to 1')
     if slices is not None and slices<1: raise ValueError(f'slices is {slices}: at least 1')
     if max_pixels<1: raise ValueError(f'max_pixels is {max_pixels}: at least 1')
+    check_header_names(header)
 
 # %% ../../nbs/04_images/05_preprocess.ipynb #50dbd205
 class Preprocess:
@@ -297,13 +303,14 @@ class Preprocess:
         bit_depth:int=None, # Bits that hold the data of 16-bit images, such as 12; all 16 if None
         center:float=None, # Share of height and width that is kept, around the middle; all if None
         max_pixels:int=MAX_PIXELS, # Refuse an image of more pixels; for DICOM of more samples
+        header:dict=None, # For DICOM: elements that are wrong in all files, by keyword, such as `dict(BitsStored=16)`
     ):
-        _check_settings(color, resize, frame, slices, bit_depth, center, max_pixels)
+        _check_settings(color, resize, frame, slices, bit_depth, center, max_pixels, header)
         self.windows,self.multi_window = parse_windows(window)
         window = self.windows if self.multi_window else self.windows[0]
         frame = frame if frame=='middle' else int(frame)
         size = _as_size(size)
-        store_attr('size,color,resize,window,frame,slices,bit_depth,center,max_pixels')
+        store_attr('size,color,resize,window,frame,slices,bit_depth,center,max_pixels,header')
         self.channels = (slices or 1)*len(self.windows) if self.dicom_only else 3 if color=='rgb' else 1
 
     @property
@@ -317,6 +324,7 @@ class Preprocess:
         "The settings, ready for JSON"
         names = ['color','resize','window','frame','slices','bit_depth','center']
         if self.max_pixels!=MAX_PIXELS: names.append('max_pixels')
+        if self.header: names.append('header')
         return dict(size=list(self.size), **{o:getattr(self, o) for o in names})
     @property
     def fingerprint(self)->str:
@@ -367,7 +375,8 @@ def image(self:Preprocess, im:Image.Image)->np.ndarray:
 def _channels(self:Preprocess, b, fn, frame=None):
     "Windows of one DICOM file, or of a frame that is a slice by itself, as (windows, height, width)"
     if not is_dicom(b): raise ImageError(f'{source_name(fn)}: it is not a DICOM file, and only those have windows')
-    a = _dicom_pixels(b, fn, self.windows, ifnone(frame, self.frame), self.max_pixels)
+    frame = ifnone(frame, self.frame)
+    a = _dicom_pixels(b, fn, self.windows, frame=frame, max_pixels=self.max_pixels, header=self.header)
     return np.stack([np.asarray(self._sized(Image.fromarray(a[...,i]))) for i in range(a.shape[2])])
 
 @patch
@@ -381,7 +390,8 @@ def __call__(self:Preprocess,
             return np.concatenate([self._channels(file_bytes(f), f, i) for f,i in found])
         if self.multi_window: return self._channels(file_bytes(fn), fn)
         color = 'gray' if self.channels==1 else 'rgb'
-        return self._pixels(open_image(fn, color, self.bit_depth, self.window, self.frame, self.max_pixels))
+        own = (self.bit_depth, self.window, self.frame, self.max_pixels, self.header)
+        return self._pixels(open_image(fn, color, *own))
 
 # %% ../../nbs/04_images/05_preprocess.ipynb #d020efc2
 @patch

@@ -540,7 +540,7 @@ def _opened(self:LabelReview, i):
         f,p = self._file(i),self.preprocess
         if p is None: im = open_image(f)
         elif _is_tiled(p): im = _tiled(p(f))
-        else: im = open_image(f, p.color, p.bit_depth, p.window, p.frame, p.max_pixels)
+        else: im = open_image(f, p.color, p.bit_depth, p.window, p.frame, p.max_pixels, p.header)
         self._last_opened = (i, im.convert('RGB'))
     return self._last_opened[1]
 
