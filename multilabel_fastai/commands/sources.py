@@ -193,8 +193,14 @@ def read(self:LabelSource)->LabelTable:
 SAMPLES = dict( # name: how it is made, and the settings of a training on it
     digits=(sample_digits, dict(arch='small_cnn', size=64, color='gray', epochs=6, lr=1e-2, augment='none')),
     spine=(sample_spine, dict(arch='small_cnn', size=96, color='gray', window='bone', expand='boxed', pool='noisy-or',
-    valid=0.25,
-        epochs=7, lr=4e-3, augment='mirror')))
+        valid=0.25, epochs=7, lr=4e-3, augment='mirror')))
+
+def _check_sample(source):
+    "Raise `LabelError` for what a sample, which knows its labels, does not take"
+    other = [k for k in source.given() if k!='data']
+    if other:
+        raise LabelError(f'{source.data!r} is a sample with labels of its own, and takes no --{", --".join(other)}',
+            fix='--data with the folder of your images')
 
 def _sample(name, cls, given):
     "Table and settings of a sample, with a pack for each way to make pixels of the spine"
@@ -226,7 +232,9 @@ def table_and_settings(
 )->tuple: # Table, name of the data, settings, and what config.json is to say of the source
     "Read a table, and make settings of those that were given over those of a sample"
     source = source.with_public()
-    if source.data in SAMPLES: table,settings = _sample(source.data, cls, given)
+    if source.data in SAMPLES:
+        _check_sample(source)
+        table,settings = _sample(source.data, cls, given)
     else: table,settings = source.read(),cls.of(given)
     name = source.data if source.data in SAMPLES else Path(source.data).resolve().name
     return table, name, settings, source.with_places().given()
