@@ -210,6 +210,7 @@ def _sample(name, cls, given):
     if name=='spine' and 'pack' not in given: o = replace(o, pack=folder/f'pack-{o.preprocess.fingerprint}')
     return table,o
 
+# %% ../../nbs/11_commands/03_sources.ipynb #5ad0c7e1
 @patch
 def with_places(self:LabelSource)->LabelSource:
     "Return the source with absolute paths"

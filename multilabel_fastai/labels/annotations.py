@@ -293,7 +293,11 @@ def _yolo_names(root):
     file = first((d/o for d in folders for o in _name_files), Path.is_file)
     if file is None:
         raise LabelError(f'{root} has no file of class names: {", ".join(_name_files)}', fix="vocab=['A','B']")
-    if file.suffix!='.yaml': return [o.strip() for o in _text_of(file).splitlines() if o.strip()]
+    if file.suffix=='.yaml': return _names_of_yaml(file)
+    return [o.strip() for o in _text_of(file).splitlines() if o.strip()]
+
+def _names_of_yaml(file):
+    "Return the names of the classes in the file of a data set"
     import yaml
     try: data = yaml.safe_load(_text_of(file))
     except yaml.YAMLError as e: raise LabelError(f'{file} is not valid YAML: {e}', fix="vocab=['A','B']") from None

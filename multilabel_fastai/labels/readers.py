@@ -305,8 +305,11 @@ def _image_files(files, ext, rel):
             fix="one image for each text file, or ext=('.png',) to take images of one ending alone")
     return images
 
-_no_partner = ("an empty {} file beside an image that has no class; "
-    "on_missing='drop' where these files shall be left out")
+def _no_partner(alone, txt, rel):
+    "Return the error for files without a partner"
+    lacks = ['image' if o.suffix.lower()==txt else f'{txt} file' for o in alone]
+    return LabelError(f'{len(alone):,} files have no partner', dict(file=[rel(o) for o in alone], lacks=lacks),
+        fix=f"an empty {txt} file beside an image that has no class; on_missing='drop' to leave these files out")
 
 def image_text_pairs(
     root:Path, # Folder of both
@@ -328,9 +331,7 @@ def image_text_pairs(
         pairs = [(images[k],texts.get(k)) for k in sorted(images)]
         alone = [texts[k] for k in sorted(texts.keys()-images.keys())]
     if not alone or (pairs and on_missing=='drop'): return pairs
-    lacks = ['image' if o.suffix.lower()==txt else f'{txt} file' for o in alone]
-    raise LabelError(f'{len(alone):,} files have no partner', dict(file=[rel(o) for o in alone], lacks=lacks),
-        fix=_no_partner.format(txt))
+    raise _no_partner(alone, txt, rel)
 
 # %% ../../nbs/01_labels/03_readers.ipynb #e45288c2
 def _read_names(file, delim):

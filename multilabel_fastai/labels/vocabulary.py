@@ -36,11 +36,15 @@ def check_found(
     if {o.lower() for o in found} in _answers:
         raise LabelError(f'The names are {found}, which say whether a label is there and not which',
             fix=f'LabelTable.from_onehot with this column in label_cols; {named}')
-    once = [] if counts is None else [o for o,n in zip(found, counts) if n==1]
-    if len(found)>=10 and len(once)>len(found)/2 and len(found)>=sum(counts)/2:
+    if counts is not None and len(found)>=10: _check_often(found, counts, named)
+    return found
+
+def _check_often(found, counts, named):
+    "Raise where most names occur once"
+    once = [o for o,n in zip(found, counts) if n==1]
+    if len(once)>len(found)/2 and len(found)>=sum(counts)/2:
         raise LabelError(f'{len(once):,} of {len(found):,} names occur once: they are not names of classes',
             dict(label=once), fix=f'a column of labels, not of free text, or another delimiter; {named}')
-    return found
 
 # %% ../../nbs/01_labels/02_vocabulary.ipynb #6770ed9b
 def clean_names(
