@@ -318,15 +318,6 @@ def _check_same(out, o, source):
         raise RunError(f'{k} is {now.get(k)!r}, and was {was.get(k)!r} when the run in {out} began. '
             f'Fix: the same value, or another folder; {", ".join(_may_change)} may change')
 
-def _check_columns(labels):
-    "Raise where a further column has the name of the groups or of the split, as which it would be read back"
-    df = labels.frame
-    odd_group = labels.has_group and not df.group.map(lambda o: isinstance(o, str)).all()
-    bad = 'group' if odd_group else 'split' if 'split' in df and not labels.splits else None
-    if bad:
-        raise LabelError(f'A further column is called {bad}, which the table uses itself',
-            fix=f'another name for it, or {bad}_col when reading')
-
 # %% ../../nbs/11_commands/01_runs.ipynb #947d80a1
 def no_bar_in_files(learn): return nullcontext() if sys.stdout.isatty() else learn.no_bar()
 
@@ -396,7 +387,6 @@ def run_training(
     o.validate(len(labels.vocab))
     run_arch(o) # raises for what does not go
     out = _begin_folder(out, resume)
-    _check_columns(labels)
     begun = any((out/'checkpoints').glob('*.safetensors')) and (out/'config.json').exists()
     if begun: _check_same(out, o, source)
     config = _run_config(labels, out, o, source)

@@ -6,7 +6,7 @@
 __all__ = ['OPTIMIZERS', 'read_as', 'setting', 'in_range', 'at_least', 'one_of', 'Settings', 'settings_class', 'as_size',
            'as_window', 'as_frame', 'as_header', 'PreprocessSettings', 'as_path', 'as_augment', 'SplitSettings',
            'ImageSettings', 'LoaderSettings', 'as_today', 'is_run_config', 'RunConfig', 'read_config', 'as_head',
-           'as_stages', 'check_objective', 'check_loss', 'check_calibration', 'check_pair', 'NetworkSettings',
+           'as_stages', 'check_objective', 'check_loss_name', 'check_calibration', 'check_pair', 'NetworkSettings',
            'FitSettings', 'TrainingSettings', 'DecisionSettings', 'RunSettings', 'ComparisonSettings', 'takes_settings']
 
 # %% ../../nbs/11_commands/00_settings.ipynb #11a7d21d
@@ -340,7 +340,7 @@ def _top_k(objective):
 def check_objective(name, v):
     if _top_k(v) is None: best_thresholds(np.zeros((1,1)), np.zeros((1,1)), v)
 
-def check_loss(name, v):
+def check_loss_name(name, v):
     if v not in loss_names(): raise ValueError(f'There is no loss {v!r}: choose from {loss_names()}')
 
 def check_calibration(name, v):
@@ -378,7 +378,7 @@ class FitSettings(Settings):
 @settings_class('how it is trained')
 class TrainingSettings(FitSettings):
     "Loss, head, optimizer, stages"
-    loss:str = setting('bce', 'bce, focal, asl, mlm, ... (all of loss_table)', check_loss)
+    loss:str = setting('bce', 'bce, focal, asl, mlm, ... (all of loss_table)', check_loss_name)
     activation:str = setting(None,
         "sigmoid, softmax, tanh, sparsemax, entmax15 or identity; the loss's own if not given")
     freeze_epochs:int = setting(2, 'Epochs with the head alone before, for a pretrained backbone', at_least(0))
@@ -477,7 +477,7 @@ class ComparisonSettings(LoaderSettings, NetworkSettings, FitSettings):
         if not self.activations or not self.losses or self.seeds<1:
             counts = f'{len(self.activations)} activations, {len(self.losses)} losses, {self.seeds} seeds'
             raise ValueError(f'{counts}: at least one of each')
-        for k in self.losses: check_loss('losses', k)
+        for k in self.losses: check_loss_name('losses', k)
         for k in self.activations: why_not(k, self.losses[0]) # raises for a name that is not known
 
 # %% ../../nbs/11_commands/00_settings.ipynb #a9346fb2
