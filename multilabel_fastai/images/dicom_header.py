@@ -323,6 +323,26 @@ def _check_length(h, pixels):
         raise ValueError('PhotometricInterpretation is YBR_FULL_422, and the pixels have three samples each '
                          f"(PS3.3 C.7.6.3.1.2). {header_fix(PhotometricInterpretation='RGB')}, or 'YBR_FULL'")
 
+# %% ../../nbs/04_images/01_dicom_header.ipynb #c7d113ca
+def _images_in(pixels):
+    "How many items of compressed pixels begin an image: a JPEG, or a codestream of JPEG 2000"
+    n,i = 0,0
+    while i+10<=len(pixels) and pixels[i:i+4]==b'\xfe\xff\0\xe0':
+        n += pixels[i+8:i+10] in (b'\xff\xd8',b'\xff\x4f')
+        i += 8+int.from_bytes(pixels[i+4:i+8], 'little')
+    return n
+
+def _check_frames(h, pixels, raw):
+    "Raise `ValueError` where the pixels hold more whole images than the header says, unless the caller says how many"
+    n = h['NumberOfFrames']
+    if 'NumberOfFrames' in h.get('told', ()): return
+    times,rest = divmod(len(pixels), n_bytes(h, n)) if raw else (_images_in(pixels)/n,0)
+    if times<=1 or raw and (times<2 or rest>1): return # padding
+    frames = int(times*n)
+    other = {2:', or BitsAllocated=16', 3:', or SamplesPerPixel=3'}.get(times, '') if raw else ''
+    raise ValueError(f'NumberOfFrames is {n}, and the pixels are those of {frames} images. '
+                     f'{header_fix(NumberOfFrames=frames)}{other}; NumberOfFrames={n} takes the first')
+
 # %% ../../nbs/04_images/01_dicom_header.ipynb #5307e2a9
 def complete_header(
     h:dict, # Header as it stands in the file
@@ -344,6 +364,7 @@ def complete_header(
     index = _frame_index(frame, h['NumberOfFrames'])
     _check_size(h, h['NumberOfFrames'] if index is None else 1, max_pixels)
     if raw: _check_length(h, pixels)
+    _check_frames(h, pixels, raw)
     return h,index
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #146fab82
