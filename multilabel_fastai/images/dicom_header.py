@@ -255,6 +255,8 @@ def full_header(
     return h,ts,ds[key].value if key else None,ds
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #d10b8bb0
+_OF_ONE_SAMPLE = ('MONOCHROME1','MONOCHROME2','PALETTE COLOR')
+
 def _filled(h):
     "A header with its gaps filled"
     samples = h['SamplesPerPixel'] or 1
@@ -272,6 +274,10 @@ def _check_layout(h):
     n,samples,bits = h['NumberOfFrames'],h['SamplesPerPixel'],h['BitsAllocated']
     if n<1: raise ValueError(f'NumberOfFrames is {n}')
     if samples not in (1,3): raise ValueError(f'SamplesPerPixel is {samples}: neither gray nor colour')
+    label = h['PhotometricInterpretation']
+    if samples==1 and label not in _OF_ONE_SAMPLE:
+        raise ValueError(f'PhotometricInterpretation is {label}, which is not one of a single sample a pixel (PS3.3 '
+            f"C.7.6.3.1.2). {header_fix(PhotometricInterpretation='MONOCHROME2')}, or 'MONOCHROME1' where 0 is white")
     if bits not in (1,8,16,32,64) or not 1<=h['BitsStored']<=bits:
         raise ValueError(f'BitsAllocated is {bits} and BitsStored {h["BitsStored"]}')
 
