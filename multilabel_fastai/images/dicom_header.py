@@ -29,8 +29,8 @@ _ELEMENTS = { # Tag: keyword and value representation of all that pixels depend 
     0x0028_1050:('WindowCenter','DS'), 0x0028_1051:('WindowWidth','DS'),
     0x0028_1052:('RescaleIntercept','DS'), 0x0028_1053:('RescaleSlope','DS'), 0x0028_1056:('VOILUTFunction','CS'),
     0x0028_2110:('LossyImageCompression','CS')}
-_UNUSUAL = { # LUTs, functional groups, float pixels and their offsets, palettes
-    0x0028_3000, 0x0028_3010, 0x5200_9229, 0x5200_9230, 0x7fe0_0001, 0x7fe0_0002, 0x7fe0_0008, 0x7fe0_0009,
+_UNUSUAL = { # LUTs, tiles, functional groups, float pixels and their offsets, palettes
+    0x0028_3000, 0x0028_3010, 0x0048_0006, 0x5200_9229, 0x5200_9230, 0x7fe0_0001, 0x7fe0_0002, 0x7fe0_0008, 0x7fe0_0009,
     *range(0x0028_1101, 0x0028_1104), *range(0x0028_1201, 0x0028_1204), *range(0x0028_1221, 0x0028_1224)}
 _LONG = {b'OB',b'OW',b'OF',b'OD',b'OL',b'OV',b'SQ',b'UT',b'UN',b'UC',b'UR',b'SV',b'UV'} # have a length of 4 bytes
 _FLOATS = ('WindowCenter','WindowWidth','RescaleIntercept','RescaleSlope')
