@@ -169,6 +169,15 @@ def _with_sign(h):
     pad = {o:h[o] for o in ('PixelPaddingValue','PixelPaddingRangeLimit') if h[o] is not None}
     return h|dict(PixelRepresentation=1)|{k:(v+0x8000)%0x1_0000-0x8000 for k,v in pad.items()}
 
+# %% ../../nbs/04_images/02_dicom.ipynb #d4b9f215
+def _check_tiles(h, ds, frame):
+    "Raise `ValueError` where a frame that nobody has named is a tile of a larger image (PS3.3 C.8.12.4)"
+    n,known = h['NumberOfFrames'],ds or {}
+    rows,columns = known.get('TotalPixelMatrixRows'),known.get('TotalPixelMatrixColumns')
+    if frame!='middle' or n<2 or not (rows and columns) or (rows<=h['Rows'] and columns<=h['Columns']): return
+    raise ValueError(f'its {n:,} frames are tiles of an image of {rows:,} x {columns:,} pixels. '
+                     'Fix: frame=0 for one of the tiles, or the file of the series that holds the image as one frame')
+
 # %% ../../nbs/04_images/02_dicom.ipynb #2cfbea03
 def _header(b, header, frame, max_pixels):
     "Header with what the caller says instead, transfer syntax, pixels, Dataset of an unusual file, index of the frame"
@@ -182,6 +191,7 @@ def _header(b, header, frame, max_pixels):
         ts = str(uid.ImplicitVRLittleEndian)
     if ts not in IMAGE_SYNTAXES: raise ValueError(f'the transfer syntax {uid.UID(ts).name} is not one of images')
     h,index = complete_header(h, ts, pixels, frame, max_pixels)
+    _check_tiles(h, ds, frame)
     if h['SamplesPerPixel']==3: h['PixelRepresentation'] = 0 # colour has no sign
     return h|dict(ts=ts, tolerance=_tolerance(h, ts)),ts,pixels,ds,index
 

@@ -29,8 +29,8 @@ _ELEMENTS = { # Tag: keyword and value representation of all that pixels depend 
     0x0028_1050:('WindowCenter','DS'), 0x0028_1051:('WindowWidth','DS'),
     0x0028_1052:('RescaleIntercept','DS'), 0x0028_1053:('RescaleSlope','DS'), 0x0028_1056:('VOILUTFunction','CS'),
     0x0028_2110:('LossyImageCompression','CS')}
-_UNUSUAL = { # LUTs, functional groups, float pixels and their offsets, palettes
-    0x0028_3000, 0x0028_3010, 0x5200_9229, 0x5200_9230, 0x7fe0_0001, 0x7fe0_0002, 0x7fe0_0008, 0x7fe0_0009,
+_UNUSUAL = { # LUTs, tiles, functional groups, float pixels and their offsets, palettes
+    0x0028_3000, 0x0028_3010, 0x0048_0006, 0x5200_9229, 0x5200_9230, 0x7fe0_0001, 0x7fe0_0002, 0x7fe0_0008, 0x7fe0_0009,
     *range(0x0028_1101, 0x0028_1104), *range(0x0028_1201, 0x0028_1204), *range(0x0028_1221, 0x0028_1224)}
 _LONG = {b'OB',b'OW',b'OF',b'OD',b'OL',b'OV',b'SQ',b'UT',b'UN',b'UC',b'UR',b'SV',b'UV'} # have a length of 4 bytes
 _FLOATS = ('WindowCenter','WindowWidth','RescaleIntercept','RescaleSlope')
@@ -255,6 +255,8 @@ def full_header(
     return h,ts,ds[key].value if key else None,ds
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #d10b8bb0
+_OF_ONE_SAMPLE = ('MONOCHROME1','MONOCHROME2','PALETTE COLOR')
+
 def _filled(h):
     "A header with its gaps filled"
     samples = h['SamplesPerPixel'] or 1
@@ -272,6 +274,10 @@ def _check_layout(h):
     n,samples,bits = h['NumberOfFrames'],h['SamplesPerPixel'],h['BitsAllocated']
     if n<1: raise ValueError(f'NumberOfFrames is {n}')
     if samples not in (1,3): raise ValueError(f'SamplesPerPixel is {samples}: neither gray nor colour')
+    label = h['PhotometricInterpretation']
+    if samples==1 and label not in _OF_ONE_SAMPLE:
+        raise ValueError(f'PhotometricInterpretation is {label}, which is not one of a single sample a pixel (PS3.3 '
+            f"C.7.6.3.1.2). {header_fix(PhotometricInterpretation='MONOCHROME2')}, or 'MONOCHROME1' where 0 is white")
     if bits not in (1,8,16,32,64) or not 1<=h['BitsStored']<=bits:
         raise ValueError(f'BitsAllocated is {bits} and BitsStored {h["BitsStored"]}')
 
@@ -323,6 +329,26 @@ def _check_length(h, pixels):
         raise ValueError('PhotometricInterpretation is YBR_FULL_422, and the pixels have three samples each '
                          f"(PS3.3 C.7.6.3.1.2). {header_fix(PhotometricInterpretation='RGB')}, or 'YBR_FULL'")
 
+# %% ../../nbs/04_images/01_dicom_header.ipynb #c7d113ca
+def _images_in(pixels):
+    "How many items of compressed pixels begin an image: a JPEG, or a codestream of JPEG 2000"
+    n,i = 0,0
+    while i+10<=len(pixels) and pixels[i:i+4]==b'\xfe\xff\0\xe0':
+        n += pixels[i+8:i+10] in (b'\xff\xd8',b'\xff\x4f')
+        i += 8+int.from_bytes(pixels[i+4:i+8], 'little')
+    return n
+
+def _check_frames(h, pixels, raw):
+    "Raise `ValueError` where the pixels hold more whole images than the header says, unless the caller says how many"
+    n = h['NumberOfFrames']
+    if 'NumberOfFrames' in h.get('told', ()): return
+    times,rest = divmod(len(pixels), n_bytes(h, n)) if raw else (_images_in(pixels)/n,0)
+    if times<=1 or raw and (times<2 or rest>1): return # padding
+    frames = int(times*n)
+    other = {2:', or BitsAllocated=16', 3:', or SamplesPerPixel=3'}.get(times, '') if raw else ''
+    raise ValueError(f'NumberOfFrames is {n}, and the pixels are those of {frames} images. '
+                     f'{header_fix(NumberOfFrames=frames)}{other}; NumberOfFrames={n} takes the first')
+
 # %% ../../nbs/04_images/01_dicom_header.ipynb #5307e2a9
 def complete_header(
     h:dict, # Header as it stands in the file
@@ -344,6 +370,7 @@ def complete_header(
     index = _frame_index(frame, h['NumberOfFrames'])
     _check_size(h, h['NumberOfFrames'] if index is None else 1, max_pixels)
     if raw: _check_length(h, pixels)
+    _check_frames(h, pixels, raw)
     return h,index
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #146fab82
