@@ -119,6 +119,29 @@ def _check_strips(im):
     if reach[0]>=im.width and reach[1]>=im.height: return
     raise ValueError(f'it is cut off: its strips hold {reach[1]} x {reach[0]} of {im.height} x {im.width} pixels')
 
+# %% ../../nbs/04_images/05_preprocess.ipynb #059216cd
+def _check_page(im):
+    "Raise `ValueError` where the first page of a TIFF is a small copy of another (NewSubfileType, TIFF 6.0 section 8)"
+    if im.tag_v2.get(254, 0)&1 and (330 in im.tag_v2 or im.n_frames>1):
+        raise ValueError(f'its first page, {im.height} x {im.width} pixels, is a small copy of another page. '
+                         'Fix: that page, saved as PNG or as a TIFF by itself')
+
+def _small(b):
+    "Pixels of a JPEG at an eighth of its size"
+    im = _pillow_class(b)(io.BytesIO(b), '')
+    im.draft('RGB', (max(1, im.width//8), max(1, im.height//8)))
+    return np.asarray(im)
+
+def _check_whole_jpeg(im, b):
+    """Raise `ValueError` if the data end before the last block of a JPEG, although its end marker is there
+
+    libjpeg makes middle gray of what is missing. Where the last pixel is that, data is added before the marker: it
+    changes no pixel of a whole image."""
+    if not {127,128}.issuperset(L(im.getpixel((im.width-1,im.height-1)))): return
+    end = b.rfind(b'\xff\xd9')
+    added = [b[:end]+bytes([o])*512+b[end:] for o in (0x00,0xa5)]
+    if (_small(added[0])!=_small(added[1])).any(): raise ValueError('it is cut off: its data end before its last row')
+
 # %% ../../nbs/04_images/05_preprocess.ipynb #b13a9c61
 _UPRIGHT = dict(zip(range(2, 9), ( # By EXIF orientation, CIPA DC-008 4.6.5.1; 1 is upright
     Image.FLIP_LEFT_RIGHT, Image.ROTATE_180, Image.FLIP_TOP_BOTTOM, Image.TRANSPOSE,
@@ -155,6 +178,16 @@ def _deep_colour(im, b, bit_depth):
     a = a[...,:3] if a.shape[2]>2 else a[...,0] # without transparency
     return Image.fromarray(_scaled_to_8_bits(a, bit_depth))
 
+# %% ../../nbs/04_images/05_preprocess.ipynb #f6331ff0
+def _gray_bits(im):
+    "Bits of a gray TIFF that says that it has fewer than the 16 which Pillow makes of them, such as 12; or None"
+    bits = max(im.tag_v2.get(258, (1,))) if im.format=='TIFF' and im.mode.startswith('I') else 16
+    return bits if 8<bits<16 else None
+
+def _is_negative(im):
+    "Is 0 white in a gray TIFF of 16 bits (WhiteIsZero, TIFF 6.0 section 3)? Pillow inverts those of 8 bits alone"
+    return im.format=='TIFF' and im.mode.startswith('I') and im.tag_v2.get(262)==0
+
 # %% ../../nbs/04_images/05_preprocess.ipynb #a10ea029
 def _dicom_pixels(b, fn, window, **kwargs):
     "`read_dicom` of the content `b` of `fn`, which an error names"
@@ -164,18 +197,22 @@ def _dicom_pixels(b, fn, window, **kwargs):
 def decode_image(
     b:bytes, # Content of a file in one of `FORMATS`
     mode:str='RGB', # 'RGB' or 'L'
-    bit_depth:int=None, # Bits that hold the data of 16-bit images, such as 12; all 16 if None
+    bit_depth:int=None, # Bits that hold the data of 16-bit images, such as 12; all 16, or as a TIFF says, if None
     max_pixels:int=MAX_PIXELS, # Refuse an image of more pixels
     eighth:bool=False, # An eighth of the height and width of a JPEG, which reads all of its data in less time?
 )->Image.Image: # of `mode`
     "Return an image upright and with 8 bits a channel; raises whatever the decoder raises"
     im = _opened(b, max_pixels)
-    if im.format=='TIFF': _check_strips(im)
+    if im.format=='TIFF':
+        _check_page(im)
+        _check_strips(im)
     res = _deep_colour(im, b, bit_depth)
     if eighth and im.format=='JPEG': im.draft('RGB', (max(1, im.width//8), max(1, im.height//8)))
     im.load()
     if im.format=='PNG': _check_whole_png(im, b)
-    return to_8_bits(_upright(res or im, im), mode, bit_depth)
+    if im.format=='JPEG': _check_whole_jpeg(im, b)
+    res = to_8_bits(_upright(res or im, im), mode, bit_depth or _gray_bits(im))
+    return res.point(lambda o: 255-o) if _is_negative(im) else res
 
 def open_image(
     fn:str|Path|bytes, # File, or its content
