@@ -155,6 +155,8 @@ def _decode_frame(src, runner):
     shape = (runner.rows, runner.columns) + ((n,) if n>1 else ())
     planar = shape[2:]+shape[:2]
     if a.shape not in (shape, planar): raise ValueError(f'the codec returns {a.shape}, and the header says {shape}')
+    if n==1 and 8*a.itemsize<runner.bits_allocated: # its sign, if any, is not the highest bit of the stream
+        a = a.astype(f'{a.dtype.kind}{runner.bits_allocated//8}')
     runner.set_option('planar_configuration', 0 if a.shape==shape else 1)
     runner.set_option('bits_allocated', 8*a.itemsize)
     return a.tobytes()

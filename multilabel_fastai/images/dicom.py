@@ -196,11 +196,11 @@ def _header(b, header, frame, max_pixels):
     return h|dict(ts=ts, tolerance=_tolerance(h, ts)),ts,pixels,ds,index
 
 def _gray_values(a, h, masked, b, ds):
-    "Numbers of gray samples, or of those of a palette, and their header; `masked` if the codec knows the bits in use"
+    "Numbers of gray samples, or of those of a palette, and their header; `masked` if a lossy codec keeps to them"
     if a.dtype.kind=='f' or h['BitsAllocated']==1: return a,h
     wrapped = a.dtype.kind=='u' and not _has_own_modality(ds) and _is_wrapped(a, h)
     if wrapped: h = _with_sign(h)
-    if not masked: return _stored_bits(a, h, lambda: _overlay_bits(b, h)),h
+    if not (masked and h['tolerance']): return _stored_bits(a, h, lambda: _overlay_bits(b, h)),h
     a = _lower_bits(a, h['BitsStored'], True) if wrapped else _at_high_bit(a, h)
     return _clipped(a, h) if h['tolerance'] else a,h
 
@@ -529,10 +529,10 @@ def _raw(b, max_pixels):
         a = np.frombuffer(pixels, f'<u{allocated//8}', rows*columns).reshape(rows, columns)
     else: a,counted = decode_gray(_fragment(pixels), ts, rows, columns, allocated)
     if _is_wrapped(a, h): raise UnusualHeader
-    if not counted and (h['HighBit'] not in (None,bits-1) or _uses_more(a, bits, h['PixelRepresentation']==1)):
+    if counted!=bits and (h['HighBit'] not in (None,bits-1) or _uses_more(a, bits, h['PixelRepresentation']==1)):
         raise UnusualHeader
     h['tolerance'] = _tolerance(h, ts)
-    return a,h,counted or bits
+    return a,h,bits
 
 def _quick(fn, windows, frame='middle', max_pixels=MAX_PIXELS, header=None):
     "uint8 of each window, or None where the long way has to be gone"

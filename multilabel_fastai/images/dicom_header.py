@@ -9,7 +9,7 @@ __all__ = ['HEADER_NAMES', 'DEFLATED_FRAMES', 'IMAGE_SYNTAXES', 'MAX_ELEMENTS', 
            'file_bytes', 'is_dicom']
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #8e2bbf09
-import io, os, struct, zlib
+import io, itertools, os, struct, zlib
 from fastai.vision.all import *
 import pydicom
 from pydicom import Dataset, dcmread, uid
@@ -140,10 +140,11 @@ def plain_value(v):
     return str(v) if isinstance(v, str) else v
 
 def _numbers(ds, name):
-    "Values of a decimal string; a window that is no number is no window"
+    "Values of a decimal string up to the first that is empty; a window that is no number is no window"
     try:
         v = ds.get(name)
-        return None if v in (None,'') else [float(o) for o in L(v)]
+        given = list(itertools.takewhile(lambda o: o not in (None,''), L(v)))
+        return [float(o) for o in given] or None
     except (ValueError, TypeError) as e:
         if name.startswith('Window'): return
         raise ValueError(f'{name} is not a number: {e}') from e

@@ -46,11 +46,25 @@ def _open_text(src):
     with _open_bytes(src) as f, io.TextIOWrapper(f, encoding='utf-8-sig', newline='') as text: yield text
 
 # %% ../../nbs/01_labels/01_table_files.ipynb #d7fd5a9e
-def _widths(lines, sep):
+def _are_rows(lines, sep):
+    "Is each line of one row a row by itself, which begins as the others do? A quotation mark has taken them in then"
+    starts = {re.sub(r'[^\W\d_]+', 'a', re.sub(r'\d+', '0', o.split(sep)[0].strip('"'))) for o in lines}
+    return len({o.count(sep) for o in lines})==len(starts)==1 and not starts<={'','a'}
+
+def _quoted_width(line, lines, sep, src):
+    "Return the number of fields of a row that begins with `line`; raises where its quotation marks take in other rows"
+    used = [line]
+    fields = next(csv.reader(itertools.chain(used[:], (used.append(o) or o for o in lines)), delimiter=sep))
+    if len(used)==1 or not _are_rows(used, sep): return len(fields)
+    text = [o.rstrip() for o in used]
+    raise LabelError(f'A quotation mark in {src} makes one field of parts of {len(used)} rows', dict(text=text),
+        fix='the DataFrame of pd.read_csv(file, quoting=3) if the mark is text, of pd.read_csv(file) if it is not')
+
+def _widths(lines, sep, src='the table'):
     "Yield the number of fields of each row that is not blank"
     lines = iter(lines)
     for line in lines:
-        if '"' in line: yield len(next(csv.reader(itertools.chain([line], lines), delimiter=sep)))
+        if '"' in line: yield _quoted_width(line, lines, sep, src)
         elif line.strip(' \r\n'): yield line.count(sep)+1
 
 def _rows_of(src, sep):
@@ -67,7 +81,7 @@ def _why_widths(rows, n, every, sep):
 
 def _check_widths(src, sep, n, skip):
     "Raise where a row, after `skip` rows of names, has not `n` fields"
-    with _open_text(src) as f: widths = np.fromiter(_widths(f, sep), dtype=np.int64)[skip:]
+    with _open_text(src) as f: widths = np.fromiter(_widths(f, sep, src), dtype=np.int64)[skip:]
     odd = np.flatnonzero(widths!=n)
     if not len(odd): return
     shown = set(odd[:1000].tolist())
