@@ -6,7 +6,7 @@
 __all__ = ['check_found', 'clean_names', 'vocab_of', 'encode_names', 'check_no_finding', 'split_cells', 'label_cells']
 
 # %% ../../nbs/01_labels/02_vocabulary.ipynb #5a9129ca
-import ast, re
+import ast, re, unicodedata
 import numpy as np, pandas as pd
 from fastcore.all import *
 from ..utils.hints import *
@@ -20,15 +20,31 @@ def _is_odd(name): return name[0] in '[{"\'' or name[-1] in ']}"\'' or _numbers_
 
 _answers = {'0','1'},{'yes','no'},{'y','n'},{'true','false'}
 
+def _look(name):
+    "Return what a name looks like: without case, and with all spaces and composed characters alike"
+    shown = ''.join(o for o in unicodedata.normalize('NFKC', name) if unicodedata.category(o)!='Cf') # Cf is not seen
+    return ' '.join(shown.casefold().split())
+
+def _check_look(found, named):
+    "Raise where names look the same, unless all are single letters"
+    alike = pd.Series(found, dtype=object).groupby([_look(o) for o in found]).transform('size')>1
+    if not alike.any() or all(len(o)==1 for o in found): return
+    same = sorted((o for o,bad in zip(found, alike) if bad), key=_look)
+    raise LabelError(f'{len(same):,} names differ only in case, spaces or how their characters are written',
+        dict(label=[ascii(o) for o in same]), fix=f'one spelling for each class; {named}')
+
 def check_found(
     found:list, # Names that were found in a file
     counts=None, # (C,) rows of each
 )->list: # The names
-    "Return the names; raises `LabelError` for brackets, quotes, coordinates, decimal numbers, names that occur once"
+    """Return the names; raises `LabelError` for brackets, quotes, coordinates, decimal numbers, names that occur once
+
+    and for names that look the same."""
     named = 'vocab=[...] if these are the names of the classes'
     if odd := [o for o in found if o and _is_odd(o)]:
         raise LabelError(f'{len(odd):,} of {len(found):,} names are not names of classes: they hold brackets, quotes '
             'or coordinates', dict(label=odd), fix=f'another column or delimiter; {named}')
+    _check_look(found, named)
     decimals = [o for o in found if _decimal.match(o)]
     if len(decimals)>len(found)/2:
         raise LabelError(f'{len(decimals):,} of {len(found):,} names are decimal numbers', dict(label=decimals),
