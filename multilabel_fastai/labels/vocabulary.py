@@ -12,14 +12,7 @@ from fastcore.all import *
 from ..utils.hints import *
 from .table import *
 
-# %% ../../nbs/01_labels/02_vocabulary.ipynb #878f2ab9
-_numbers_only = re.compile(r'[-+]?[\d.]+(e[-+]?\d+)?([\s,;]+[-+]?[\d.]+(e[-+]?\d+)?)+$|.*(\s[-+]?\d*\.?\d+){4}$', re.I)
-_decimal = re.compile(r'[-+]?\d*\.\d+$|[-+]?\d+\.$')
-
-def _is_odd(name): return name[0] in '[{"\'' or name[-1] in ']}"\'' or _numbers_only.match(name)
-
-_answers = {'0','1'},{'yes','no'},{'y','n'},{'true','false'}
-
+# %% ../../nbs/01_labels/02_vocabulary.ipynb #c10f4a52
 def _look(name):
     "Return what a name looks like: without case, and with all spaces and composed characters alike"
     shown = ''.join(o for o in unicodedata.normalize('NFKC', name) if unicodedata.category(o)!='Cf') # Cf is not seen
@@ -33,13 +26,22 @@ def _check_look(found, named):
     raise LabelError(f'{len(same):,} names differ only in case, spaces or how their characters are written',
         dict(label=[ascii(o) for o in same]), fix=f'one spelling for each class; {named}')
 
+# %% ../../nbs/01_labels/02_vocabulary.ipynb #878f2ab9
+_numbers_only = re.compile(r'[-+]?[\d.]+(e[-+]?\d+)?([\s,;]+[-+]?[\d.]+(e[-+]?\d+)?)+$|.*(\s[-+]?\d*\.?\d+){4}$', re.I)
+_decimal = re.compile(r'[-+]?\d*\.\d+$|[-+]?\d+\.$')
+
+def _is_odd(name): return name[0] in '[{"\'' or name[-1] in ']}"\'' or _numbers_only.match(name)
+
+_answers = {'0','1'},{'yes','no'},{'y','n'},{'true','false'}
+
 def check_found(
     found:list, # Names that were found in a file
     counts=None, # (C,) rows of each
 )->list: # The names
-    """Return the names; raises `LabelError` for brackets, quotes, coordinates, decimal numbers, names that occur once
+    """Return the names; raises `LabelError` for what cannot be names of classes
 
-    and for names that look the same."""
+    That is brackets, quotes, coordinates, decimal numbers, names that occur once, and names that look the same.
+    """
     named = 'vocab=[...] if these are the names of the classes'
     if odd := [o for o in found if o and _is_odd(o)]:
         raise LabelError(f'{len(odd):,} of {len(found):,} names are not names of classes: they hold brackets, quotes '
