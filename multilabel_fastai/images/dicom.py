@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['WINDOWS', 'check_header_names', 'stored_values', 'modality_values', 'apply_window', 'parse_windows', 'read_dicom',
-           'ImageError', 'DicomError', 'MAX_PIXELS', 'is_dicom', 'scan_header', 'check_inflated_size', 'file_bytes',
-           'source_name', 'error_line']
+           'ImageError', 'DicomError', 'MAX_PIXELS', 'is_dicom', 'scan_header', 'file_bytes', 'source_name',
+           'error_line']
 
 # %% ../../nbs/04_images/02_dicom.ipynb #3639f10f
 import io, logging, math, pickle, struct, subprocess, sys, threading, zlib
@@ -19,7 +19,7 @@ from pydicom.pixels import apply_color_lut, convert_color_space, get_decoder
 from .decoders import *
 from .dicom_header import *
 
-_all_ = ['ImageError','DicomError','MAX_PIXELS','is_dicom','scan_header','check_inflated_size',
+_all_ = ['ImageError','DicomError','MAX_PIXELS','is_dicom','scan_header',
          'file_bytes','source_name','error_line']
 
 # %% ../../nbs/04_images/02_dicom.ipynb #3459fdb9

@@ -4,9 +4,8 @@
 
 # %% auto #0
 __all__ = ['HEADER_NAMES', 'DEFLATED_FRAMES', 'IMAGE_SYNTAXES', 'MAX_ELEMENTS', 'MAX_PIXELS', 'UnusualHeader', 'read_meta',
-           'scan_header', 'plain_value', 'dicom_dataset', 'check_inflated_size', 'frame_header', 'full_header',
-           'header_fix', 'n_bytes', 'complete_header', 'ImageError', 'DicomError', 'source_name', 'error_line',
-           'file_bytes', 'is_dicom']
+           'scan_header', 'plain_value', 'dicom_dataset', 'frame_header', 'full_header', 'header_fix', 'n_bytes',
+           'complete_header', 'ImageError', 'DicomError', 'source_name', 'error_line', 'file_bytes', 'is_dicom']
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #8e2bbf09
 import io, itertools, os, struct, zlib
@@ -215,13 +214,6 @@ def dicom_dataset(
     with _GuardedBytes(fn) if is_bytes else _GuardedFile(io.FileIO(fn)) as f:
         f.limit = limit
         return dcmread(f, force=True, **kwargs)
-
-def check_inflated_size(
-    b:bytes, # Content of a file
-    limit:int, # Bytes
-):
-    "Raise `ValueError` for a deflated data set of more than `limit` bytes, or more elements than a file of its size"
-    if uid.DeflatedExplicitVRLittleEndian.encode() in b: dicom_dataset(b, limit, specific_tags=['Rows'])
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #365fafbb
 def frame_header(
