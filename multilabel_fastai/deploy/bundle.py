@@ -13,6 +13,7 @@ from fastai.vision.all import *
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_model
 from torch.nn.modules.module import register_module_parameter_registration_hook
+from ..utils.files import *
 from ..utils.tensors import *
 from ..labels.table import *
 from ..labels.splits import *
@@ -272,10 +273,6 @@ def from_learner(cls:Bundle,
     return res.to(next(network.parameters()).device)
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #c4d6a88d
-def _sha256(file):
-    "SHA-256 of a file"
-    with open(file, 'rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
-
 def _checksum(c):
     "SHA-256 of a configuration without its own checksum"
     text = json.dumps({k:v for k,v in c.items() if k!='checksum'}, sort_keys=True, ensure_ascii=False)
@@ -293,7 +290,7 @@ def _write(self:Bundle, folder):
     "Write weights and configuration into an empty folder"
     file = folder/'model.safetensors'
     save_model(self.model, str(file))
-    weights = dict(file=file.name, bytes=file.stat().st_size, sha256=_sha256(file))
+    weights = dict(file=file.name, bytes=file.stat().st_size, sha256=file_hash(file))
     c = json.loads(json.dumps(self.config|dict(weights=weights, example=self._example())))
     text = json.dumps(c|dict(checksum=_checksum(c)), indent=1, ensure_ascii=False, allow_nan=False)
     (folder/'config.json').write_text(text, encoding='utf-8')
@@ -428,7 +425,7 @@ def _weights_file(folder, w):
     if size!=w.get('bytes'):
         raise BundleError(f'{file} has {size:,} bytes, and {w.get("bytes")} were saved: '
                           'it was cut short, or copied in part')
-    digest = _sha256(file)
+    digest = file_hash(file)
     if digest!=w.get('sha256'):
         raise BundleError(f'{file} is not the file that was saved: its SHA-256 is {digest[:12]}..., and not '
                           f'{str(w.get("sha256"))[:12]}...')

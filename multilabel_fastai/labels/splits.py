@@ -10,6 +10,7 @@ import hashlib, os
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from pathlib import Path
 from fastcore.all import *
+from ..utils.files import *
 from ..utils.hints import *
 from ..utils.plots import *
 from ..utils.progress import *
@@ -266,12 +267,6 @@ def split_hash(self:LabelTable)->str:
     return hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:12]
 
 # %% ../../nbs/01_labels/05_splits.ipynb #5b2764fa
-def _file_hash(file):
-    "Return the SHA-256 of a file's content"
-    with open(file, 'rb') as o:
-        if hasattr(hashlib, 'file_digest'): return hashlib.file_digest(o, 'sha256').hexdigest() # from Python 3.11
-        return hashlib.sha256(o.read()).hexdigest()
-
 @patch
 def file_sizes(self:LabelTable)->pd.Series:
     "Return the size of each row's file in bytes; -1 where it is not there"
@@ -286,7 +281,7 @@ def identical_files(self:LabelTable,
     same = np.flatnonzero((size>=0) & size.duplicated(keep=False))
     files = pd.Series(self.files)[same].tolist()
     threads = dict(n_workers=ifnone(num_workers, defaults.cpus), threadpool=True)
-    sha = parallel(_file_hash, files, progress=show_progress(len(files)), **threads) if files else []
+    sha = parallel(file_hash, files, progress=show_progress(len(files)), **threads) if files else []
     cols = [o for o in ('path','split','group') if o in self._df]
     res = self._df.iloc[same][cols].assign(content=[o[:12] for o in sha])
     return res[res.content.duplicated(keep=False)].sort_values(['content','path'])
