@@ -88,7 +88,7 @@ _star = {
     'commands.sources': '',
     'commands.flags': '',
     'commands.console': '''mlf_train mlf_test mlf_compare mlf_pack mlf_sample mlf_predict mlf_bundle mlf_export
-        mlf_serve'''}
+        mlf_serve mlf_info'''}
 _module_of = {name:module for module,names in _star.items() for name in names.split()}
 _packages = {'utils', *(o.partition('.')[0] for o in _star)}
 

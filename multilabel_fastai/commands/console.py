@@ -4,11 +4,14 @@
 
 # %% auto #0
 __all__ = ['newest_run', 'run_flags', 'mlf_train', 'mlf_test', 'mlf_sample', 'mlf_pack', 'mlf_compare', 'load_saved',
-           'mlf_predict', 'mlf_bundle', 'mlf_export', 'mlf_serve']
+           'mlf_predict', 'mlf_bundle', 'mlf_export', 'mlf_serve', 'mlf_info']
 
 # %% ../../nbs/11_commands/05_console.ipynb #1a0cd18a
-import os, shutil
+import multiprocessing, os, platform, shutil
+from importlib.metadata import PackageNotFoundError, version
 from fastai.vision.all import *
+from pydicom import uid
+from pydicom.pixels import get_decoder
 from ..labels.table import *
 from ..images.dicom import *
 from ..images.packs import *
@@ -369,3 +372,38 @@ def mlf_serve(
     server = serve_bundle(load_saved(model, device), host, port, auth=(user,password) if user else None)
     print(f'{server.url} shows the page; Ctrl-C ends it', flush=True)
     server.block()
+
+# %% ../../nbs/11_commands/05_console.ipynb #1f0a0002
+_shown = ('multilabel_fastai fastai fastcore torch torchvision timm numpy pandas scipy scikit-learn pillow pydicom '
+    'pylibjpeg pylibjpeg-openjpeg imagecodecs safetensors captum cleanlab onnx onnxruntime gradio nbdev').split()
+
+def _version(name):
+    "Version of a package, or that it is not there"
+    try: return version(name)
+    except PackageNotFoundError: return 'not installed'
+
+def _devices():
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return [f'{os.cpu_count()} processors', *gpus, *(['mps'] if torch.backends.mps.is_available() else [])]
+
+def _codecs():
+    "Names of the compressed transfer syntaxes that can be decoded here, and of those that cannot"
+    names = {True:[], False:[]}
+    for o in ('JPEGTransferSyntaxes','JPEGLSTransferSyntaxes','JPEG2000TransferSyntaxes','RLETransferSyntaxes'):
+        for ts in getattr(uid, o): names[_can_decode(ts)].append(ts.keyword)
+    return names
+
+def _can_decode(ts):
+    try: return get_decoder(ts).is_available
+    except NotImplementedError: return False # pydicom knows no decoder for it
+
+@command(title='the machine', examples=["mlf_info"])
+def mlf_info():
+    "Versions, devices, codecs and how processes start, for the report of a fault; no paths and no names"
+    print(f'Python {platform.python_version()}, {platform.system()} {platform.machine()}')
+    print(', '.join(f'{o} {_version(o)}' for o in _shown))
+    print(f'devices: {", ".join(_devices())}; torch with CUDA {torch.version.cuda}')
+    start = multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
+    print(f'processes start by {start}; {defaults.cpus} of them read images')
+    codecs = _codecs()
+    print(f'DICOM codecs: {", ".join(codecs[True])}; without: {", ".join(codecs[False]) or "none"}')
