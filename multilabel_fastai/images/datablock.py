@@ -70,10 +70,16 @@ class MaskBroken(ItemTransform):
 
 # %% ../../nbs/04_images/09_datablock.ipynb #3148f443
 class LabelNames(MultiCategory):
-    "Names of the positive classes, shown in lines of at most 24 characters"
+    "Names of the positive classes, shown in lines of at most 24 characters, smaller where there are many lines"
     def show(self, ctx=None, sep=', ', color='black', **kwargs):
         text = '\n'.join(textwrap.wrap(sep.join(self) or '(none)', 24))
-        return show_title(text, ctx=ctx, color=color, **(dict(fontsize=9)|kwargs))
+        ctx = show_title(text, ctx=ctx, color=color, **kwargs)
+        if isinstance(ctx, plt.Axes): ctx.title.set_fontsize(_title_size(ctx.get_title()))
+        return ctx
+
+def _title_size(text):
+    "Points at which a title of any number of lines stays below the picture above it"
+    return min(10, max(5.5, 22/(text.count('\n')+1)))
 
 class EncodeLabels(EncodedMultiCategorize):
     "fastai's `EncodedMultiCategorize` that keeps NaN and soft labels, and shows the classes from 0.5"
