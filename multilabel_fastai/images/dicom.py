@@ -148,6 +148,9 @@ def _file_window(h):
     "Width, level and function of the first window in the header, or None"
     level,width,function = h['WindowCenter'],h['WindowWidth'],h['VOILUTFunction'] or 'LINEAR'
     if not level or not width: return None
+    for k,v in dict(WindowCenter=level, WindowWidth=width).items():
+        if isinstance(v, str) and ',' in v: raise number_error(k, v)
+    if isinstance(level, str) or isinstance(width, str): return None
     level,width = level[0],width[0]
     least = 1 if function=='LINEAR' else 1e-9
     return (width,level,function) if np.isfinite([level,width]).all() and width>=least else None
@@ -180,11 +183,22 @@ def _table(allocated, bits, signed, slope, intercept, width, level, function, in
     if pad: res[(v>=pad[0])&(v<=pad[1])] = 0
     return res
 
+def _is_inverted(h):
+    "Is the least value white? Raises `ValueError` where the two elements that say so contradict each other"
+    label,shape,told = h['PhotometricInterpretation'],h.get('PresentationLUTShape'),h.get('told', {})
+    inverted = label=='MONOCHROME1'
+    by_shape = dict(IDENTITY=False, INVERSE=True).get(shape, inverted)
+    if by_shape==inverted or 'PhotometricInterpretation' in told: return inverted
+    if 'PresentationLUTShape' in told: return by_shape
+    raise ValueError(f'PhotometricInterpretation is {label}, and PresentationLUTShape {shape} contradicts it (PS3.3 '
+                     f'Table C.7-9). {header_fix(PresentationLUTShape=None)} follows PhotometricInterpretation, '
+                     'dict(PhotometricInterpretation=None) the other')
+
 def _by_table(a, h, window, bits=None):
     "uint8 (rows, columns) of samples of 8 or 16 bits; None where a table does not serve"
     if a.dtype.itemsize>2 or a.dtype.kind not in 'ui': return
     if window=='full' or (window=='file' and not _file_window(h)): return # it depends on the pixels
-    n,signed,invert = 8*a.dtype.itemsize,h['PixelRepresentation']==1,h['PhotometricInterpretation']=='MONOCHROME1'
+    n,signed,invert = 8*a.dtype.itemsize,h['PixelRepresentation']==1,_is_inverted(h)
     window = _bounds(window, h, None, None)
     t = _table(n, bits or n, signed, *rescale_of(h), *window, invert, _padding_range(h))
     return t.take(a.view(f'u{n//8}'))
@@ -214,7 +228,7 @@ def _windowed(a, h, ds, window, dtype):
         if (res:=_by_table(a, h, window)) is not None: return res
     x,pad = _modality(a, h, ds),_padding(a, h)
     y = _by_voi_lut(x, h, ds) if by_voi_lut else apply_window(x, *_bounds(window, h, x, pad))
-    if h['PhotometricInterpretation']=='MONOCHROME1': y = 1-y
+    if _is_inverted(h): y = 1-y
     if pad is not None: y[pad] = 0
     if a.dtype.kind=='f': y = np.nan_to_num(y)
     return y.astype(np.float32) if dtype==np.float32 else np.rint(y*255).astype(np.uint8)

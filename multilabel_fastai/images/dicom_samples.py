@@ -139,6 +139,8 @@ def _stored_bits(a, h, overlay_bits):
 # %% ../../nbs/04_images/02_dicom_samples.ipynb #a7a55071
 def rescale_of(h):
     "Slope and intercept; 1 and 0 where there is none"
+    for o in ('RescaleSlope','RescaleIntercept'):
+        if isinstance(h[o], str): raise number_error(o, h[o])
     slope,intercept = (h['RescaleSlope'] or [1.])[0],(h['RescaleIntercept'] or [0.])[0]
     if math.isfinite(slope) and math.isfinite(intercept) and slope!=0: return slope,intercept
     raise ValueError(f'RescaleSlope is {slope} and RescaleIntercept {intercept}')
