@@ -117,28 +117,36 @@ def warn_of_faults(faults, n):
 
 # %% ../../nbs/04_images/07_files.ipynb #dc2f387f
 def _check_image(f, preprocess):
-    "Why a file cannot be read, None where it can; and the fault of what it shows"
+    "Why a file cannot be read, None where it can; the fault of what it shows; and what `stack_facts` says of a stack"
     p = preprocess
     try:
         with reading(f):
-            if p.dicom_only or is_dicom(f): return None,image_fault(p(f), len(p.windows) if p.multi_window else 1)
+            windows = len(p.windows) if p.multi_window else 1
+            if p.slices:
+                slices,facts = read_stack(f, p.slices)
+                return None,image_fault(p._stack(slices), windows),facts
+            if p.dicom_only or is_dicom(f): return None,image_fault(p(f), windows),None
             im = decode_image(file_bytes(f), COLOR_MODES[p.color], p.bit_depth, p.max_pixels, eighth=True)
             a = np.asarray(im)
-            return None,image_fault(a[None] if a.ndim==2 else a.transpose(2,0,1))
-    except ImageError as e: return str(e).removeprefix(f'{f}: '),''
+            return None,image_fault(a[None] if a.ndim==2 else a.transpose(2,0,1)),None
+    except ImageError as e: return str(e).removeprefix(f'{f}: '),'',None
 
 @patch
 def look_at_images(self:LabelTable,
     preprocess:Preprocess, # What the images are to become
     num_workers:int=None, # Threads; as many as there are processors if None
 )->tuple: # Tables of those that cannot be read (path, reason), and of those that show nothing (`fault_table`)
-    "Read every image; JPG files at an eighth of their size"
+    """Read every image; JPG files at an eighth of their size
+
+    For stacks, warns once of files that are set aside and of gaps between slices."""
     threads,bar = ifnone(num_workers, defaults.cpus),show_progress(len(self))
     res = parallel(_check_image, self.files, preprocess=preprocess, n_workers=threads, threadpool=True, progress=bar)
-    why,faults = zip(*res)
+    why,faults,facts = zip(*res)
+    warn_of_stacks([o for o in facts if o], 'series_table(labels.files)')
     bad = pd.DataFrame(dict(path=self.frame.path, reason=list(why)), dtype=object)
     return bad[bad.reason.notna()].reset_index(drop=True),fault_table(self.frame.path, faults, self.root)
 
+# %% ../../nbs/04_images/07_files.ipynb #dc2f3881
 @patch
 @delegates(Preprocess)
 def check_images(self:LabelTable,
@@ -148,13 +156,12 @@ def check_images(self:LabelTable,
 )->pd.DataFrame:
     """Images that cannot be read, as a table of path and reason; empty where all can
 
-    Warns of images that are constant, saturated or nearly black, and of where they come from."""
+    Warns of images that are constant, saturated or nearly black, and of where they come from. With `slices`, warns of
+    files that are set aside, and of gaps between slices."""
     prep = Preprocess(color=color, **kwargs) if isinstance(color, str) else color
     bad,faults = self.look_at_images(prep, num_workers)
     warn_of_faults(faults, len(self)-len(bad))
     return bad
-
-
 
 # %% ../../nbs/04_images/07_files.ipynb #dab355e5
 @patch

@@ -166,6 +166,13 @@ def _by_pydicom(f, names):
     syntax = table_value(getattr(meta, 'TransferSyntaxUID', None))
     return {k:table_value(ds.get(k)) for k in names} | dict(TransferSyntaxUID=syntax)
 
+def _check_places(header):
+    "Raise `ValueError` for a position or orientation with text in it, such as a decimal comma"
+    for name in ('ImagePositionPatient','ImageOrientationPatient'):
+        values = header[name] if isinstance(header[name], tuple) else (header[name],)
+        if text := first(values, lambda o: isinstance(o, str)):
+            raise ValueError(f'{name} has {text!r}, which is not a number: PS3.5 6.2 has a decimal point')
+
 def read_header(
     f:str|Path, # File
     tags:list, # DICOM keywords
@@ -174,6 +181,7 @@ def read_header(
     names = tuple(dict.fromkeys([*tags, *SORT_TAGS]))
     try:
         res = _by_scan(f, names) or _by_pydicom(f, names)
+        _check_places(res)
         res['position'] = slice_position(res['ImagePositionPatient'], res['ImageOrientationPatient'])
     except FileNotFoundError: raise
     except Exception as e: return dict(reason=error_line(e)) # whatever broken bytes make pydicom raise

@@ -16,6 +16,7 @@ from ..utils.workers import *
 from ..labels.table import *
 from ..labels.readers import *
 from .dicom import *
+from .series import *
 from .preprocess import *
 from .files import *
 
@@ -256,12 +257,22 @@ def _fill_shards(folder, plan, shards, root, prep, num_workers):
         if bar: bar.update(min(total, bar.last_v+len(fs)))
         if sum(map(len, done[tmp].values()))==len(np.load(tmp, mmap_mode='r')): _finish(folder, tmp, done.pop(tmp))
 
-# %% ../../nbs/04_images/08_packs.ipynb #9211574c
-def _warn_of_new_faults(pack, shards, root):
-    "Warn of the images in some shards of a pack that show nothing or little"
+# %% ../../nbs/04_images/08_packs.ipynb #9211574a
+def _facts_of(folder):
+    "What `stack_facts` says of a folder; None for one that has changed since it was packed"
+    try: return read_stack(folder)[1]
+    except DicomError: return None
+
+def _warn_of_new_faults(pack, shards, root, num_workers):
+    "Warn of the images in some shards of a pack that show nothing or little, and of stacks with gaps"
     new = pack.table[pack.table.shard.isin(shards)]
     warn_of_faults(fault_table(new.path, new.fault, root), int((new.reason=='').sum()))
+    if not pack.preprocess.slices: return
+    files = [root/o for o in new.path[new.reason=='']]
+    facts = parallel(_facts_of, files, n_workers=num_workers, threadpool=True, progress=False)
+    warn_of_stacks([o for o in facts if o], 'series_table(labels.files)')
 
+# %% ../../nbs/04_images/08_packs.ipynb #9211574c
 @delegates(Preprocess)
 def pack_images(
     paths:list, # Files, or with `slices` folders, as the pack is to know them
@@ -288,10 +299,11 @@ def pack_images(
     _check_space(folder, plan.shard.isin(missing).sum(), prep.shape)
     mine = [o for o in missing if o%part[1]==part[0]]
     _check_there(plan.path[plan.shard.isin(mine)], root)
-    _fill_shards(folder, plan, mine, root, prep, ifnone(num_workers, defaults.cpus))
+    num_workers = ifnone(num_workers, defaults.cpus)
+    _fill_shards(folder, plan, mine, root, prep, num_workers)
     if _missing(folder, plan): return None
     pack = PackedImages(folder)
-    _warn_of_new_faults(pack, mine, root)
+    _warn_of_new_faults(pack, mine, root, num_workers)
     return pack
 
 # %% ../../nbs/04_images/08_packs.ipynb #b51d89f1

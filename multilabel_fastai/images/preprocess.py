@@ -399,6 +399,7 @@ def _pixels(self:Preprocess, im):
     a = np.asarray(self._sized(im))
     return a[None] if a.ndim==2 else np.ascontiguousarray(a.transpose(2,0,1))
 
+# %% ../../nbs/04_images/06_preprocess.ipynb #f82fbbb8
 @patch
 def image(self:Preprocess, im:Image.Image)->np.ndarray:
     "A PIL image as uint8 (channels, height, width); raises `ImageError` where windows or slices are wanted"
@@ -416,14 +417,18 @@ def _channels(self:Preprocess, b, fn, frame=None):
     return np.stack([np.asarray(self._sized(Image.fromarray(a[...,i]))) for i in range(a.shape[2])])
 
 @patch
+def _stack(self:Preprocess, slices):
+    "Slices (path, frame) as (slices*windows, height, width)"
+    return np.concatenate([self._channels(file_bytes(f), f, i) for f,i in slices])
+
+@patch
 def __call__(self:Preprocess,
     fn:str|Path|bytes, # File, its content, or with `slices` a folder
 )->np.ndarray: # uint8 (channels, height, width)
     "The pixels of `fn`; raises `ImageError` that names the file, whatever is wrong with it"
     with reading(fn):
         if self.slices:
-            found = series_slices(fn, self.slices)
-            return np.concatenate([self._channels(file_bytes(f), f, i) for f,i in found])
+            return self._stack(series_slices(fn, self.slices))
         if self.multi_window: return self._channels(file_bytes(fn), fn)
         color = 'gray' if self.channels==1 else 'rgb'
         own = (self.bit_depth, self.window, self.frame, self.max_pixels, self.header)
