@@ -170,8 +170,9 @@ def _check_places(header):
     "Raise `ValueError` for a position or orientation with text in it, such as a decimal comma"
     for name in ('ImagePositionPatient','ImageOrientationPatient'):
         values = header[name] if isinstance(header[name], tuple) else (header[name],)
-        if text := first(values, lambda o: isinstance(o, str)):
-            raise ValueError(f'{name} has {text!r}, which is not a number: PS3.5 6.2 has a decimal point')
+        if any(isinstance(o, str) for o in values):
+            text = '\\'.join(map(str, values))
+            raise ValueError(f'{name} is {text!r}, which are not numbers: PS3.5 6.2 has a decimal point')
 
 def read_header(
     f:str|Path, # File
