@@ -73,7 +73,7 @@ _END = b'\xff\xd9' # end of image of JPEG and JPEG-LS, and of the codestream of 
 def _has_end(src): return src[-1024:].rstrip(b'\0').rfind(_END)>=0
 
 def _decode_whole(src, ts, decode):
-    "Samples of JPEG or JPEG-LS by `decode`; raises `ValueError` where it is cut off, not if only its end marker is missing"
+    "Samples of JPEG or JPEG-LS by `decode`; raises `ValueError` where more than its end marker is missing"
     if _has_end(src): return decode(src)
     src,too_short = src.rstrip(b'\xff'),ValueError('the stream ends before its end marker')
     if ts in _JPEGLS: # CharLS wants the marker right behind the last sample

@@ -74,11 +74,18 @@ def _modality(a, h, ds):
     slope,intercept = rescale_of(h)
     return a*np.float32(slope)+np.float32(intercept)
 
+# %% ../../nbs/04_images/03_dicom.ipynb #5fb41671
+_AIR,_NO_TISSUE = -1024,-1500 # HU
+
 def _padding_range(h):
     "Lowest and highest stored value that is padding, or None; lossy compression moves it (PS3.3 C.7.5.1.1.2)"
     v,tolerance = h['PixelPaddingValue'],h.get('tolerance', 0)
     if v is None: return None
     low,high = sorted((v, ifnone(h['PixelPaddingRangeLimit'], v)))
+    if tolerance and h.get('Modality')=='CT':
+        slope,intercept = rescale_of(h)
+        hounsfield = high*slope+intercept
+        if slope>0 and hounsfield<_NO_TISSUE: return -2**31,int(((hounsfield+_AIR)/2-intercept)/slope)
     return low-tolerance,high+tolerance
 
 def _padding(a, h):

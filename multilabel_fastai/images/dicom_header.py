@@ -171,6 +171,25 @@ def _inflated(b, limit):
             if n>limit: raise ValueError(f'the data set inflates to more than {limit:,} bytes')
     except zlib.error as e: raise ValueError(f'{e}: no data set inflates from {len(b):,} bytes') from e
 
+# %% ../../nbs/04_images/01_dicom_header.ipynb #d3895ea1
+def _check_count(b, most):
+    """Raise `ValueError` where a data set has more than `most` elements, items and delimiters
+
+    A parser makes an object of each, which takes twenty times as long. What this count does not understand is left to
+    the parser: the fragments of pixels, and values without a representation that have no length."""
+    i,end = 0,len(b)-8
+    for _ in range(most):
+        if i>end: return
+        group,_,vr,length = _vr_tag(b, i)
+        if group==0xfffe: i += 8; continue # what an item holds is counted
+        if vr in _LONG and i<=end-4: length,i = int.from_bytes(b[i+8:i+12], 'little'),i+12
+        elif vr.isalpha() and vr.isupper(): i += 8
+        else: length,i = int.from_bytes(b[i+4:i+8], 'little'),i+8 # of an implicit data set
+        if length!=_UNDEFINED: i += length
+        elif vr!=b'SQ': return
+    raise ValueError('the deflated data set has more elements than a file of its size')
+
+# %% ../../nbs/04_images/01_dicom_header.ipynb #d3895ea3
 def _text_bytes(o):
     "Bytes of an element whose value becomes numbers, text or a sequence when it is asked for"
     if not hasattr(o, 'length'): return 0 # a sequence that has been read
@@ -184,6 +203,7 @@ def _check_deflated(b, limit):
     for _ in _inflated(b, limit): pass # before memory is taken for it
     f = _LimitedReads(3*n) # tag, long length and value
     f.writelines(_inflated(b, limit))
+    _check_count(f.getvalue(), n)
     f.seek(0)
     ds = read_dataset(f, False, True, defer_size=2**20) # in which sequences of a known length are one element
     if sum(map(_text_bytes, ds.values()))<=8*n: return
