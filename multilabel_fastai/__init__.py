@@ -31,6 +31,7 @@ _star = {
         plot_net_benefit''',
     'images.decoders': '',
     'images.dicom_header': '',
+    'images.dicom_samples': '',
     'images.dicom': 'WINDOWS DicomError read_dicom',
     'images.header_table': 'dicom_table',
     'images.series': 'series_table series_files pool_slices',

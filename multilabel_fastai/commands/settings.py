@@ -196,12 +196,13 @@ def as_frame(v):
     return int(v) if str(v).isdigit() else v
 
 def as_header(v):
-    "Return elements by keyword; also of text such as 'BitsStored=16,RescaleIntercept=-1024'"
+    "Return elements by keyword; also of text such as 'BitsStored=16,PresentationLUTShape=', None for the empty"
     if not isinstance(v, str): return dict(v)
     pairs = [o.partition('=') for o in v.split(',')]
     if not all(sep for _,sep,_ in pairs): raise ValueError('elements such as BitsStored=16,HighBit=15')
     is_number = re.compile(r'-?\d+')
-    return {k.strip(): int(o) if is_number.fullmatch(o.strip()) else o.strip() for k,_,o in pairs}
+    values = {k.strip():o.strip() for k,_,o in pairs}
+    return {k:int(o) if is_number.fullmatch(o) else o or None for k,o in values.items()}
 
 # %% ../../nbs/11_commands/00_settings.ipynb #3671423b
 @settings_class('images', like=Preprocess,

@@ -70,18 +70,47 @@ def _check_stream(src, runner):
     return bits
 
 _END = b'\xff\xd9' # end of image of JPEG and JPEG-LS, and of the codestream of JPEG 2000
+def _has_end(src): return src[-1024:].rstrip(b'\0').rfind(_END)>=0
 
 def _decode_whole(src, ts, decode):
-    "Samples of a stream by `decode`; raises `ValueError` where it is cut off, not where only its end marker is missing"
-    if src[-1024:].rstrip(b'\0').rfind(_END)>=0: return decode(src)
+    "Samples of JPEG or JPEG-LS by `decode`; raises `ValueError` where more than its end marker is missing"
+    if _has_end(src): return decode(src)
     src,too_short = src.rstrip(b'\xff'),ValueError('the stream ends before its end marker')
     if ts in _JPEGLS: # CharLS wants the marker right behind the last sample
         try: return decode(src+_END)
         except RuntimeError as e: raise too_short from e
-    if ts not in _JPEG: raise too_short
     # libjpeg makes up what is missing: of a whole scan nothing is, so what comes after it changes no sample
     a,b = (decode(src+bytes([filler])*512+_END) for filler in (0x00,0xa5))
     if (a!=b).any(): raise too_short
+    return a
+
+# %% ../../nbs/04_images/00_decoders.ipynb #3a2c0002
+_SOT = b'\xff\x90' # start of a tile-part of JPEG 2000, which no coded data contain
+
+def _tiles_end(src):
+    "Where the last tile-part of a codestream ends, None if it has no length; raises `ValueError` for missing tiles"
+    x1,y1,_,_,width,height,x0,y0 = struct.unpack_from('>8I', src, 8)
+    if not width or not height: raise ValueError('the tiles of the JPEG 2000 stream have no size')
+    n = -(-(x1-x0)//width)*-(-(y1-y0)//height)
+    i,seen,wanted = src.find(_SOT),{},{}
+    while i is not None and src[i:i+2]==_SOT and i+12<=len(src):
+        _,tile,length,_,parts = struct.unpack_from('>HHIBB', src, i+2)
+        seen[tile] = seen.get(tile, 0)+1
+        if parts: wanted[tile] = parts
+        i = i+length if length else None
+    whole = sum(seen[o]>=wanted.get(o, 1) for o in seen)
+    if whole<n: raise ValueError(f'{n-whole:,} of the {n:,} tiles of the JPEG 2000 stream are missing')
+    return i
+
+def _decode_tiles(src, decode):
+    "Samples of a JPEG 2000 codestream by `decode`; raises `ValueError` as `_decode_whole` does, and for missing tiles"
+    end = _tiles_end(src)
+    if _has_end(src): return decode(src)
+    src,too_short = src[:end],ValueError('the stream ends before its end marker')
+    fillers = (b'',) if end else (bytes(512),b'\xa5'*512) # behind the last packet they change nothing
+    try: a,*others = (decode(src+o+_END) for o in fillers)
+    except RuntimeError as e: raise too_short from e
+    if any((a!=o).any() for o in others): raise too_short
     return a
 
 # %% ../../nbs/04_images/00_decoders.ipynb #1f3685ed
@@ -145,7 +174,7 @@ def _decode_codestream(src, runner):
     if ts in _JPEGLS: return _decode_whole(src, ts, imagecodecs.jpegls_decode)
     if photometric in ('YBR_ICT','YBR_RCT'): runner.set_option('photometric_interpretation', 'RGB')
     # boxes of a JP2 file are not part of DICOM, and broken ones keep OpenJPEG busy for ever
-    return _decode_whole(src[src.find(_SIZ):], ts, lambda o: imagecodecs.jpeg2k_decode(o, planar=False))
+    return _decode_tiles(src[src.find(_SIZ):], lambda o: imagecodecs.jpeg2k_decode(o, planar=False))
 
 def _decode_frame(src, runner):
     "One frame as bytes, in the layout that `runner` is told"

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['HEADER_NAMES', 'DEFLATED_FRAMES', 'IMAGE_SYNTAXES', 'MAX_ELEMENTS', 'MAX_PIXELS', 'UnusualHeader', 'read_meta',
-           'scan_header', 'plain_value', 'dicom_dataset', 'frame_header', 'full_header', 'header_fix', 'n_bytes',
-           'complete_header', 'ImageError', 'DicomError', 'source_name', 'error_line', 'file_bytes', 'is_dicom']
+           'scan_header', 'plain_value', 'dicom_dataset', 'frame_header', 'full_header', 'header_fix', 'number_error',
+           'n_bytes', 'complete_header', 'ImageError', 'DicomError', 'source_name', 'error_line', 'file_bytes',
+           'is_dicom']
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #8e2bbf09
 import io, itertools, os, struct, zlib
@@ -27,7 +28,7 @@ _ELEMENTS = { # Tag: keyword and value representation of all that pixels depend 
     0x0028_0120:('PixelPaddingValue','XS'), 0x0028_0121:('PixelPaddingRangeLimit','XS'),
     0x0028_1050:('WindowCenter','DS'), 0x0028_1051:('WindowWidth','DS'),
     0x0028_1052:('RescaleIntercept','DS'), 0x0028_1053:('RescaleSlope','DS'), 0x0028_1056:('VOILUTFunction','CS'),
-    0x0028_2110:('LossyImageCompression','CS')}
+    0x0028_2110:('LossyImageCompression','CS'), 0x2050_0020:('PresentationLUTShape','CS')}
 _UNUSUAL = { # LUTs, tiles, functional groups, float pixels and their offsets, palettes
     0x0028_3000, 0x0028_3010, 0x0048_0006, 0x5200_9229, 0x5200_9230, 0x7fe0_0001, 0x7fe0_0002, 0x7fe0_0008, 0x7fe0_0009,
     *range(0x0028_1101, 0x0028_1104), *range(0x0028_1201, 0x0028_1204), *range(0x0028_1221, 0x0028_1224)}
@@ -139,14 +140,10 @@ def plain_value(v):
     return str(v) if isinstance(v, str) else v
 
 def _numbers(ds, name):
-    "Values of a decimal string up to the first that is empty; a window that is no number is no window"
-    try:
-        v = ds.get(name)
-        given = list(itertools.takewhile(lambda o: o not in (None,''), L(v)))
-        return [float(o) for o in given] or None
-    except (ValueError, TypeError) as e:
-        if name.startswith('Window'): return
-        raise ValueError(f'{name} is not a number: {e}') from e
+    "Values of a decimal string up to the first that is empty; its text where one of them is not a number"
+    given = list(itertools.takewhile(lambda o: o not in (None,''), L(ds.get(name))))
+    try: return [float(o) for o in given] or None
+    except (ValueError, TypeError): return '\\'.join(map(str, given))
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #d3895ea0
 MAX_ELEMENTS = 2**17 # of a deflated data set, besides one for each 8 bytes of its file, as many as it could hold
@@ -174,6 +171,25 @@ def _inflated(b, limit):
             if n>limit: raise ValueError(f'the data set inflates to more than {limit:,} bytes')
     except zlib.error as e: raise ValueError(f'{e}: no data set inflates from {len(b):,} bytes') from e
 
+# %% ../../nbs/04_images/01_dicom_header.ipynb #d3895ea1
+def _check_count(b, most):
+    """Raise `ValueError` where a data set has more than `most` elements, items and delimiters
+
+    A parser makes an object of each, which takes twenty times as long. What this count does not understand is left to
+    the parser: the fragments of pixels, and values without a representation that have no length."""
+    i,end = 0,len(b)-8
+    for _ in range(most):
+        if i>end: return
+        group,_,vr,length = _vr_tag(b, i)
+        if group==0xfffe: i += 8; continue # what an item holds is counted
+        if vr in _LONG and i<=end-4: length,i = int.from_bytes(b[i+8:i+12], 'little'),i+12
+        elif vr.isalpha() and vr.isupper(): i += 8
+        else: length,i = int.from_bytes(b[i+4:i+8], 'little'),i+8 # of an implicit data set
+        if length!=_UNDEFINED: i += length
+        elif vr!=b'SQ': return
+    raise ValueError('the deflated data set has more elements than a file of its size')
+
+# %% ../../nbs/04_images/01_dicom_header.ipynb #d3895ea3
 def _text_bytes(o):
     "Bytes of an element whose value becomes numbers, text or a sequence when it is asked for"
     if not hasattr(o, 'length'): return 0 # a sequence that has been read
@@ -187,6 +203,7 @@ def _check_deflated(b, limit):
     for _ in _inflated(b, limit): pass # before memory is taken for it
     f = _LimitedReads(3*n) # tag, long length and value
     f.writelines(_inflated(b, limit))
+    _check_count(f.getvalue(), n)
     f.seek(0)
     ds = read_dataset(f, False, True, defer_size=2**20) # in which sequences of a known length are one element
     if sum(map(_text_bytes, ds.values()))<=8*n: return
@@ -230,7 +247,7 @@ def frame_header(
         for name in ('PixelValueTransformationSequence','FrameVOILUTSequence'):
             for item in (group.get(name) or [])[:1]:
                 for element in item: res[element.tag] = element
-    numbers = {o:[float(v) for v in L(res[o].value)] for o in _FLOATS if res.get(o) not in (None,'')}
+    numbers = {o:v for o in _FLOATS if (v := _numbers(res, o)) is not None}
     return h | numbers | dict(VOILUTFunction=plain_value(res.get('VOILUTFunction'))), res
 
 def full_header(
@@ -253,8 +270,9 @@ _OF_ONE_SAMPLE = ('MONOCHROME1','MONOCHROME2','PALETTE COLOR')
 def _filled(h):
     "A header with its gaps filled"
     samples = h['SamplesPerPixel'] or 1
+    gray = 'MONOCHROME1' if h.get('PresentationLUTShape')=='INVERSE' else 'MONOCHROME2' # PS3.3 Table C.7-9
     usual = dict(SamplesPerPixel=1, BitsStored=h['BitsAllocated'], PixelRepresentation=0, PlanarConfiguration=0,
-                 NumberOfFrames=1, PhotometricInterpretation='MONOCHROME2' if samples==1 else 'RGB')
+                 NumberOfFrames=1, PhotometricInterpretation=gray if samples==1 else 'RGB')
     res = h | {k:h[k] or v for k,v in usual.items()}
     res['NumberOfFrames'] = int(res['NumberOfFrames'])
     if res['PixelRepresentation']!=1 or not res['BitsStored']: return res
@@ -281,7 +299,7 @@ def _frame_index(frame, n):
     if not 0<=frame<n: raise ValueError(f'there is no frame {frame}: it has {n}, counted from 0')
     return frame
 
-# %% ../../nbs/04_images/01_dicom_header.ipynb #3b5039f1
+# %% ../../nbs/04_images/01_dicom_header.ipynb #3b5039f2
 def header_fix(
     **elements # Keyword and the value that may be right
 )->str:
@@ -289,6 +307,17 @@ def header_fix(
     told = ', '.join(f'{k}={v!r}' for k,v in elements.items())
     return f'Fix: header=dict({told}) of read_dicom or Preprocess'
 
+def number_error(
+    name:str, # Keyword
+    text:str, # What the file has
+)->ValueError:
+    "Return the error for a decimal string that is not a number, such as 40,5: it may be 40.5, or 40 and 5 (PS3.5 6.2)"
+    fix = header_fix(**{name:'...'}).replace("'...'", '...')
+    other = ", or window='full' or (width, level)" if name.startswith('Window') else ''
+    return ValueError(f'{name} is {text!r}, which is not a number: PS3.5 6.2 has a decimal point, and a backslash '
+                      f'between values. {fix}{other}')
+
+# %% ../../nbs/04_images/01_dicom_header.ipynb #3b5039f1
 MAX_PIXELS = 2**28 # samples of the frames that are asked for; a header that declares more is refused
 
 def n_bytes(
