@@ -93,8 +93,8 @@ def _positives_line(labels, most=40):
     more = [f'and {len(labels.vocab)-most:,} more'] if len(labels.vocab)>most else []
     return 'positive: '+' · '.join([*shown, *more])
 
-_not_looked_at = ('Images were not looked at before training, because check is off and there is no pack: unreadable ones '
-    'are left out as they come, and images that are constant, saturated or nearly black are not reported')
+_not_looked_at = ('Images were not looked at before training, because check is off and there is no pack: '
+    'unreadable ones are left out as they come, and constant, saturated or nearly black ones are not reported')
 
 def _print_loaded(dls, looked_at, hash_files):
     "Print what there is to train on, and what cannot be read"

@@ -6,7 +6,7 @@
 __all__ = ['split_index', 'stratified_counts', 'SplitAudit']
 
 # %% ../../nbs/01_labels/05_splits.ipynb #cd6477e4
-import hashlib, os
+import hashlib, os, re
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from pathlib import Path
 from fastcore.all import *
@@ -305,6 +305,22 @@ def group_identical(self:LabelTable)->LabelTable:
     part = connected_components(links, directed=False)[1][unit]
     name = self._df.group if self.has_group else self._df.path
     return self.with_group(name.groupby(part).transform('first'))
+
+# %% ../../nbs/01_labels/05_splits.ipynb #7b1e40a2
+@patch
+def group_by_name(self:LabelTable,
+    pattern:str, # Regular expression that finds the group in a path, such as r'(patient\d+)_'
+)->LabelTable:
+    "Return the table grouped by what `pattern` finds in each path; raises `LabelError` where it finds nothing"
+    try: found = [re.search(pattern, o) for o in self._df.path]
+    except re.error as e:
+        raise LabelError(f'{pattern!r} is no regular expression: {e}', fix=r"r'(patient\d+)_'") from None
+    groups = [o and (o[1] if o.re.groups else o[0]) for o in found]
+    lost = [i for i,o in enumerate(groups) if not o]
+    if lost:
+        raise LabelError(f'{pattern!r} finds nothing in {len(lost):,} of {len(self):,} paths',
+            dict(row=lost, path=self._df.path.iloc[lost]), fix='a pattern that finds the group in each path')
+    return self.with_group(groups)
 
 # %% ../../nbs/01_labels/05_splits.ipynb #4ae1e80a
 class SplitAudit:
