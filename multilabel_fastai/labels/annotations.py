@@ -6,7 +6,7 @@
 __all__ = []
 
 # %% ../../nbs/01_labels/04_annotations.ipynb #10069555
-import json, xml.etree.ElementTree as ElementTree
+import json, warnings, xml.etree.ElementTree as ElementTree
 import numpy as np, pandas as pd
 from pathlib import Path
 from fastcore.all import *
@@ -198,6 +198,14 @@ def _lvis_unknown(images, categories, y):
         searched[[column[o] for o in ids]] = True
         y[r,~searched] = np.nan
 
+def _only_above(categories, used, vocab):
+    "Return which categories hold others and have no annotation themselves, as the root that Roboflow adds, (C,) bool"
+    names = categories.name.str.strip()
+    above = categories.get('supercategory', pd.Series('', categories.index)).astype(str).str.strip()
+    below = names.map(above.value_counts()).fillna(0)-(above==names) # a category may have its own name above it
+    wanted = names.isin(L(vocab)) & ~names.duplicated(keep=False)
+    return ((below>0) & ~categories.id.isin(used) & ~wanted).to_numpy()
+
 @patch(cls_method=True)
 @delegates(build_table, but=('sep','columns'))
 def from_coco(cls:LabelTable,
@@ -205,12 +213,17 @@ def from_coco(cls:LabelTable,
     vocab:list=None, # Categories to keep, in the order wanted; all of them, in the order of the file, if None
     **kwargs
 )->LabelTable:
-    "Read which categories the annotations of each image in a COCO file have"
+    "Read which categories the annotations of each image in a COCO file have; warns of one that only holds others"
     images,categories,annotations = _load_coco(src)
     y = np.zeros((len(images),len(categories)), dtype=np.float32)
     ids = zip((annotations.image_id,annotations.category_id), (images.id,categories.id), ('image','category'))
     y[tuple(_rows_of_ids(src, *o) for o in ids)] = 1
     _lvis_unknown(images, categories, y)
+    above = _only_above(categories, annotations.category_id, vocab)
+    if above.any():
+        warnings.warn(f'{src}: {", ".join(categories.name[above])} is left out, because it has no annotation and only holds '
+            'others. Fix: name it in vocab if it is a class')
+    y,categories = y[:,~above],categories[~above]
     images = read_table(images, 'file_name', **kwargs)
     res = build_table(images, images.file_name, y, categories.name.str.strip().tolist(), **kwargs)
     return res if vocab is None else res.with_classes(vocab)
