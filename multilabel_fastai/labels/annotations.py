@@ -221,7 +221,7 @@ def from_coco(cls:LabelTable,
     _lvis_unknown(images, categories, y)
     above = _only_above(categories, annotations.category_id, vocab)
     if above.any():
-        warnings.warn(f'{src}: {", ".join(categories.name[above])} is left out, because it has no annotation and only holds '
+        warnings.warn(f'{src}: {", ".join(categories.name[above])} is left out: it has no annotation and only holds '
             'others. Fix: name it in vocab if it is a class')
     y,categories = y[:,~above],categories[~above]
     images = read_table(images, 'file_name', **kwargs)
