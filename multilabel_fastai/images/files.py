@@ -12,6 +12,7 @@ from ..utils.progress import *
 from ..labels.table import *
 from .dicom import *
 from .series import *
+from .nifti import *
 from .preprocess import *
 
 # %% ../../nbs/04_images/06_files.ipynb #804e7b77
@@ -121,7 +122,8 @@ def _check_image(f, preprocess):
     p = preprocess
     try:
         with reading(f):
-            if p.dicom_only or is_dicom(f): return None,image_fault(p(f), len(p.windows) if p.multi_window else 1)
+            if p.dicom_only or is_dicom(f) or is_nifti(f):
+                return None,image_fault(p(f), len(p.windows) if p.multi_window else 1)
             im = decode_image(file_bytes(f), COLOR_MODES[p.color], p.bit_depth, p.max_pixels, eighth=True)
             a = np.asarray(im)
             return None,image_fault(a[None] if a.ndim==2 else a.transpose(2,0,1))
@@ -153,8 +155,6 @@ def check_images(self:LabelTable,
     bad,faults = self.look_at_images(prep, num_workers)
     warn_of_faults(faults, len(self)-len(bad))
     return bad
-
-
 
 # %% ../../nbs/04_images/06_files.ipynb #dab355e5
 @patch

@@ -15,6 +15,7 @@ from fastai.vision.all import *
 from .decoders import codestream_size
 from .dicom import *
 from .series import *
+from .nifti import *
 
 # %% ../../nbs/04_images/05_preprocess.ipynb #60149342
 def read_error(
@@ -194,6 +195,11 @@ def _dicom_pixels(b, fn, window, **kwargs):
     try: return read_dicom(b, window, **kwargs)
     except DicomError as e: raise DicomError(str(e).replace(source_name(b), source_name(fn), 1)) from e
 
+def _volume(b, fn, window, **kwargs):
+    "`read_nifti` of the content `b` of `fn`, which an error names"
+    try: return read_nifti(b, window, **kwargs)
+    except ImageError as e: raise ImageError(str(e).replace(source_name(b), source_name(fn), 1)) from e
+
 def decode_image(
     b:bytes, # Content of a file in one of `FORMATS`
     mode:str='RGB', # 'RGB' or 'L'
@@ -218,8 +224,8 @@ def open_image(
     fn:str|Path|bytes, # File, or its content
     color:str='rgb', # 'rgb', or 'gray' for one channel
     bit_depth:int=None, # Bits that hold the data of 16-bit images, such as 12; all 16 if None
-    window='file', # For DICOM: a window as `read_dicom` takes it, but not a list
-    frame:int|str='middle', # For DICOM: frame of a multi-frame file
+    window='file', # For DICOM and NIfTI: a window as `read_dicom` takes it, but not a list
+    frame:int|str='middle', # Frame of a multi-frame DICOM file, or slice of a NIfTI volume
     max_pixels:int=MAX_PIXELS, # Refuse an image of more pixels; for DICOM of more samples
     header:dict=None, # For DICOM: elements that are wrong in the file, as `read_dicom` takes them
 )->Image.Image: # mode 'RGB' or 'L'
@@ -228,8 +234,9 @@ def open_image(
     mode = COLOR_MODES[color]
     with reading(fn):
         b = file_bytes(fn)
-        if not is_dicom(b): return decode_image(b, mode, bit_depth, max_pixels)
-        a = _dicom_pixels(b, fn, window, frame=frame, max_pixels=max_pixels, header=header)
+        if is_nifti(b): a = _volume(b, fn, window, frame=frame, max_pixels=max_pixels)[0]
+        elif is_dicom(b): a = _dicom_pixels(b, fn, window, frame=frame, max_pixels=max_pixels, header=header)
+        else: return decode_image(b, mode, bit_depth, max_pixels)
         return to_8_bits(Image.fromarray(a), mode)
 
 # %% ../../nbs/04_images/05_preprocess.ipynb #ade05fdb
@@ -333,9 +340,9 @@ class Preprocess:
         size:int|tuple=224, # Height and width in pixels
         color:str='rgb', # 'rgb', or 'gray' for one channel; lists of windows and stacks have channels of their own
         resize:str='squish', # 'squish' keeps all of the image, 'pad' also its aspect, 'crop' may lose the edges
-        window='file', # For DICOM: as `read_dicom` takes it; a list gives a channel for each window
-        frame:int|str='middle', # For DICOM: frame of a multi-frame file, a number from 0 or 'middle'
-        slices:int=None, # For folders of DICOM slices, or files of frames: how many, evenly from head to feet
+        window='file', # For DICOM and NIfTI: as `read_dicom` takes it; a list gives a channel for each window
+        frame:int|str='middle', # Frame of a multi-frame DICOM file or slice of a NIfTI volume, from 0, or 'middle'
+        slices:int=None, # For folders of DICOM slices, files of frames and NIfTI volumes: how many, head to feet
         bit_depth:int=None, # Bits that hold the data of 16-bit images, such as 12; all 16 if None
         center:float=None, # Share of height and width that is kept, around the middle; all if None
         max_pixels:int=MAX_PIXELS, # Refuse an image of more pixels; for DICOM of more samples
@@ -351,7 +358,7 @@ class Preprocess:
 
     @property
     def dicom_only(self)->bool:
-        "Are windows or slices channels, which only DICOM files have?"
+        "Are windows or slices channels, which only DICOM files and NIfTI volumes have?"
         return bool(self.multi_window or self.slices)
     @property
     def shape(self)->tuple: return (self.channels,*self.size)
@@ -410,20 +417,37 @@ def image(self:Preprocess, im:Image.Image)->np.ndarray:
 @patch
 def _channels(self:Preprocess, b, fn, frame=None):
     "Windows of one DICOM file, or of a frame that is a slice by itself, as (windows, height, width)"
+    if is_nifti(b): return self._of_volume(b, fn, frame=self.frame)
     if not is_dicom(b): raise ImageError(f'{source_name(fn)}: it is not a DICOM file, and only those have windows')
     frame = ifnone(frame, self.frame)
     a = _dicom_pixels(b, fn, self.windows, frame=frame, max_pixels=self.max_pixels, header=self.header)
+    return self._sized_channels(a)
+
+@patch
+def _sized_channels(self:Preprocess, a):
+    "Windows (rows, columns, windows) as (windows, height, width)"
     return np.stack([np.asarray(self._sized(Image.fromarray(a[...,i]))) for i in range(a.shape[2])])
 
 @patch
+def _of_volume(self:Preprocess, b, fn, **which):
+    "Windows of slices of a NIfTI volume as (slices and windows, height, width)"
+    a = _volume(b, fn, self.windows, max_pixels=self.max_pixels, **which) # (slices, rows, columns, windows)
+    return np.concatenate([self._sized_channels(o) for o in a])
+
+@patch
+def _stack(self:Preprocess, fn):
+    "Slices of a folder, of the frames of a file or of a NIfTI volume as channels"
+    if (isinstance(fn, bytes) or Path(fn).is_file()) and is_nifti(fn):
+        return self._of_volume(file_bytes(fn), fn, slices=self.slices)
+    return np.concatenate([self._channels(file_bytes(f), f, i) for f,i in series_slices(fn, self.slices)])
+
+@patch
 def __call__(self:Preprocess,
-    fn:str|Path|bytes, # File, its content, or with `slices` a folder
+    fn:str|Path|bytes, # File, its content, or with `slices` a folder or a volume
 )->np.ndarray: # uint8 (channels, height, width)
     "The pixels of `fn`; raises `ImageError` that names the file, whatever is wrong with it"
     with reading(fn):
-        if self.slices:
-            found = series_slices(fn, self.slices)
-            return np.concatenate([self._channels(file_bytes(f), f, i) for f,i in found])
+        if self.slices: return self._stack(fn)
         if self.multi_window: return self._channels(file_bytes(fn), fn)
         color = 'gray' if self.channels==1 else 'rgb'
         own = (self.bit_depth, self.window, self.frame, self.max_pixels, self.header)
