@@ -124,7 +124,7 @@ def _check_image(f, preprocess):
         with reading(f):
             if p.dicom_only or is_dicom(f) or is_nifti(f):
                 return None,image_fault(p(f), len(p.windows) if p.multi_window else 1)
-            im = decode_image(file_bytes(f), COLOR_MODES[p.color], p.bit_depth, p.max_pixels, eighth=True)
+            im = decode_image(file_bytes(f), COLOR_MODES[p.color], p.bit_depth, p.max_pixels, True, p.frame)
             a = np.asarray(im)
             return None,image_fault(a[None] if a.ndim==2 else a.transpose(2,0,1))
     except ImageError as e: return str(e).removeprefix(f'{f}: '),''

@@ -51,6 +51,7 @@ def _fill(shard, first_row, files, preprocess):
 
 # %% ../../nbs/04_images/07_packs.ipynb #fb17c1de
 _format = 1 # of the folder
+_rules = 2 # by which files are read: 1 did not turn images as EXIF data say, and took the first of several images
 
 _csv = dict(index=False, errors='surrogateescape')
 _from_csv = dict(keep_default_na=False, encoding_errors='surrogateescape')
@@ -94,6 +95,8 @@ class PackedImages:
     def __init__(self, folder:str|Path):
         self.folder = Path(folder)
         self.about = _read_about(self.folder)
+        if self.is_old: warn(f'The pack in {self.folder} was made by an earlier version, which did not turn images as '
+            'their EXIF data say and took the first of several images in a file. Fix: make it again in another folder')
         self.preprocess = Preprocess.from_config(self.about['preprocess'])
         self._table,self._maps = _read_table(self.folder, self.preprocess.shape),None
         self.row = FileIndex(self.table.path)
@@ -101,6 +104,10 @@ class PackedImages:
         self.shards,self._start = sizes.index.to_numpy(),np.r_[0, np.cumsum(sizes)]
         self.broken = {p:r for p,r in zip(self.table.path, self.table.reason) if r}
 
+    @property
+    def is_old(self)->bool:
+        "Whether it was made by an earlier version, which read some files otherwise"
+        return self.about.get('rules', 1)<_rules
     @property
     def table(self)->pd.DataFrame:
         "Path, shard, size, time, hash, reason and fault of every file"
@@ -174,8 +181,8 @@ def _differences(was, asked):
 def _about(folder, prep):
     "What `pack.json` is to say; raises `PackError` where a pack with another preprocessing is there"
     versions = {o:version(o) for o in ('pillow','pydicom','imagecodecs')}
-    about = dict(format=_format, fingerprint=prep.fingerprint, preprocess=prep.config, shape=list(prep.shape),
-                 versions=versions)
+    about = dict(format=_format, rules=_rules, fingerprint=prep.fingerprint, preprocess=prep.config,
+                 shape=list(prep.shape), versions=versions)
     if not (folder/'pack.json').exists(): return about
     was = _read_about(folder)
     if was['fingerprint']==prep.fingerprint: return was
@@ -262,6 +269,12 @@ def _warn_of_new_faults(pack, shards, root):
     new = pack.table[pack.table.shard.isin(shards)]
     warn_of_faults(fault_table(new.path, new.fault, root), int((new.reason=='').sum()))
 
+def _check_rules(folder):
+    "Raise `PackError` for a pack of an earlier version, to which no images can be added"
+    if _read_about(folder).get('rules', 1)<_rules:
+        raise PackError(f'The pack in {folder} was made by an earlier version, which read some files otherwise: '
+                        'make it again in another folder')
+
 @delegates(Preprocess)
 def pack_images(
     paths:list, # Files, or with `slices` folders, as the pack is to know them
@@ -286,6 +299,7 @@ def pack_images(
     remove_leftovers(folder)
     missing = _missing(folder, plan)
     _check_space(folder, plan.shard.isin(missing).sum(), prep.shape)
+    if missing: _check_rules(folder)
     mine = [o for o in missing if o%part[1]==part[0]]
     _check_there(plan.path[plan.shard.isin(mine)], root)
     _fill_shards(folder, plan, mine, root, prep, ifnone(num_workers, defaults.cpus))
@@ -319,6 +333,10 @@ def check(self:PackedImages,
 ):
     "Raise `PackError` where the pack is not that of the table's files"
     rows,root = self.rows_of(labels),labels.root or Path()
+    turned = first(root/o for o in self.table.path.iloc[rows] if self.is_old and is_turned(root/o))
+    if turned:
+        raise PackError(f'{turned} is turned by its EXIF data, and not in the pack {self.folder}, which an earlier '
+                        'version made: make the pack again in another folder')
     for o in self.table.iloc[rows].itertuples():
         file,again = root/o.path,'make the pack again in another folder'
         now = _stat(file)
