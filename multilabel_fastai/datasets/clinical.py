@@ -15,6 +15,7 @@ from ..utils.files import *
 from ..labels.table import *
 from ..labels.table_files import *
 from ..labels.readers import *
+from ..labels.rows import *
 from ..labels.splits import *
 from ..labels.logic import *
 from ..labels.annotations import *
