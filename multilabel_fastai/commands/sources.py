@@ -25,7 +25,7 @@ from ..datasets.rsna import *
 from ..datasets.clinical import *
 from .settings import *
 
-# %% ../../nbs/11_commands/03_sources.ipynb #aa2f4526
+# %% ../../nbs/11_commands/03_sources.ipynb #aa2f4520
 def _column_names(v):
     return [o.strip() for o in L(v) for o in str(o).split(',') if o.strip()]
 
@@ -45,6 +45,7 @@ def _further(v):
     if not all(k.strip() and eq for k,eq,_ in pairs): raise ValueError('arguments such as of=patient,least=10')
     return {k.strip():_plain_value(o.strip()) for k,_,o in pairs}
 
+# %% ../../nbs/11_commands/03_sources.ipynb #aa2f4526
 @settings_class('images and labels')
 class LabelColumns(Settings):
     "Where images and labels are, and which column is what"

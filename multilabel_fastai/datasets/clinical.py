@@ -108,6 +108,13 @@ def _padchest_paths(path, df):
     where = {f.name:f.relative_to(path).as_posix() for f in files}
     return [where.get(i, f'{d}/{i}') for i,d in zip(df.ImageID, df.ImageDir)]
 
+def _by_physicians(df):
+    "Return the rows that physicians labelled; raises where there are none"
+    theirs = df.labelled_by.astype(str).str.strip().str.lower()=='physician'
+    if theirs.any(): return df[theirs].reset_index(drop=True)
+    raise LabelError(f'No row has the MethodLabel Physician, but {sorted(set(df.labelled_by.astype(str)))[:5]}',
+        fix='physicians=False, or the table as downloaded')
+
 def padchest(
     path:str|Path=None, # Folder as downloaded, or one around it; `find_dataset` if None
     physicians:bool=False, # Only reports that physicians labelled?
@@ -119,7 +126,7 @@ def padchest(
     names = dict(PatientSex_DICOM='sex', Projection='view', MethodLabel='labelled_by')
     text = ['ImageID','ImageDir','PatientID','Labels']
     df = read_table(_padchest_table(path), text, list(names)).rename(columns=names)
-    if physicians: df = df[df.labelled_by=='Physician'].reset_index(drop=True)
+    if physicians: df = _by_physicians(df)
     df = df.assign(path=_padchest_paths(path, df))
     labels = LabelTable.from_delimited(df, 'path', 'Labels', empty='missing', group_col='PatientID',
         meta_cols=list(names.values()), root=path, on_missing=on_missing)

@@ -236,17 +236,7 @@ def _is_negative(im):
     "Is 0 white in a gray TIFF of 16 bits (WhiteIsZero, TIFF 6.0 section 3)? Pillow inverts those of 8 bits alone"
     return im.format=='TIFF' and im.mode.startswith('I') and im.tag_v2.get(262)==0
 
-# %% ../../nbs/04_images/05_preprocess.ipynb #a10ea029
-def _dicom_pixels(b, fn, window, **kwargs):
-    "`read_dicom` of the content `b` of `fn`, which an error names"
-    try: return read_dicom(b, window, **kwargs)
-    except DicomError as e: raise DicomError(str(e).replace(source_name(b), source_name(fn), 1)) from e
-
-def _volume(b, fn, window, **kwargs):
-    "`read_nifti` of the content `b` of `fn`, which an error names"
-    try: return read_nifti(b, window, **kwargs)
-    except ImageError as e: raise ImageError(str(e).replace(source_name(b), source_name(fn), 1)) from e
-
+# %% ../../nbs/04_images/05_preprocess.ipynb #a10ea020
 def decode_image(
     b:bytes, # Content of a file in one of `FORMATS`
     mode:str='RGB', # 'RGB' or 'L'
@@ -269,6 +259,18 @@ def decode_image(
     res = to_8_bits(_upright(res or im, im), mode, bit_depth or bits)
     return res.point(lambda o: 255-o) if _is_negative(im) else res
 
+# %% ../../nbs/04_images/05_preprocess.ipynb #a10ea022
+def _dicom_pixels(b, fn, window, **kwargs):
+    "`read_dicom` of the content `b` of `fn`, which an error names"
+    try: return read_dicom(b, window, **kwargs)
+    except DicomError as e: raise DicomError(str(e).replace(source_name(b), source_name(fn), 1)) from e
+
+def _volume(b, fn, window, **kwargs):
+    "`read_nifti` of the content `b` of `fn`, which an error names"
+    try: return read_nifti(b, window, **kwargs)
+    except ImageError as e: raise ImageError(str(e).replace(source_name(b), source_name(fn), 1)) from e
+
+# %% ../../nbs/04_images/05_preprocess.ipynb #a10ea029
 def open_image(
     fn:str|Path|bytes, # File, or its content
     color:str='rgb', # 'rgb', or 'gray' for one channel
@@ -438,7 +440,7 @@ class Preprocess:
         try: return cls(**config|dict(window=w))
         except TypeError as e: raise ValueError(f'{config} does not describe a Preprocess: {e}') from e
 
-# %% ../../nbs/04_images/05_preprocess.ipynb #f82fbbb6
+# %% ../../nbs/04_images/05_preprocess.ipynb #f82fbb01
 def _kept(size, center):
     "Left, top, width and height of the middle of an image of `size` (width,height)"
     w,h = [max(1, round(o*(center or 1))) for o in size]
@@ -463,6 +465,7 @@ def image(self:Preprocess, im:Image.Image)->np.ndarray:
         raise ImageError(f'{self} takes {wanted}, and not an image or an array')
     return self._pixels(to_8_bits(_upright(im), 'L' if self.channels==1 else 'RGB', self.bit_depth))
 
+# %% ../../nbs/04_images/05_preprocess.ipynb #f82fbb03
 @patch
 def _channels(self:Preprocess, b, fn, frame=None):
     "Windows of one DICOM file, or of a frame that is a slice by itself, as (windows, height, width)"
@@ -490,6 +493,7 @@ def _stack(self:Preprocess, fn):
         return self._of_volume(file_bytes(fn), fn, slices=self.slices)
     return np.concatenate([self._channels(file_bytes(f), f, i) for f,i in series_slices(fn, self.slices)])
 
+# %% ../../nbs/04_images/05_preprocess.ipynb #f82fbbb6
 @patch
 def __call__(self:Preprocess,
     fn:str|Path|bytes, # File, its content, or with `slices` a folder or a volume

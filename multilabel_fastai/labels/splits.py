@@ -191,7 +191,7 @@ def split(self:LabelTable,
         raise LabelError(f'{n} {what} leave none for {few}', fix=_one_group)
     return self.with_split(col)
 
-# %% ../../nbs/01_labels/07_splits.ipynb #b817445e
+# %% ../../nbs/01_labels/07_splits.ipynb #7c2d1e01
 def _read_list(o):
     "Return the names in a list, or in a text file with one name a line"
     if not isinstance(o, (str,Path)): return [str(n) for n in o]
@@ -216,6 +216,7 @@ def _rows_of_names(t, lists):
             fix=_name_fix)
     return where
 
+# %% ../../nbs/01_labels/07_splits.ipynb #b817445e
 @patch
 def split_by_lists(self:LabelTable,
     train:str|Path|list=None, # File with one name a line, or a list of names
