@@ -57,7 +57,7 @@ setup(
     python_requires='>=' + cfg['min_python'],
     install_requires=cfg['requirements'].split(),
     extras_require={
-        k: cfg[f'{k}_requirements'].split() for k in ('interpret', 'export', 'serve', 'excel', 'dev', 'newest')
+        k: cfg[f'{k}_requirements'].split() for k in ('interpret', 'export', 'serve', 'excel', 'nifti', 'dev', 'newest')
     },
     entry_points={
         'console_scripts': cfg['console_scripts'].split(),

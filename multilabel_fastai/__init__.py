@@ -7,10 +7,12 @@ import importlib as _importlib
 # that module needs and no more. Modules of `utils` are for the library itself.
 _star = {
     'labels.table': 'SPLITS LabelError LabelTable',
+    'labels.build': '',
     'labels.readers': 'data_folder',
+    'labels.rows': '',
+    'labels.annotations': '',
     'labels.splits': '',
     'labels.logic': 'LabelLogic',
-    'labels.annotations': '',
     'metrics.predictions': 'Predictions',
     'metrics.classwise': '''auroc_multi average_precision_multi count_metric f1_multi fbeta_multi precision_multi
         recall_multi specificity_multi matthews_multi label_accuracy all_negative_accuracy''',
@@ -35,6 +37,7 @@ _star = {
     'images.dicom': 'WINDOWS DicomError read_dicom',
     'images.header_table': 'dicom_table',
     'images.series': 'series_table series_files pool_slices',
+    'images.nifti': 'read_nifti',
     'images.preprocess': 'open_image DicomImage Preprocess',
     'images.files': '',
     'images.packs': 'PackedImages pack_images',

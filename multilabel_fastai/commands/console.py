@@ -64,7 +64,8 @@ def _on_top(run, given, folder):
         raise ValueError(f'{folder}/config.json does not say where the labels of the run came from: '
             '--data and --labels as they were')
     other_form = given.get('form', run.get('form'))!=run.get('form')
-    res = {k:v for k,v in run.items() if not (other_form and k in ('labels',*reader_arguments()))}
+    of_form = {*LabelSource.names()}-{'data','form'} if other_form else ()
+    res = {k:v for k,v in run.items() if k not in of_form}
     if given.get('data') and data and res.get('labels') and Path(res['labels']).is_relative_to(data):
         res['labels'] = str(Path(given['data'])/Path(res['labels']).relative_to(data))
     return res|given

@@ -147,13 +147,16 @@ def in_flags(
     text:str, # Such as "delim=','"
 )->str:
     "Return advice for Python as a command takes it: arguments of readers as flags, readers as forms"
+    further = further_arguments()-{*RunSettings.names()}
     def _flag(m):
         name,value = m[1],m[2]
-        if name not in reader_arguments(): return m[0]
+        if name in further: return f'--reader_args {name}='+value.strip('\'"').lower()
+        if name not in (*reader_arguments(),'drop_classes'): return m[0]
         if value in ('True','False'): return f'--{name}' if value=='True' else f'without --{name}'
         names = ','.join(o[1:-1] for o in re.findall(r"'[^']*'|\"[^\"]*\"", value))
         plain = re.fullmatch(r'\w[\w.,/-]*', names)
         return f'--{name} '+(value if not names else names if plain else f"'{names}'")
+    text = re.sub(r'labels\.drop_classes\((.*)\)', r'drop_classes=\1', text)
     text = re.sub(r'LabelTable\.from_(\w+)', lambda m: f'--form {m[1]}' if m[1] in FORMS else m[0], text)
     return _argument.sub(_flag, text)
 

@@ -85,15 +85,28 @@ def expand_rows(labels, o:LoaderSettings):
     if not o.expand: return labels
     return labels.expand_slices(o.slices) if o.expand=='slices' else boxed_slices(labels)
 
-# %% ../../nbs/11_commands/01_runs.ipynb #b1e9bdc9
-def _print_loaded(dls, hash_files):
+# %% ../../nbs/11_commands/01_runs.ipynb #5e0c1f0a
+def _positives_line(labels, most=40):
+    "Return how many images have each label, and for how many it is unknown, as a line"
+    def _count(o): return f'{o.positive:,.4g}'+(f' ({o.unknown:,.0f} unknown)' if o.unknown else '')
+    shown = [f'{k} {_count(o)}' for k,o in labels.counts().head(most).iterrows()]
+    more = [f'and {len(labels.vocab)-most:,} more'] if len(labels.vocab)>most else []
+    return 'positive: '+' · '.join([*shown, *more])
+
+_not_looked_at = ('Images were not looked at before training, because check is off and there is no pack: '
+    'unreadable ones are left out as they come, and constant, saturated or nearly black ones are not reported')
+
+def _print_loaded(dls, looked_at, hash_files):
     "Print what there is to train on, and what cannot be read"
     print(dls.labels)
+    print(_positives_line(dls.labels))
     print('\n'.join(dls.labels.audit(hash_files=hash_files).lines()))
     print(*fault_lines(dls.faults, len(dls.labels)), sep='\n', end='\n' if len(dls.faults) else '')
+    if not looked_at: print(_not_looked_at)
     if bad:=len(dls.quarantine):
         print(f'{bad} images cannot be read and are left out:\n{dls.quarantine.head(10).to_string(index=False)}')
 
+# %% ../../nbs/11_commands/01_runs.ipynb #b1e9bdc9
 @takes_settings(LoaderSettings)
 def training_dls(
     labels:LabelTable, # Labels; split here where they have no split
@@ -112,7 +125,7 @@ def training_dls(
     dls = multilabel_dls(labels, bs=o.bs, augment=o.augment, per_group=o.per_group, preprocess=o.preprocess,
         pack=pack, seed=o.seed,
         device=o.device, num_workers=o.num_workers if pack is None else 0, check=o.check)
-    _print_loaded(dls, hash_files=bool(o.check) and pack is None)
+    _print_loaded(dls, o.check or pack is not None, hash_files=bool(o.check) and pack is None)
     return dls
 
 # %% ../../nbs/11_commands/01_runs.ipynb #a02b85de

@@ -17,6 +17,7 @@ from fastai.data.external import URLs, fastai_path, untar_data
 from ..utils.files import *
 from ..labels.table import *
 from ..labels.readers import *
+from ..labels.annotations import *
 from ..labels.splits import *
 from ..labels.logic import *
 from ..images.series import *

@@ -11,7 +11,9 @@ from pathlib import Path
 from fastcore.all import *
 from ..labels.table import *
 from ..labels.table_files import *
+from ..labels.build import *
 from ..labels.readers import *
+from ..labels.rows import *
 from ..labels.logic import *
 from ..labels.annotations import *
 from ..images.series import *

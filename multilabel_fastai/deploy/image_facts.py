@@ -11,6 +11,7 @@ from fastai.vision.all import *
 from ..utils.files import *
 from ..images.dicom import *
 from ..images.series import *
+from ..images.nifti import *
 from ..images.loaders import *
 from ..images.datablock import *
 
@@ -27,6 +28,7 @@ def file_format(
     if fn is None: return 'other', None
     with open(fn, 'rb') as f: start = f.read(132)
     if is_dicom(start): return 'DICOM', read_header(fn, ['Modality']).get('Modality')
+    if is_nifti(fn): return 'NIFTI', None
     return next((v for k,v in _beginnings.items() if start.startswith(k)), 'other'), None
 
 # %% ../../nbs/10_deploy/00_image_facts.ipynb #90d01a83

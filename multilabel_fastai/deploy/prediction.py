@@ -23,6 +23,7 @@ from ..decision.decision import *
 from ..decision.readout import *
 from ..images.dicom import *
 from ..images.series import *
+from ..images.nifti import *
 from ..images.preprocess import *
 from ..images.packs import *
 from ..losses.contract import *
@@ -36,7 +37,9 @@ def _is_dicom_file(f):
     try: return f.suffix.lower() in ('.dcm','.dicom') or is_dicom(f)
     except OSError: return False
 
-def _is_image(f): return f.suffix.lower() in image_extensions or _is_dicom_file(f)
+def _is_volume(f): return f.name.lower().endswith(('.nii','.nii.gz'))
+
+def _is_image(f): return f.suffix.lower() in image_extensions or _is_volume(f) or _is_dicom_file(f)
 
 def _is_slice(f): return f.name.upper()!='DICOMDIR' and _is_dicom_file(f) # and not the directory of a disk
 
@@ -46,7 +49,7 @@ def _walk(folder, slices=None):
     if slices and any(_is_slice(f) for f,is_folder in found if not is_folder): yield Path(folder)
     for f,is_folder in found:
         if is_folder: yield from _walk(f, slices)
-        elif not slices and _is_image(f): yield f
+        elif _is_volume(f) or not slices and _is_image(f): yield f
 
 def _images_among(files, slices=None):
     "Images among `files`, one after the other"
@@ -56,7 +59,7 @@ def _images_among(files, slices=None):
 
 def image_files(
     files, # Files and folders, or one
-    slices:int=None, # Stacks of so many slices: the folders that hold DICOM files are the images
+    slices:int=None, # Stacks of so many slices: the images are folders that hold DICOM files, and NIfTI volumes
 )->list: # Paths
     "Return the images among `files`, and all below the folders, each once; a file that is named stays whatever it is"
     return list(dict.fromkeys(_images_among([files] if isinstance(files, (str,Path)) else files, slices)))
