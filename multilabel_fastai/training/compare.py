@@ -342,10 +342,8 @@ def _describe(o):
 
 def _how_drawn(train):
     "How images are drawn and weighted"
-    parts = train.dataset.tls
-    weights = array_hash(np.array([float(b) for b in parts[2]])) if len(parts)>2 else None
-    return dict(weights=None if train.weights is None else array_hash(train.weights), per_group=train.per_group,
-                image_weights=weights)
+    hashes = {k:getattr(train, k) for k in ('weights','image_weights')}
+    return {k:None if w is None else array_hash(w) for k,w in hashes.items()}|dict(per_group=train.per_group)
 
 def _settings(dls, arch, kwargs, **more):
     "What must be the same in all runs of a comparison"

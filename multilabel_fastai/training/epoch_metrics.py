@@ -55,8 +55,7 @@ class _EpochRows:
         self.last = learn.pred
         p = _probabilities(learn.loss_func, learn.pred, check=not self.batches)
         if not self.batches: self._start(learn, p.shape[1])
-        y = learn.y[0] if isinstance(learn.y, (tuple,list)) else learn.y # the second one weighs the images
-        self.batches.append([learn.to_detach(o, cpu=False) for o in (p,plain_tensor(y))])
+        self.batches.append([learn.to_detach(o, cpu=False) for o in (p,plain_tensor(learn.y))])
 
     def _start(self, learn, n_classes):
         self.thresh,self.vocab = _thresholds(learn.loss_func, n_classes),_class_names(learn, n_classes)

@@ -84,7 +84,8 @@ class FeatureDL(SampledDL):
     def create_batches(self, samps):
         x = self.x[self.passes%len(self.x)] # (N,F)
         self.passes += 1
-        for idx in chunked(samps, self.bs, self.drop_last): yield (x[idx],) if self.y is None else (x[idx],self.y[idx])
+        for idx in chunked(samps, self.bs, self.drop_last):
+            yield (x[idx],) if self.y is None else self._with_weights((x[idx],self.y[idx]), idx)
 
     def new(self, dataset=None, cls=None, **kwargs):
         other = dataset is not None and dataset is not self.dataset
@@ -187,16 +188,13 @@ def _all_rows(dl, plain):
     return res
 
 # %% ../../nbs/08_training/05_frozen.ipynb #659f1c8e
-_has_weights = ('The images have weights in the loss, which features do not carry. '
-                'Fix: multilabel_dls without image_weights, or learn.fit')
-
 def _pass_images(frozen, dl, V, step, channels_last):
     "Features (V,N,F) of V passes over `dl`, and its targets (N,C); `step` is called after each batch"
     xs = ys = None
     for v in range(V):
         at = 0
-        for x,y,*more in dl:
-            if more: raise ValueError(_has_weights)
+        for x,y in dl:
+            take_weights(dl) # `FeatureDL` has those of its rows
             if xs is None: _check_same(frozen, x[:8])
             f,y = _features(frozen, x, channels_last).cpu(),y.cpu()
             if xs is None: xs,ys = torch.empty((V,dl.n,*f.shape[1:])),y.new_empty((dl.n,*y.shape[1:]))

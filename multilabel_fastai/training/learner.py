@@ -10,6 +10,7 @@ __all__ = ['MultiLabelLearner', 'QuarantineWarning', 'KeepBatchNorm', 'TrainingH
 from fastai.vision.all import *
 from ..utils.files import *
 from ..utils.plots import *
+from ..utils.tensors import *
 from ..labels.table import *
 from ..labels.splits import *
 from ..images.series import *
@@ -30,9 +31,35 @@ _for_single_labels = {'with_decoded','with_preds','with_targs','act'} # only `Cl
 _many_labels = ('ClassificationInterpretation is for images with one label, and these have several. '
                 'Fix: learn.interpret() with its confusion, plot_confusion(), swaps() or plot_swaps(); learn.report()')
 
+def _with_column(y, w): return torch.cat([y, w[:,None].to(y.dtype)], 1) # (N,C+1)
+def _without_column(y): return y[:,:-1],plain_tensor(y[:,-1])
+
+def _mix_weights(learn, before_batch):
+    "Run `before_batch`, in which `MixUp` and `CutMix` mix a column of weights as they mix the targets"
+    mixers = [o for o in learn.cbs if isinstance(o, MixHandler)] if learn.training else []
+    if not mixers: return before_batch()
+    learn.yb = (_with_column(learn.y, learn.image_weights),)
+    try: before_batch()
+    finally:
+        y,learn.image_weights = _without_column(learn.y)
+        learn.yb = (y,)
+        for o in mixers: o.yb1 = _without_column(o.yb1[0]) # of the other images: for a loss that is mixed itself
+
+_no_weights = ('The images have weights, and {} takes none. '
+               'Fix: a loss by name, see loss_table(), wrap_loss(...), or loaders without image_weights')
+
+def _give_weights(learn):
+    "Let the loss of this batch have the weights of its images"
+    loss = learn.loss_func
+    if isinstance(getattr(loss, '__self__', None), MixHandler): loss = loss.__self__.old_lf
+    if not isinstance(loss, MultiLabelLoss):
+        raise ValueError(_no_weights.format(getattr(loss, '__name__', type(loss).__name__)))
+    learn.yb = (learn.y,learn.image_weights)
+
 class MultiLabelLearner(Learner):
     "A `Learner` that normalizes its loaders: with `stats` of its network, or as the user's first loaders do"
     arch,head,stage = None,None,None # of `multilabel_learner`, and what `fit_stages` is at
+    image_weights = None # (B,) weights in the loss of the images of the batch
     def __init__(self, dls, model, stats=None, **kwargs):
         self.stats = own_stats(dls) or stats
         super().__init__(dls, model, **kwargs)
@@ -50,12 +77,21 @@ class MultiLabelLearner(Learner):
 
     def one_batch(self, i, b):
         "Train or evaluate on a batch; raises `torch.cuda.OutOfMemoryError` with what to try if the memory is too small"
+        self.image_weights = take_weights(self.dl)
         try: return super().one_batch(i, b)
         except RuntimeError as e:
             if not is_out_of_memory(e): raise
             why = smaller_batch(self, find_bs(b))
         # raised outside, where nothing holds the tensors of the batch any more
         raise torch.cuda.OutOfMemoryError(f'Out of memory: {why}')
+
+    def __call__(self, event_name):
+        "Run an event; the weights of the images are with the targets while these are mixed, and for the loss alone"
+        if self.image_weights is None: return super().__call__(event_name)
+        if event_name=='before_batch': return _mix_weights(self, partial(super().__call__, event_name))
+        if event_name=='after_loss': self.yb = self.yb[:1]
+        super().__call__(event_name)
+        if event_name=='after_pred': _give_weights(self)
 
     @delegates(Learner.get_preds)
     def get_preds(self, ds_idx=1, dl=None, **kwargs):
@@ -177,7 +213,7 @@ def _files_and_preds(learn, split, calibrated):
     dl = learn.dls.test_dl(files, with_labels=True) if i==0 else learn.dls[i]
     act = None if calibrated else uncalibrated_activation(learn.loss_func)
     p,y = learn.get_preds(dl=dl, act=act)
-    return files,p,y[0] if isinstance(y, (tuple,list)) else y # the second target weighs the images
+    return files,p,y
 
 def _pool_by(df, labels, pool, by):
     "Predictions pooled by the groups of the table, or by another of its columns"
