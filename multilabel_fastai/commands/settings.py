@@ -340,8 +340,7 @@ def _top_k(objective):
 def check_objective(name, v):
     if _top_k(v) is None: best_thresholds(np.zeros((1,1)), np.zeros((1,1)), v)
 
-def check_loss_name(name, v):
-    if v not in loss_names(): raise ValueError(f'There is no loss {v!r}: choose from {loss_names()}')
+def check_loss_name(name, v): find_loss(v) # raises for a name that is not known
 
 def check_calibration(name, v):
     if v not in CALIBRATIONS: raise ValueError(f'There is no calibration {v!r}: choose from {list(CALIBRATIONS)}')
@@ -378,7 +377,8 @@ class FitSettings(Settings):
 @settings_class('how it is trained')
 class TrainingSettings(FitSettings):
     "Loss, head, optimizer, stages"
-    loss:str = setting('bce', 'bce, focal, asl, mlm, ... (all of loss_table)', check_loss_name)
+    loss:str = setting('bce', 'bce, focal, asl, mlm, ... (all of loss_table), or a name of torch such as BCELoss',
+        check_loss_name)
     activation:str = setting(None,
         "sigmoid, softmax, tanh, sparsemax, entmax15 or identity; the loss's own if not given")
     freeze_epochs:int = setting(2, 'Epochs with the head alone before, for a pretrained backbone', at_least(0))

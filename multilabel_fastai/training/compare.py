@@ -300,7 +300,7 @@ def _names_of(o, what):
 def _check_loss_spec(name, spec):
     if 'loss' not in spec:
         raise ValueError(f'{name} is {spec}, which does not say which loss: dict(loss=..., and its arguments)')
-    if isinstance(spec['loss'], str): why_not('sigmoid', spec['loss']) # raises for a name that is not known
+    if isinstance(spec['loss'], str): find_loss(spec['loss']) # raises for a name that is not known
     else: get_loss(spec['loss'])
 
 def _specs(activations, losses):

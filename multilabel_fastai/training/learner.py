@@ -7,7 +7,9 @@ __all__ = ['MultiLabelLearner', 'QuarantineWarning', 'KeepBatchNorm', 'TrainingH
            'multilabel_learner', 'plot_history']
 
 # %% ../../nbs/08_training/03_learner.ipynb #817066de
+import inspect
 from fastai.vision.all import *
+from ..utils.hints import *
 from ..utils.files import *
 from ..utils.plots import *
 from ..utils.tensors import *
@@ -63,6 +65,8 @@ class MultiLabelLearner(Learner):
     def __init__(self, dls, model, stats=None, **kwargs):
         self.stats = own_stats(dls) or stats
         super().__init__(dls, model, **kwargs)
+
+    metrics = property(Learner.metrics.fget, lambda self,v: Learner.metrics.fset(self, metrics_by_name(v)))
 
     @property
     def dls(self)->DataLoaders: return self._dls
@@ -159,6 +163,31 @@ def check_soft_labels(
     raise LabelError(f'{len(i):,} labels are soft, such as {first_one}, and {type(loss).__name__} knows only 0 and 1',
                      fix='a loss that takes soft targets, see loss_table(), or a table with another policy than smooth')
 
+# %% ../../nbs/08_training/03_learner.ipynb #d6b40c1e
+_of_head = ('cut','custom_head','concat_pool','pool','lin_ftrs','ps','first_bn','bn_final','lin_first')
+_elsewhere = { # Arguments of fastai's builders of learners: what does it here
+    'splitter':"learn.fit_stages('head; layer3+; all'), which names layers; or learn.splitter = ... afterwards",
+    'n_out':'leave it out: dls has the classes',
+    'normalize':'multilabel_dls(labels, stats=...); those of the network if it is left out',
+    'y_range':'leave it out: the loss has the activation',
+    'model':'arch: a name, or a function that returns a network',
+    **{k:f'head=dict({k}=...)' for k in _of_head}}
+
+def _check_arguments(kwargs):
+    "Raise `TypeError` for what is no argument of `Learner`, with what does it here, or the nearest name"
+    known = [*inspect.signature(Learner.__init__).parameters, *inspect.signature(multilabel_learner).parameters]
+    for k in kwargs:
+        if k in known and k not in _elsewhere: continue
+        fix = f'. Fix: {_elsewhere[k]}' if k in _elsewhere else did_you_mean(k, known)
+        raise TypeError(f'multilabel_learner has no argument {k!r}{fix}')
+
+def _one_loss(loss, kwargs):
+    "The loss, which fastai calls `loss_func`"
+    given = kwargs.pop('loss_func', None)
+    if given is None: return loss
+    if loss!='bce': raise TypeError('loss and loss_func are the same: give one or the other')
+    return given
+
 # %% ../../nbs/08_training/03_learner.ipynb #2f9d81b5
 def _n_channels(dls):
     x = dls.train_ds[0][0]
@@ -168,12 +197,12 @@ def _n_channels(dls):
 def multilabel_learner(
     dls:DataLoaders, # From `multilabel_dls`, or any whose targets are (C,) floats
     arch, # torchvision function such as `resnet50`, or timm name such as 'convnext_tiny'
-    loss:str|MultiLabelLoss='bce', # Name, see `loss_table`, or a loss under the contract
+    loss:str|MultiLabelLoss='bce', # Name, see `loss_table`, or a loss; fastai's name `loss_func` means the same
     activation:str=None, # Activation before a loss given by name; the loss's own if None
     pretrained:bool=True, # Start from trained weights, with the body frozen?
     weights:str|Path|Learner=None, # Instead of the hub's: a .safetensors or .pth file, also of a run, or a learner
     train_bn:bool=False, # Let the batch norm of a trained body adapt to the data? fastai's own default is True
-    metrics:list=None, # fastai metrics; `multilabel_metrics()` if None
+    metrics:list=None, # Names of `METRICS`, or fastai metrics; `multilabel_metrics()` if None
     seed:int=42, # For what is initialised at random
     history:str|Path=None, # CSV file to write losses and metrics to after each epoch
     cbs=None, # Further callbacks
@@ -181,7 +210,8 @@ def multilabel_learner(
     **kwargs
 )->MultiLabelLearner:
     "Return a learner for multi-label images; `fine_tune`, `lr_find`, `predict`, `show_results` and all the rest work"
-    loss = get_loss(loss, activation, training_rows(dls))
+    loss = get_loss(_one_loss(loss, kwargs), activation, training_rows(dls))
+    _check_arguments(kwargs)
     check_soft_labels(loss, dls)
     args = dict(name=head) if isinstance(head, str) else dict(head or {})
     model,splitter,stats = multilabel_network(arch, get_c(dls), _n_channels(dls), pretrained, weights, seed,
