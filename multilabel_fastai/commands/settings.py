@@ -235,7 +235,7 @@ def as_augment(v):
 @settings_class('split')
 class SplitSettings(Settings):
     "How rows are split that have no split"
-    valid:float = setting(0.2, 'Share of the rows for validation, where there is no split')
+    valid:float = setting(0.2, 'Share of the rows for validation, where there is no split; 0 to train on all')
     test:float = setting(0., 'Share of the rows for the test, where there is no split')
     group_identical:bool = setting(False, 'Keep files with the same content on one side of the split')
     seed:int = setting(42, 'For split, order, weights and augmentation',
@@ -411,6 +411,8 @@ class DecisionSettings(Settings):
         "samples-f1, top-1, ...; '' for the loss's own, without calibration", check_objective, none=None)
     calibration:str = setting('platt', "Of the probabilities: platt, temperature, isotonic, prior; '' for none",
         check_calibration, none=None)
+    decision:str|Path = setting(None, 'File of a decision from elsewhere, such as decision.json of a run '
+        'or of cross-validation, instead of one that is fitted on the validation rows', read=as_path)
 
 # %% ../../nbs/11_commands/00_settings.ipynb #e693e2b6
 @settings_class('the run')
@@ -458,9 +460,11 @@ def validate(self:RunSettings,
         raise ValueError(f'--objective {self.objective}, and there are {n_classes} classes')
     _check_stage(self)
     _check_frozen(self)
-    for k,file in dict(ckpt=self.ckpt, weights=self.weights).items():
+    for k in ('ckpt','weights','decision'):
+        file = getattr(self, k)
         if file and not Path(file).is_file():
-            raise FileNotFoundError(f'There is no file {file}: {k} is one with weights')
+            what = 'a decision' if k=='decision' else 'weights'
+            raise FileNotFoundError(f'There is no file {file}: {k} is one with {what}')
 
 # %% ../../nbs/11_commands/00_settings.ipynb #f9f2b0ae
 @settings_class('the comparison')

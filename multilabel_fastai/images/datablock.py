@@ -86,10 +86,12 @@ class _TableRows:
     def __init__(self, labels): self.labels,self.index = labels,FileIndex(labels.files)
     def files(self, labels): return FileList(self.index if labels is self.labels else FileIndex(labels.files))
     def splits(self, files):
-        "Positions in `files` of each split that the table has; files that are not in the table are in none"
-        if not self.labels.splits: return []
+        "Positions in `files` of each split that the table has, none for validation beside training without it"
+        own = self.labels.splits
+        if not own: return []
         rows,split = self.index.rows(files),self.labels.frame.split.to_numpy()
-        return [np.flatnonzero((rows>=0) & (split[rows]==o)) for o in SPLITS if o in self.labels.splits]
+        names = [o for o in SPLITS if o in own or o=='valid' and 'train' in own]
+        return [np.flatnonzero((rows>=0) & (split[rows]==o)) for o in names] # files of no row are in none
 
 class _Targets(Transform):
     "Row of targets of a file; raises `LabelError` for one that is not in the table"

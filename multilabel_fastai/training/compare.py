@@ -66,7 +66,7 @@ def _split_arrays(learn, split):
 def _save_run(file, learn, batch, start, seconds, weights_hash):
     "Write what the comparison needs of a run; the history is a table to be read"
     arrays = {}
-    for split in SPLITS[1:len(learn.dls.loaders)]: arrays |= _split_arrays(learn, split)
+    for split in splits_with_rows(learn.dls)[1:]: arrays |= _split_arrays(learn, split)
     own = dict(batch=np.array(batch), start=start, seconds=seconds, begun_from=weights_hash)
     write_atomic(file.with_suffix('.csv'), lambda o: learn.history.to_csv(o, index=False))
     write_atomic(file.with_suffix('.npz'), lambda o: np.savez_compressed(o, **own, **arrays))

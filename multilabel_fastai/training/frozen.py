@@ -78,7 +78,7 @@ class FeatureDL(SampledDL):
         "A loader of the features `x` and targets `y` in place of `dl`"
         res = dl.new(cls=cls, num_workers=0, after_batch=[])
         res.x,res.y,res.feats,res.images,res.frozen,res.rng = x,y,feats,dl,frozen,deepcopy(dl.rng)
-        if bs: res.bs = min(bs, res.n)
+        if bs: res.bs = max(1, min(bs, res.n))
         return res
 
     def create_batches(self, samps):
@@ -203,6 +203,10 @@ def _pass_images(frozen, dl, V, step, channels_last):
             step()
     return xs,ys
 
+def _no_rows(x, y):
+    "Features and targets of a split without rows, like those of another one"
+    return x.new_empty((1,0,*x.shape[2:])),y.new_empty((0,*y.shape[1:]))
+
 def _bar_step(learn, n_images, n_batches):
     "What to call after each batch: moves a bar where one is worth it"
     if not (hasattr(learn, 'progress') and show_progress(n_images, 200)): return noop
@@ -222,6 +226,7 @@ def backbone_features(
     V = [max(1, views)]+[1]*(len(dls)-1)
     step = _bar_step(learn, sum(v*o.n for v,o in zip(V, dls)), sum(v*len(o) for v,o in zip(V, dls)))
     res = [_pass_images(frozen, o, v, step, channels_last) for v,o in zip(V, dls)]
+    res = [o if len(dl.dataset) else _no_rows(*res[0]) for o,dl in zip(res, dls)]
     files = [list(o.dataset.items) for o in dls]
     return FrozenFeatures(*zip(*res), files, views, _fingerprints(learn, frozen), channels_last)
 

@@ -233,12 +233,16 @@ def history(self:Learner)->pd.DataFrame:
     return self.training_history.table() if hasattr(self, 'training_history') else pd.DataFrame()
 
 # %% ../../nbs/08_training/03_learner.ipynb #7f8fecb2
+_without_rows = dict(
+    train='Fix: labels.split(valid=0.2)',
+    valid='Fix: labels.split(valid=0.2); or learn.use_decision(...) for a decision from elsewhere, and split="test"',
+    test='Fix: labels.split(valid=0.1, test=0.1)')
+
 def _files_and_preds(learn, split, calibrated):
     "Files of a split, their probabilities (N,C) and targets (N,C); training rows without augmentation"
     i = split_index(split)
-    if i>=len(learn.dls.loaders):
-        raise ValueError(f'The DataLoaders have no {split!r} split: '
-                         'split the table with labels.split(valid=0.1, test=0.1)')
+    if split not in splits_with_rows(learn.dls):
+        raise ValueError(f'There are no {dict(valid="validation").get(split, split)} rows. {_without_rows[split]}')
     files = learn.dls[i].dataset.items
     dl = learn.dls.test_dl(files, with_labels=True) if i==0 else learn.dls[i]
     act = None if calibrated else uncalibrated_activation(learn.loss_func)

@@ -31,6 +31,7 @@ def check_monitors(
 ):
     "Raise `ValueError` for a callback that watches what is not recorded; fastai says `tuple index out of range`"
     names = [o for o in learn.recorder.metric_names if o not in ('epoch','time')]
+    if not len(learn.dls.valid): names = [o for o in names if o.startswith('train_')] # without validation rows
     for cb in learn.cbs:
         if not isinstance(cb, TrackerCallback) or cb.monitor in names: continue
         raise ValueError(f'{type(cb).__name__} monitors {cb.monitor!r}{did_you_mean(cb.monitor, names)}, and there are '
