@@ -336,6 +336,9 @@ def multilabel_network(
 )->tuple: # Network, function that splits it into parameter groups, (mean, std) for its input
     "Return the backbone of `arch` with a head for `n_out` scores, its splitter, and the statistics of its input"
     if hasattr(arch, 'network'): return arch.network(n_out, n_in, pretrained, weights, seed, head, **kwargs)
+    if isinstance(arch, nn.Module):
+        raise TypeError(f'arch is a {type(arch).__name__}, a network already. Fix: the function that makes it, '
+                        'or MultiLabelLearner(dls, network, loss_func=get_loss("bce"))')
     arch = resolve_arch(arch)
     of_timm = isinstance(arch, str)
     if head is not None and custom_head is not None: raise ValueError('head and custom_head are the same: give one')

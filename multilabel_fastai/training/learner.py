@@ -33,6 +33,17 @@ _for_single_labels = {'with_decoded','with_preds','with_targs','act'} # only `Cl
 _many_labels = ('ClassificationInterpretation is for images with one label, and these have several. '
                 'Fix: learn.interpret() with its confusion, plot_confusion(), swaps() or plot_swaps(); learn.report()')
 
+def _check_like(was, now):
+    "Raise `ValueError` for loaders of other classes, or another order of them, or other channels than the network has"
+    old,new = [list(map(str, getattr(o, 'vocab', None) or [])) for o in (was,now)]
+    if old and new and old!=new:
+        raise ValueError(f'The classes of the learner are {old[:8]}, and those of the other loaders {new[:8]}. '
+                         'Fix: multilabel_dls(labels.with_classes(learn.dls.vocab)), or a learner for these loaders')
+    old,new = [getattr(preprocess_of(o), 'channels', None) for o in (was,now)]
+    if old and new and old!=new:
+        raise ValueError(f'The images of the learner have {old} channels, and those of the other loaders {new}. '
+                         'Fix: multilabel_dls(labels, preprocess=learn.dls.preprocess), maybe of another size')
+
 def _with_column(y, w): return torch.cat([y, w[:,None].to(y.dtype)], 1) # (N,C+1)
 def _without_column(y): return y[:,:-1],plain_tensor(y[:,-1])
 
@@ -71,7 +82,9 @@ class MultiLabelLearner(Learner):
     @property
     def dls(self)->DataLoaders: return self._dls
     @dls.setter
-    def dls(self, dls): self._dls = dls if self.stats is None else normalized(dls, self.stats)
+    def dls(self, dls):
+        if '_dls' in vars(self): _check_like(self._dls, dls)
+        self._dls = dls if self.stats is None else normalized(dls, self.stats)
 
     def add_cb(self, cb):
         "Add a callback; fastai's own recorder and progress bar make way for those that do not wait for a GPU"
@@ -173,8 +186,17 @@ _elsewhere = { # Arguments of fastai's builders of learners: what does it here
     'model':'arch: a name, or a function that returns a network',
     **{k:f'head=dict({k}=...)' for k in _of_head}}
 
+def _check_optimizer(opt_func):
+    "Raise `TypeError` for an optimizer by name, or of torch, which `Learner` cannot make"
+    of_torch = isinstance(opt_func, type) and issubclass(opt_func, torch.optim.Optimizer)
+    if not (of_torch or isinstance(opt_func, str)): return
+    name = opt_func.__name__ if of_torch else opt_func
+    raise TypeError(f'opt_func is {name}, and not a function of fastai. Fix: Adam, SGD, RMSProp, Lamb or ranger, '
+                    'or partial(OptimWrapper, opt=torch.optim.AdamW)')
+
 def _check_arguments(kwargs):
     "Raise `TypeError` for what is no argument of `Learner`, with what does it here, or the nearest name"
+    _check_optimizer(kwargs.get('opt_func'))
     known = [*inspect.signature(Learner.__init__).parameters, *inspect.signature(multilabel_learner).parameters]
     for k in kwargs:
         if k in known and k not in _elsewhere: continue
