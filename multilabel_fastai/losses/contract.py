@@ -303,7 +303,7 @@ def _own_names(loss, activation):
     if loss not in _torch_losses: return loss,activation
     ours,inside,default = _torch_losses[loss]
     if activation is None: return ours,default
-    act = getattr(activation, 'name', activation)
+    act = get_activation(activation).name # raises for a name that is not known
     if inside is None or act==inside: return ours,activation
     if act=='identity': return ours,inside # the scores as they are
     raise ActivationLossError(f'{act} with {loss}: '+_inside.format(loss=loss, inside=inside, act=act, ours=ours))
