@@ -80,6 +80,7 @@ def _differing(given, was, names):
 # %% ../../nbs/11_commands/05_console.ipynb #09b36f89
 def _print_reports(reports, folder):
     for r in reports.values(): print(f'\n{r}')
+    if not reports: print('\nThere are no validation and no test rows: nothing is reported')
     print(f'\nEverything is in {folder}')
 
 def _train(given, out=None, folder=None, name=None):
@@ -103,11 +104,25 @@ def _resumed(given, out):
     return _on_top(run_flags(folder), given, folder), folder
 
 # %% ../../nbs/11_commands/05_console.ipynb #095390b0
+def _overridden(given):
+    "Flags that have no effect with others, these, why, and what works"
+    def off(k): return k in given and not given[k]
+    return [
+        (('epochs','freeze_epochs'), given.get('stages'), '--stages, each of which has its own epochs',
+         "'all:epochs=3', or --stages '' for a training without"),
+        (('freeze_epochs',), given.get('frozen'), '--frozen, which trains the head alone', '--epochs'),
+        (('freeze_epochs',), given.get('scratch'), '--scratch, as nothing is frozen', '--epochs'),
+        (('augment',), given.get('frozen') and not given.get('views') and given.get('augment') not in (None,'none'),
+         '--frozen, which makes features of images as they are', '--views 4 for features of augmented images'),
+        (('calibration',), off('objective') and given.get('calibration'),
+         "--objective '', which leaves the loss's own thresholds", '--objective f1'),
+        (('objective','calibration'), given.get('decision'), '--decision, which has both', 'one or the other')]
+
 def _check_together(given, chosen):
-    bad = [k for k in ('epochs','freeze_epochs') if k in chosen]
-    if given.get('stages') and bad:
-        raise ValueError(f'--{bad[0]} has no effect with --stages, each of which has its own epochs. '
-            "Fix: 'all:epochs=3', or --stages '' for a training without")
+    "Raise for a flag that another one overrides"
+    for names,is_so,why,fix in _overridden(given):
+        bad = [k for k in names if k in chosen]
+        if is_so and bad: raise ValueError(f'--{bad[0]} has no effect with {why}. Fix: {fix}')
 
 @command(LabelSource, RunSettings, title='the run', bare=dict(test='test_only'), examples=[
     "mlf_train --data digits",

@@ -18,6 +18,7 @@ from ..utils.progress import *
 from ..utils.tensors import *
 from ..labels.table import *
 from ..labels.splits import *
+from ..decision.readout import *
 from ..images.files import *
 from ..images.packs import *
 from ..images.datablock import *
@@ -77,6 +78,7 @@ def split_rows(labels, o:LoaderSettings):
         what = 'valid, test' if 'valid' in own else 'test'
         warn(f'The table has a split of its own, which is used: {what} and group_identical have no effect')
     if 'valid' in own: return labels
+    if not o.valid: return labels
     return labels.split(o.valid, keep=[k for k in own if k!='train'],
         seed=o.seed) # official lists often know train and test alone
 
@@ -203,7 +205,8 @@ def _with_places(config, folder):
     was = config.get('folder') # None in a run of an earlier version
     if was is None or Path(was)==Path(folder).absolute(): return config
     at = lambda d,keys: d|{k:_moved(d[k], was, folder) for k in keys if d.get(k)}
-    settings,source = at(config['settings'], ('weights','pack','ckpt')),at(config.get('source', {}), ('data','labels'))
+    settings = at(config['settings'], ('weights','pack','ckpt','decision'))
+    source = at(config.get('source', {}), ('data','labels'))
     return at(config, ['root'])|dict(settings=settings, source=source)
 
 def read_run(
@@ -318,7 +321,7 @@ def _is_taken(out, may_go_on):
     if may_go_on: fix += ', or resume to go on with what is there'
     return f'The folder {out} holds files already: {fix}'
 
-_may_change = ('minutes','device','num_workers','check','pack','objective','calibration',
+_may_change = ('minutes','device','num_workers','check','pack','objective','calibration','decision',
     'pool') # in a run that goes on; a pack is compared with its images
 
 def _check_same(out, o, source):
@@ -363,6 +366,27 @@ def _take_best(learn, o, keep):
     learn.loss_func = stage_loss(learn, o.stages[at])
     return at
 
+# %% ../../nbs/11_commands/01_runs.ipynb #a7c40d1e
+def _brought(o):
+    "Decisions from elsewhere that the settings name: `DecisionKey` to `Decision`"
+    return load_decisions(o.decision) if o.decision else {}
+
+def _check_rows(labels, o):
+    "Raise for settings that need validation rows where there are none"
+    if 'valid' in labels.splits or o.best in (None,'train_loss'): return
+    raise ValueError(f'best is {o.best!r}, and there are no validation rows to measure it on. '
+                     'Fix: valid with a share above 0, or no best, which keeps the last epoch')
+
+def _decide(learn, o):
+    "Let the learner decide as the settings have it: by a decision from elsewhere, or by one of the validation rows"
+    for k,d in _brought(o).items(): learn.use_decision(d, k.pool, k.by)
+    if o.decision or not o.objective: return
+    if 'valid' not in learn.dls.labels.splits:
+        return say("There are no validation rows to fit a decision on: the loss's own thresholds count. "
+                   'Fix: decision with a file of one, such as of cross-validation')
+    for k in dict.fromkeys((None, o.pool)):
+        learn.tune_decision(pool=k, objective=o.objective, calibration=o.calibration)
+
 def _remove_checkpoints(keep):
     for o in keep.files: o.unlink(missing_ok=True)
     if keep.folder.exists() and not any(keep.folder.iterdir()): keep.folder.rmdir()
@@ -370,9 +394,7 @@ def _remove_checkpoints(keep):
 def _finish(learn, out, o, config, losses):
     "Decision, reports and pictures of a trained learner"
     learn.save_weights(out) # before anything can go wrong
-    if o.objective and 'valid' in learn.dls.labels.splits:
-        for k in dict.fromkeys((None, o.pool)):
-            learn.tune_decision(pool=k, objective=o.objective, calibration=o.calibration)
+    _decide(learn, o)
     if len(losses.rows): save_plot(out/'batch_losses.png', partial(plot_batch_losses, losses.table()))
     reports = learn.save_results(out, o.pool)
     write_config(out, config|run_facts(learn)|dict(finished=time.strftime('%Y-%m-%d %H:%M:%S')))
@@ -403,14 +425,17 @@ def run_training(
     begun = any((out/'checkpoints').glob('*.safetensors')) and (out/'config.json').exists()
     if begun: _check_same(out, o, source)
     config = _run_config(labels, out, o, source)
-    learn = run_learner(training_dls(labels, o), o, path=out)
+    dls = training_dls(labels, o)
+    _check_rows(dls.labels, o)
+    for d in _brought(o).values(): d.check_vocab(dls.vocab)
+    learn = run_learner(dls, o, path=out)
     learn.logger = LineLogger(learn.training_history)
     if o.ckpt: set_weights(learn.model, o.ckpt)
     if o.stages: learn.stage_table(o.stages) # raises for what is misspelt, before anything is written
     if not begun: write_config(out, config) # the settings of a run that goes on are those that it began with
     learn.training_history.file = out/'history.csv'
-    keep,losses = Checkpoints(out/'checkpoints', o.minutes, 2,
-        o.best or 'valid_loss'),BatchLosses(out/'batch_losses.csv')
+    measure = 'valid_loss' if 'valid' in dls.labels.splits else 'train_loss'
+    keep,losses = Checkpoints(out/'checkpoints', o.minutes, 2, o.best or measure),BatchLosses(out/'batch_losses.csv')
     if resume:
         say(f'Going on with {out}' + ('' if keep.files else ', which has no checkpoint yet: training begins anew'))
     with no_bar_in_files(learn):

@@ -82,10 +82,11 @@ def _run_dls(labels, o, images, device):
 
 def _use_run_decisions(learn, folder, o):
     "Let the learner of a run decide as the run did"
-    fitted = o.objective and 'valid' in learn.dls.labels.splits
+    fitted = o.objective and 'valid' in learn.dls.labels.splits and not o.decision
     for pool in dict.fromkeys((None, o.pool)):
         file = folder/('decision_groups.json' if pool else 'decision.json')
-        if not file.exists() and not fitted: continue
+        brought = o.decision and not pool
+        if not file.exists() and not (fitted or brought): continue
         try:
             for k,d in load_decisions(file, DecisionKey(pool)).items(): learn.use_decision(d, k.pool, k.by)
         except (ValueError,FileNotFoundError) as e: raise RunError(f'{e}') from e

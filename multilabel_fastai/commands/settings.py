@@ -236,7 +236,7 @@ def as_augment(v):
 @settings_class('split')
 class SplitSettings(Settings):
     "How rows are split that have no split"
-    valid:float = setting(0.2, 'Share of the rows for validation, where there is no split')
+    valid:float = setting(0.2, 'Share of the rows for validation, where there is no split; 0 to train on all')
     test:float = setting(0., 'Share of the rows for the test, where there is no split')
     group_identical:bool = setting(False, 'Keep files with the same content on one side of the split')
     seed:int = setting(42, 'For split, order, weights and augmentation',
@@ -341,8 +341,7 @@ def _top_k(objective):
 def check_objective(name, v):
     if _top_k(v) is None: best_thresholds(np.zeros((1,1)), np.zeros((1,1)), v)
 
-def check_loss_name(name, v):
-    if v not in loss_names(): raise ValueError(f'There is no loss {v!r}: choose from {loss_names()}')
+def check_loss_name(name, v): find_loss(v) # raises for a name that is not known
 
 def check_calibration(name, v):
     if v not in CALIBRATIONS: raise ValueError(f'There is no calibration {v!r}: choose from {list(CALIBRATIONS)}')
@@ -379,7 +378,8 @@ class FitSettings(Settings):
 @settings_class('how it is trained')
 class TrainingSettings(FitSettings):
     "Loss, head, optimizer, stages"
-    loss:str = setting('bce', 'bce, focal, asl, mlm, ... (all of loss_table)', check_loss_name)
+    loss:str = setting('bce', 'bce, focal, asl, mlm, ... (all of loss_table), or a name of torch such as BCELoss',
+        check_loss_name)
     activation:str = setting(None,
         "sigmoid, softmax, tanh, sparsemax, entmax15 or identity; the loss's own if not given")
     freeze_epochs:int = setting(2, 'Epochs with the head alone before, for a pretrained backbone', at_least(0))
@@ -412,6 +412,8 @@ class DecisionSettings(Settings):
         "samples-f1, top-1, ...; '' for the loss's own, without calibration", check_objective, none=None)
     calibration:str = setting('platt', "Of the probabilities: platt, temperature, isotonic, prior; '' for none",
         check_calibration, none=None)
+    decision:str|Path = setting(None, 'File of a decision from elsewhere, such as decision.json of a run '
+        'or of cross-validation, instead of one that is fitted on the validation rows', read=as_path)
 
 # %% ../../nbs/11_commands/00_settings.ipynb #e693e2b6
 @settings_class('the run')
@@ -459,9 +461,11 @@ def validate(self:RunSettings,
         raise ValueError(f'--objective {self.objective}, and there are {n_classes} classes')
     _check_stage(self)
     _check_frozen(self)
-    for k,file in dict(ckpt=self.ckpt, weights=self.weights).items():
+    for k in ('ckpt','weights','decision'):
+        file = getattr(self, k)
         if file and not Path(file).is_file():
-            raise FileNotFoundError(f'There is no file {file}: {k} is one with weights')
+            what = 'a decision' if k=='decision' else 'weights'
+            raise FileNotFoundError(f'There is no file {file}: {k} is one with {what}')
 
 # %% ../../nbs/11_commands/00_settings.ipynb #f9f2b0ae
 @settings_class('the comparison')

@@ -207,7 +207,7 @@ def _report_config(r):
 
 def _metrics_config(learn):
     "Metrics of the splits that were not trained on, for JSON"
-    return {o:_report_config(learn.report(o, n_boot=0)) for o in SPLITS[1:len(learn.dls.loaders)]}
+    return {o:_report_config(learn.report(o, n_boot=0)) for o in splits_with_rows(learn.dls) if o!='train'}
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #17655a6e
 _noted = ('multilabel_fastai','torch','torchvision','timm','fastai','numpy','pillow','pydicom')

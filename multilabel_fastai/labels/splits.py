@@ -7,6 +7,7 @@ __all__ = ['split_index', 'stratified_counts', 'SplitAudit']
 
 # %% ../../nbs/01_labels/07_splits.ipynb #cd6477e4
 import hashlib, os, re
+from warnings import warn
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from pathlib import Path
 from fastcore.all import *
@@ -155,10 +156,10 @@ def _kept_rows(t, keep, by_group):
     return kept
 
 def _split_shares(valid, test, keep):
-    "Return the share of each split that gets rows; raises where one side would get none"
+    "Return the share of each split that gets rows; raises where training would get none"
     keeps_train = 'train' in L(keep)
     rest = 1-valid-test if not keeps_train or valid+test<1-1e-9 else 0. # training rows may all be there already
-    in_range = 0<=valid<=1 and 0<=test<=1 and 0<valid+test<=1+1e-9
+    in_range = 0<=valid<=1 and 0<=test<=1 and valid+test<=1+1e-9
     if not in_range or not (rest>1e-9 or keeps_train):
         raise LabelError(f'valid={valid} and test={test} leave nothing for one side',
             fix='shares such as valid=0.1, test=0.1')
@@ -405,13 +406,16 @@ def _no_positive(t, none, n_train):
     rows = pd.DataFrame({'class':none, 'in training':0, 'in all rows':n.to_numpy()})
     return LabelError(f'{len(none)} {what} no positive among the {n_train:,} training rows', rows, fix)
 
+_no_valid = ('The table has no validation rows, so that no epoch can be measured and no decision be fitted. '
+             'Fix: {}, unless all rows are meant for training')
+
 @patch
 def check_training(self:LabelTable)->LabelTable:
-    "Return the table itself, where it can be trained on; raises where a split or a class would make that pointless"
-    for o in ('train','valid'):
-        if o in self.splits: continue
-        keep = ", keep=('test',)" if 'test' in self.splits else ''
-        raise LabelError(f'The table has no rows in {o!r}', fix=f'labels.split(valid=0.2{keep})')
+    "Return the table itself, where it can be trained on; warns where no rows validate, raises where it is pointless"
+    keep = ", keep=('test',)" if 'test' in self.splits else ''
+    fix = f'labels.split(valid=0.2{keep})'
+    if 'train' not in self.splits: raise LabelError("The table has no rows in 'train'", fix=fix)
+    if 'valid' not in self.splits: warn(_no_valid.format(fix))
     train = self['train']
     c = train.counts()
     none = c.index[~(c.positive>0)].tolist()

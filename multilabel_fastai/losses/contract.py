@@ -4,14 +4,16 @@
 
 # %% auto #0
 __all__ = ['LOSS_INPUTS', 'LOSS_REPLACEMENTS', 'replacing', 'ActivationLossError', 'MultiLabelLoss', 'register_loss',
-           'loss_names', 'MultiLabelBCE', 'WrappedLoss', 'wrap_loss', 'readout_of', 'uncalibrated_activation',
-           'loss_thresholds', 'decision_of', 'ReadoutLoss', 'get_loss', 'why_not', 'loss_table']
+           'loss_names', 'find_loss', 'MultiLabelBCE', 'WrappedLoss', 'wrap_loss', 'readout_of',
+           'uncalibrated_activation', 'loss_thresholds', 'decision_of', 'ReadoutLoss', 'get_loss', 'why_not',
+           'loss_table']
 
 # %% ../../nbs/05_losses/01_contract.ipynb #c9ed2c3b
 import inspect
 from contextlib import contextmanager
 from typing import Optional, Tuple
 from fastai.vision.all import *
+from ..utils.hints import *
 from ..utils.tensors import *
 from ..labels.table import *
 from ..decision.decision import *
@@ -52,6 +54,13 @@ def _check_weight(name, w, least):
     if w.ndim>1 or not w.isfinite().all() or (w<least).any():
         raise ValueError(f'{name} is {w.tolist()}: one number or (C,), finite and from {least} up')
 
+def _as_thresh(thresh):
+    "Thresholds as a tensor; raises for what are not probabilities, one or (C,)"
+    if thresh is None: return None
+    t = plain_tensor(thresh)
+    if t.ndim<2 and ((t>=0)&(t<=1)).all(): return t
+    raise ValueError(f'thresh is {t.tolist()}: one probability or (C,), from 0 to 1')
+
 _REDUCTIONS = ('mean','sum','rows','none')
 
 def _check_args(loss, weight, label_smoothing, reduction):
@@ -69,6 +78,9 @@ def _check_args(loss, weight, label_smoothing, reduction):
                          'could change. Weigh images with sample_weight')
 
 # %% ../../nbs/05_losses/01_contract.ipynb #762209b2
+_is_decided = ('A decision is in force, and its thresholds count instead of thresh. '
+               'Fix: learn.use_decision(None) first, or learn.use_decision(Decision(vocab, thresholds))')
+
 class MultiLabelLoss(nn.Module):
     "Base of the losses: masking, weights, reduction and readout; a subclass defines `elementwise` or `compute`"
     needs = 'probabilities' # What the formula takes; or 'sigmoid' (those alone), 'distribution', 'scores', 'any'
@@ -96,7 +108,7 @@ class MultiLabelLoss(nn.Module):
         self.coupled = self.act.kind in ('distribution','sparse') # the labels of an image depend on each other
         self.register_buffer('weight', None if weight is None else plain_tensor(weight))
         _check_weight('weight', self.weight, 0)
-        self.readout = Readout(self.act, thresh=thresh)
+        self.readout = Readout(self.act, thresh=_as_thresh(thresh))
 
     def __setattr__(self, name, value):
         "Set an attribute; a loss that is told later not to reduce, as fastai does for a while, reduces to rows"
@@ -123,6 +135,10 @@ class MultiLabelLoss(nn.Module):
     def thresh(self)->Tensor:
         "Probability from which a label is predicted, as it was given: (C,), one number, or None; see `thresholds`"
         return self.readout.thresh
+    @thresh.setter
+    def thresh(self, value):
+        if self.readout.decision is not None: raise ValueError(_is_decided)
+        self.readout.thresh = _as_thresh(value)
 
     @property
     def decision(self)->Decision:
@@ -271,8 +287,35 @@ def register_loss(name):
     return _f
 
 def loss_names()->list:
-    "Return the names that `get_loss` knows"
+    "Return the names that `get_loss` knows, besides those of torch"
     return sorted(_registry)
+
+_torch_losses = { # name of ours, activation that the torch loss has inside, ours if none is given
+    'BCELoss':('bce',None,'sigmoid'), 'BCEWithLogitsLoss':('bce','sigmoid','sigmoid'),
+    'CrossEntropyLoss':('ce','softmax','softmax'), 'MultiLabelMarginLoss':('mlm',None,'identity'),
+    'MultiLabelSoftMarginLoss':('mlsm','sigmoid','sigmoid')}
+
+_inside = ('{loss} has the {inside} inside, and {act} would be a second activation. '
+           'Fix: the activation {inside}, or none; or the loss {ours} with {act}, where the two can work together')
+
+def _own_names(loss, activation):
+    "Name and activation here of a pair in which the loss may have its torch name"
+    if loss not in _torch_losses: return loss,activation
+    ours,inside,default = _torch_losses[loss]
+    if activation is None: return ours,default
+    act = get_activation(activation).name # raises for a name that is not known
+    if inside is None or act==inside: return ours,activation
+    if act=='identity': return ours,inside # the scores as they are
+    raise ActivationLossError(f'{act} with {loss}: '+_inside.format(loss=loss, inside=inside, act=act, ours=ours))
+
+def find_loss(
+    name:str, # Name, of `loss_names()` or of a loss of torch
+)->type:
+    "Return the class of a loss; raises `ValueError` for an unknown name"
+    ours = _own_names(name, None)[0]
+    if ours in _registry: return _registry[ours]
+    near = did_you_mean(name, [*_registry, *_torch_losses])
+    raise ValueError(f'There is no loss {name!r}{near}: choose from {loss_names()}')
 
 # %% ../../nbs/05_losses/01_contract.ipynb #75ee03e0
 @register_loss('bce')
@@ -414,19 +457,21 @@ class ReadoutLoss(MultiLabelLoss):
 
 # %% ../../nbs/05_losses/01_contract.ipynb #2fee8ecd
 def get_loss(
-    loss:str|MultiLabelLoss, # Name, or a loss under the contract
+    loss:str|MultiLabelLoss, # Name, also of a loss of torch such as 'BCELoss', or a loss under the contract
     activation:str|Activation=None, # Activation before it; the loss's own if None
     labels:LabelTable=None, # Training rows, for losses by name that need counts or class names
     **kwargs # Further arguments for a loss given by name
 )->MultiLabelLoss:
     "Return a loss; raises for an unknown name, a pair that cannot work, and a loss that does not keep the contract"
+    if isinstance(loss, str): loss,activation = _own_names(loss, activation)
+    elif _takes_scores(loss): loss = wrap_loss(loss)
     if activation is not None: kwargs['activation'] = activation
     if isinstance(loss, MultiLabelLoss):
         if kwargs:
             raise ValueError(f'{list(kwargs)} belong to a loss given by name, and {type(loss).__name__} is one already')
         return loss
     if not isinstance(loss, str): raise TypeError(_not_a_loss(loss))
-    cls = _registered(loss)
+    cls = find_loss(loss)
     if labels is not None: return cls.from_labels(labels, **kwargs)
     lacks = [k for k in _required(cls) if k not in kwargs]
     if lacks:
@@ -434,9 +479,10 @@ def get_loss(
                         'taken')
     return cls(**kwargs)
 
-def _registered(name):
-    if name not in _registry: raise ValueError(f'There is no loss {name!r}: choose from {loss_names()}')
-    return _registry[name]
+def _takes_scores(loss):
+    "Whether a loss is one of torch or fastai that is known to take scores and multi-label targets"
+    is_instance = isinstance(loss, nn.Module) or hasattr(loss, 'func')
+    return is_instance and LOSS_INPUTS.get(getattr(loss, '__name__', type(loss).__name__))=='scores'
 
 def _required(cls):
     "Names of the arguments without which a loss cannot be made"
@@ -454,12 +500,12 @@ def _not_a_loss(loss):
 # %% ../../nbs/05_losses/01_contract.ipynb #ebc022c3
 def why_not(
     activation:str|Activation, # Activation, or its name
-    loss:str, # Name of a loss
+    loss:str, # Name of a loss, also of torch
 )->str:
     "Return why the two cannot work together; None if they can"
-    cls = _registered(loss)
-    try: act = get_activation(activation)
-    except ImportError as e: return str(e) # a library that is missing is a reason too
+    cls = find_loss(loss)
+    try: act = get_activation(_own_names(loss, activation)[1])
+    except (ImportError,ActivationLossError) as e: return str(e) # a library that is missing is a reason too
     why = _problem(cls, act)
     return why and why.format(act=act.name, loss=loss)
 

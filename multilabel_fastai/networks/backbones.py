@@ -7,7 +7,12 @@ __all__ = ['OWN_ARCHS', 'load_weights', 'current_names', 'small_cnn', 'PadShortc
            'find_arch', 'TimmFeatures', 'multilabel_network']
 
 # %% ../../nbs/06_networks/01_backbones.ipynb #a96a7d38
-import inspect, timm
+import difflib, inspect, ssl, timm, torchvision
+import huggingface_hub
+from huggingface_hub.utils import LocalEntryNotFoundError
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+from contextlib import contextmanager
 from collections import namedtuple
 from fastai.vision.all import *
 from safetensors.torch import load_file
@@ -97,6 +102,19 @@ blood_cnn.head = 'flat' # which `multilabel_network` gives it if none is named
 # %% ../../nbs/06_networks/01_backbones.ipynb #3bdee421
 OWN_ARCHS = {o.__name__:o for o in (small_cnn, small_resnet, blood_cnn)}
 
+_usual = ('resnet26d', 'resnet50d', 'seresnext50_32x4d', 'tf_efficientnet_lite0', 'efficientnetv2_rw_s', 'regnety_008',
+          'mobilenetv3_large_100', 'convnextv2_tiny', 'edgenext_small', 'swin_tiny_patch4_window7_224',
+          'vit_tiny_patch16_224', 'vit_small_patch16_224', 'vit_base_patch16_224') # of timm
+
+def _near_archs(name, most=3):
+    "Names of architectures that are nearly `name`, usual ones first"
+    name = name.lower().replace('-', '_')
+    usual = [*OWN_ARCHS, *torchvision.models.list_models(torchvision.models), *_usual]
+    every = timm.list_models()
+    def begins(names): return sorted((o for o in names if o.startswith(name)), key=len)
+    def near(names, cutoff): return difflib.get_close_matches(name, names, n=most, cutoff=cutoff)
+    return list(dict.fromkeys([*near(usual, 0.85), *begins(usual), *near(every, 0.75), *begins(every)]))[:most]
+
 def resolve_arch(
     arch, # Name, or a function
 ):
@@ -106,8 +124,9 @@ def resolve_arch(
     places = (vars(models),) if name!=arch else (OWN_ARCHS, vars(models.xresnet), vars(models))
     for o in places:
         if inspect.isfunction(o.get(name)): return o[name]
-    near = timm.list_models(f"*{arch[:6]}*")[:8]
-    raise ValueError(f'There is no architecture {arch!r}, in timm or elsewhere; near are {near}')
+    near = _near_archs(name)
+    fix = f'did you mean {" or ".join(map(repr, near))}?' if near else "timm.list_models('*res*') lists timm's"
+    raise ValueError(f'There is no architecture {arch!r}, in timm or elsewhere: {fix}')
 
 # %% ../../nbs/06_networks/01_backbones.ipynb #89df02ec
 def find_arch(
@@ -168,6 +187,48 @@ def _load_own(backbone, own, arch, n_in, name):
             f'missing or of another shape, such as {bad[0]}')
     backbone.load_state_dict(own)
 
+# %% ../../nbs/06_networks/01_backbones.ipynb #41c8e7aa
+_not_there = ('The trained weights of {arch!r} are not on this machine, and cannot be downloaded: {why}. '
+    'Fix: weights= (--weights in a command) with a .safetensors or .pth file of them{where}; '
+    'or pretrained=False (--scratch) for random ones')
+
+def _no_download(arch, why, url=None):
+    where = f', which a machine with internet gets from {url}' if url else ''
+    return ConnectionError(_not_there.format(arch=getattr(arch, '__name__', arch), why=why, where=where))
+
+@contextmanager
+def _downloading(arch, url=None):
+    "Trained weights that cannot be downloaded raise `ConnectionError`, with what to do"
+    try: yield
+    except (URLError, ConnectionError, TimeoutError, LocalEntryNotFoundError) as e:
+        raise _no_download(arch, str(getattr(e, 'reason', e)).splitlines()[0], url) from e
+
+def _why_unreachable(url):
+    "Why there is no answer from where `url` is; None if there is one"
+    try: urlopen(Request(url, method='HEAD'), timeout=10).close()
+    except HTTPError: return None # an answer too
+    except OSError as e: # of which `URLError` is one
+        why = getattr(e, 'reason', e)
+        return None if isinstance(why, ssl.SSLError) else str(why) # the hub's client has certificates of its own
+
+def _in_hub(cfg):
+    "File in the hub's cache with the weights of a timm configuration, or None; and its place in the hub"
+    repo,_,revision = cfg.hf_hub_id.partition('@')
+    where = dict(repo_id=repo, revision=revision or None)
+    names = [cfg.hf_hub_filename] if cfg.hf_hub_filename else ['model.safetensors','pytorch_model.bin']
+    cached = [huggingface_hub.try_to_load_from_cache(filename=o, **where) for o in names]
+    return first(cached, lambda o: isinstance(o, str)),huggingface_hub.hf_hub_url(filename=names[0], **where)
+
+def _hub_weights(arch):
+    "Arguments of `timm.create_model` for trained weights; raises `ConnectionError` where they cannot be had"
+    cfg = timm.get_pretrained_cfg(arch)
+    if cfg is None or not cfg.hf_hub_id: return {}
+    file,url = _in_hub(cfg)
+    if file: return {} if cfg.hf_hub_filename or cfg.custom_load else dict(pretrained_cfg_overlay=dict(file=file))
+    offline = huggingface_hub.constants.HF_HUB_OFFLINE # said by the user, and then the client does not try again
+    if not offline and (why:=_why_unreachable(url)): raise _no_download(arch, why, url)
+    return {}
+
 # %% ../../nbs/06_networks/01_backbones.ipynb #b9111940
 class TimmFeatures(nn.Module):
     "A timm network without its head: a map (N,F,H,W), with `tokens` (N,T,F), or a vector (N,F) where it has no map"
@@ -201,8 +262,10 @@ def _timm_backbone(arch, n_in, pretrained, weights, tokens, **kwargs):
     if weights:
         kwargs['pretrained_cfg_overlay'] = dict(file=str(weights))
         _load_file(timm.create_model(arch), arch, weights) # raises where they do not fit
+    elif pretrained: kwargs = _hub_weights(arch)|kwargs
     trained = bool(pretrained or weights)
-    model = timm.create_model(arch, pretrained=trained, num_classes=0, in_chans=3 if trained else n_in, **kwargs)
+    with _downloading(arch):
+        model = timm.create_model(arch, pretrained=trained, num_classes=0, in_chans=3 if trained else n_in, **kwargs)
     if trained and n_in!=3: _adapt_input(model, n_in, arch)
     backbone,cfg = TimmFeatures(model, tokens),model.default_cfg
     if tokens and not backbone.has_map: _check_tokens(backbone, arch, n_in)
@@ -214,8 +277,10 @@ def _function_backbone(arch, n_in, pretrained, weights, tokens, cut=None):
     trained,make = bool(pretrained or weights),arch
     if weights:
         def make(**_): return _load_file(arch(), arch, weights)
-    try: backbone = create_vision_model(make, 1, pretrained=trained, n_in=3 if trained else n_in, init=None,
-                                        cut=ifnone(cut, meta['cut']), custom_head=nn.Identity())[0]
+    try:
+        with _downloading(arch):
+            backbone = create_vision_model(make, 1, pretrained=trained, n_in=3 if trained else n_in, init=None,
+                                           cut=ifnone(cut, meta['cut']), custom_head=nn.Identity())[0]
     except StopIteration:
         raise ValueError(f'{arch!r} has no pooling layer where its backbone could end: give cut, or take '
             'timm\'s network of that kind by its name') from None
@@ -271,8 +336,12 @@ def multilabel_network(
 )->tuple: # Network, function that splits it into parameter groups, (mean, std) for its input
     "Return the backbone of `arch` with a head for `n_out` scores, its splitter, and the statistics of its input"
     if hasattr(arch, 'network'): return arch.network(n_out, n_in, pretrained, weights, seed, head, **kwargs)
+    if isinstance(arch, nn.Module):
+        raise TypeError(f'arch is a {type(arch).__name__}, a network already. Fix: the function that makes it, '
+                        'or MultiLabelLearner(dls, network, loss_func=get_loss("bce"))')
     arch = resolve_arch(arch)
     of_timm = isinstance(arch, str)
+    if head is not None and custom_head is not None: raise ValueError('head and custom_head are the same: give one')
     head = ifnone(ifnone(custom_head, head), getattr(getattr(arch, 'func', arch), 'head', 'fastai'))
     args,rest = _head_args(kwargs, head, of_timm)
     if cut is not None and not of_timm: rest['cut'] = cut

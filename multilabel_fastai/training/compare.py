@@ -66,7 +66,7 @@ def _split_arrays(learn, split):
 def _save_run(file, learn, batch, start, seconds, weights_hash):
     "Write what the comparison needs of a run; the history is a table to be read"
     arrays = {}
-    for split in SPLITS[1:len(learn.dls.loaders)]: arrays |= _split_arrays(learn, split)
+    for split in splits_with_rows(learn.dls)[1:]: arrays |= _split_arrays(learn, split)
     own = dict(batch=np.array(batch), start=start, seconds=seconds, begun_from=weights_hash)
     write_atomic(file.with_suffix('.csv'), lambda o: learn.history.to_csv(o, index=False))
     write_atomic(file.with_suffix('.npz'), lambda o: np.savez_compressed(o, **own, **arrays))
@@ -300,7 +300,7 @@ def _names_of(o, what):
 def _check_loss_spec(name, spec):
     if 'loss' not in spec:
         raise ValueError(f'{name} is {spec}, which does not say which loss: dict(loss=..., and its arguments)')
-    if isinstance(spec['loss'], str): why_not('sigmoid', spec['loss']) # raises for a name that is not known
+    if isinstance(spec['loss'], str): find_loss(spec['loss']) # raises for a name that is not known
     else: get_loss(spec['loss'])
 
 def _specs(activations, losses):
@@ -342,10 +342,8 @@ def _describe(o):
 
 def _how_drawn(train):
     "How images are drawn and weighted"
-    parts = train.dataset.tls
-    weights = array_hash(np.array([float(b) for b in parts[2]])) if len(parts)>2 else None
-    return dict(weights=None if train.weights is None else array_hash(train.weights), per_group=train.per_group,
-                image_weights=weights)
+    hashes = {k:getattr(train, k) for k in ('weights','image_weights')}
+    return {k:None if w is None else array_hash(w) for k,w in hashes.items()}|dict(per_group=train.per_group)
 
 def _settings(dls, arch, kwargs, **more):
     "What must be the same in all runs of a comparison"

@@ -92,6 +92,10 @@ def use_decision(self:Learner,
     if not hasattr(self, 'check_decision'): self.add_cb(CheckDecision())
     return res
 
+def _set_decision(learn, decision): learn.use_decision(decision)
+MultiLabelLearner.decision = property(lambda learn: learn.decisions.get(None), _set_decision,
+    doc="Decision in force for single images; set it to a `Decision` or a file of one, such as of cross-validation")
+
 @patch(as_prop=True)
 def decisions(self:Learner)->dict:
     "Decisions in force: of single images under None, of pooled predictions under pool, or (pool, by)"
@@ -316,7 +320,8 @@ def save_results(self:Learner,
     self._save_data(folder)
     save_decisions({DecisionKey.of(k):d for k,d in self.decisions.items()}, folder)
     reports = {}
-    for split in SPLITS[1:len(self.dls.loaders)]:
+    for split in splits_with_rows(self.dls):
+        if split=='train': continue
         for name,how in {split:None, f'{split}_groups':pool}.items():
             if how is None and name!=split: continue
             reports[name] = self.report(split, how)

@@ -119,6 +119,7 @@ def _loader_facts(dls):
            'preprocess':str(preprocess_of(dls)),
            'drawn by weights':describe(getattr(dl, 'weights', getattr(dl, 'wgts', None))),
            'drawn per group':getattr(dl, 'per_group', None), 'transforms':tfms}
+    if getattr(dl, 'image_weights', None) is not None: res['weights in the loss'] = describe(dl.image_weights)
     return res if draws_in_main_process(dl) else res | dict(workers=_num_workers(dl))
 
 # %% ../../nbs/08_training/07_fit_facts.ipynb #f4907bbc
@@ -172,15 +173,15 @@ def describe_fit(
     return json.loads(json.dumps(res, default=describe))
 
 # %% ../../nbs/08_training/07_fit_facts.ipynb #649be19e
-_getters = dict(OpenImage=[], EncodeLabels=['_Targets'], EncodeWeight=['_Weights']) # by the transform after them
+_getters = dict(OpenImage=[], EncodeLabels=['_Targets'], EncodeWeight=[]) # by the transform after them
 
 def _current_transforms(was):
-    "Transforms of a loader; earlier versions got targets and weights by functions, each in a plain `Transform`"
+    "Transforms of a loader; earlier versions got targets by a plain `Transform`, and had weights among the targets"
     res = []
     for o,after in zip(was, [*was[1:],None]):
         is_getter = o=='Transform' and isinstance(after, str) and after in _getters
         res += _getters[after] if is_getter else [o]
-    return res
+    return [o for o in res if o!='EncodeWeight']
 
 def _current_layers(was): return {k:re.sub(r'\((has_map=\w+), (tokens=\w+)', r'(\2, \1', v) for k,v in was.items()}
 def _current_features(was): return {dict(body='backbone').get(k, k):v for k,v in was.items()}

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from ..utils.files import *
 from ..utils.tensors import *
+from ..images.loaders import *
 from .learner import *
 from .fit_facts import *
 
@@ -336,7 +337,9 @@ class RestOfEpoch:
 
     def _from_reading(self):
         res = iter(self.dl)
-        for _ in range(self.n): next(res)
+        for _ in range(self.n):
+            next(res)
+            take_weights(self.dl)
         return res
 
     def _from_order(self):
@@ -345,7 +348,10 @@ class RestOfEpoch:
         order = dl.get_idxs
         self.first_batch = self.n-1
         dl.get_idxs = lambda: list(order())[self.first_batch*dl.bs:]
-        try: res = iter(dl); next(res)
+        try:
+            res = iter(dl)
+            next(res)
+            take_weights(dl)
         finally:
             del dl.get_idxs
             if own is not None: dl.get_idxs = own

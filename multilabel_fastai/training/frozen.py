@@ -78,13 +78,14 @@ class FeatureDL(SampledDL):
         "A loader of the features `x` and targets `y` in place of `dl`"
         res = dl.new(cls=cls, num_workers=0, after_batch=[])
         res.x,res.y,res.feats,res.images,res.frozen,res.rng = x,y,feats,dl,frozen,deepcopy(dl.rng)
-        if bs: res.bs = min(bs, res.n)
+        if bs: res.bs = max(1, min(bs, res.n))
         return res
 
     def create_batches(self, samps):
         x = self.x[self.passes%len(self.x)] # (N,F)
         self.passes += 1
-        for idx in chunked(samps, self.bs, self.drop_last): yield (x[idx],) if self.y is None else (x[idx],self.y[idx])
+        for idx in chunked(samps, self.bs, self.drop_last):
+            yield (x[idx],) if self.y is None else self._with_weights((x[idx],self.y[idx]), idx)
 
     def new(self, dataset=None, cls=None, **kwargs):
         other = dataset is not None and dataset is not self.dataset
@@ -187,16 +188,13 @@ def _all_rows(dl, plain):
     return res
 
 # %% ../../nbs/08_training/05_frozen.ipynb #659f1c8e
-_has_weights = ('The images have weights in the loss, which features do not carry. '
-                'Fix: multilabel_dls without image_weights, or learn.fit')
-
 def _pass_images(frozen, dl, V, step, channels_last):
     "Features (V,N,F) of V passes over `dl`, and its targets (N,C); `step` is called after each batch"
     xs = ys = None
     for v in range(V):
         at = 0
-        for x,y,*more in dl:
-            if more: raise ValueError(_has_weights)
+        for x,y in dl:
+            take_weights(dl) # `FeatureDL` has those of its rows
             if xs is None: _check_same(frozen, x[:8])
             f,y = _features(frozen, x, channels_last).cpu(),y.cpu()
             if xs is None: xs,ys = torch.empty((V,dl.n,*f.shape[1:])),y.new_empty((dl.n,*y.shape[1:]))
@@ -204,6 +202,10 @@ def _pass_images(frozen, dl, V, step, channels_last):
             at += len(f)
             step()
     return xs,ys
+
+def _no_rows(x, y):
+    "Features and targets of a split without rows, like those of another one"
+    return x.new_empty((1,0,*x.shape[2:])),y.new_empty((0,*y.shape[1:]))
 
 def _bar_step(learn, n_images, n_batches):
     "What to call after each batch: moves a bar where one is worth it"
@@ -224,6 +226,7 @@ def backbone_features(
     V = [max(1, views)]+[1]*(len(dls)-1)
     step = _bar_step(learn, sum(v*o.n for v,o in zip(V, dls)), sum(v*len(o) for v,o in zip(V, dls)))
     res = [_pass_images(frozen, o, v, step, channels_last) for v,o in zip(V, dls)]
+    res = [o if len(dl.dataset) else _no_rows(*res[0]) for o,dl in zip(res, dls)]
     files = [list(o.dataset.items) for o in dls]
     return FrozenFeatures(*zip(*res), files, views, _fingerprints(learn, frozen), channels_last)
 

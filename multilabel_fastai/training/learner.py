@@ -7,9 +7,12 @@ __all__ = ['MultiLabelLearner', 'QuarantineWarning', 'KeepBatchNorm', 'TrainingH
            'multilabel_learner', 'plot_history']
 
 # %% ../../nbs/08_training/03_learner.ipynb #817066de
+import inspect
 from fastai.vision.all import *
+from ..utils.hints import *
 from ..utils.files import *
 from ..utils.plots import *
+from ..utils.tensors import *
 from ..labels.table import *
 from ..labels.splits import *
 from ..images.series import *
@@ -30,17 +33,58 @@ _for_single_labels = {'with_decoded','with_preds','with_targs','act'} # only `Cl
 _many_labels = ('ClassificationInterpretation is for images with one label, and these have several. '
                 'Fix: learn.interpret() with its confusion, plot_confusion(), swaps() or plot_swaps(); learn.report()')
 
+def _check_like(was, now):
+    "Raise `ValueError` for loaders of other classes, or another order of them, or other channels than the network has"
+    old,new = [list(map(str, getattr(o, 'vocab', None) or [])) for o in (was,now)]
+    if old and new and old!=new:
+        raise ValueError(f'The classes of the learner are {old[:8]}, and those of the other loaders {new[:8]}. '
+                         'Fix: multilabel_dls(labels.with_classes(learn.dls.vocab)), or a learner for these loaders')
+    old,new = [getattr(preprocess_of(o), 'channels', None) for o in (was,now)]
+    if old and new and old!=new:
+        raise ValueError(f'The images of the learner have {old} channels, and those of the other loaders {new}. '
+                         'Fix: multilabel_dls(labels, preprocess=learn.dls.preprocess), maybe of another size')
+
+def _with_column(y, w): return torch.cat([y, w[:,None].to(y.dtype)], 1) # (N,C+1)
+def _without_column(y): return y[:,:-1],plain_tensor(y[:,-1])
+
+def _mix_weights(learn, before_batch):
+    "Run `before_batch`, in which `MixUp` and `CutMix` mix a column of weights as they mix the targets"
+    mixers = [o for o in learn.cbs if isinstance(o, MixHandler)] if learn.training else []
+    if not mixers: return before_batch()
+    learn.yb = (_with_column(learn.y, learn.image_weights),)
+    try: before_batch()
+    finally:
+        y,learn.image_weights = _without_column(learn.y)
+        learn.yb = (y,)
+        for o in mixers: o.yb1 = _without_column(o.yb1[0]) # of the other images: for a loss that is mixed itself
+
+_no_weights = ('The images have weights, and {} takes none. '
+               'Fix: a loss by name, see loss_table(), wrap_loss(...), or loaders without image_weights')
+
+def _give_weights(learn):
+    "Let the loss of this batch have the weights of its images"
+    loss = learn.loss_func
+    if isinstance(getattr(loss, '__self__', None), MixHandler): loss = loss.__self__.old_lf
+    if not isinstance(loss, MultiLabelLoss):
+        raise ValueError(_no_weights.format(getattr(loss, '__name__', type(loss).__name__)))
+    learn.yb = (learn.y,learn.image_weights)
+
 class MultiLabelLearner(Learner):
     "A `Learner` that normalizes its loaders: with `stats` of its network, or as the user's first loaders do"
     arch,head,stage = None,None,None # of `multilabel_learner`, and what `fit_stages` is at
+    image_weights = None # (B,) weights in the loss of the images of the batch
     def __init__(self, dls, model, stats=None, **kwargs):
         self.stats = own_stats(dls) or stats
         super().__init__(dls, model, **kwargs)
 
+    metrics = property(Learner.metrics.fget, lambda self,v: Learner.metrics.fset(self, metrics_by_name(v)))
+
     @property
     def dls(self)->DataLoaders: return self._dls
     @dls.setter
-    def dls(self, dls): self._dls = dls if self.stats is None else normalized(dls, self.stats)
+    def dls(self, dls):
+        if '_dls' in vars(self): _check_like(self._dls, dls)
+        self._dls = dls if self.stats is None else normalized(dls, self.stats)
 
     def add_cb(self, cb):
         "Add a callback; fastai's own recorder and progress bar make way for those that do not wait for a GPU"
@@ -50,12 +94,21 @@ class MultiLabelLearner(Learner):
 
     def one_batch(self, i, b):
         "Train or evaluate on a batch; raises `torch.cuda.OutOfMemoryError` with what to try if the memory is too small"
+        self.image_weights = take_weights(self.dl)
         try: return super().one_batch(i, b)
         except RuntimeError as e:
             if not is_out_of_memory(e): raise
             why = smaller_batch(self, find_bs(b))
         # raised outside, where nothing holds the tensors of the batch any more
         raise torch.cuda.OutOfMemoryError(f'Out of memory: {why}')
+
+    def __call__(self, event_name):
+        "Run an event; the weights of the images are with the targets while these are mixed, and for the loss alone"
+        if self.image_weights is None: return super().__call__(event_name)
+        if event_name=='before_batch': return _mix_weights(self, partial(super().__call__, event_name))
+        if event_name=='after_loss': self.yb = self.yb[:1]
+        super().__call__(event_name)
+        if event_name=='after_pred': _give_weights(self)
 
     @delegates(Learner.get_preds)
     def get_preds(self, ds_idx=1, dl=None, **kwargs):
@@ -123,6 +176,40 @@ def check_soft_labels(
     raise LabelError(f'{len(i):,} labels are soft, such as {first_one}, and {type(loss).__name__} knows only 0 and 1',
                      fix='a loss that takes soft targets, see loss_table(), or a table with another policy than smooth')
 
+# %% ../../nbs/08_training/03_learner.ipynb #d6b40c1e
+_of_head = ('cut','custom_head','concat_pool','pool','lin_ftrs','ps','first_bn','bn_final','lin_first')
+_elsewhere = { # Arguments of fastai's builders of learners: what does it here
+    'splitter':"learn.fit_stages('head; layer3+; all'), which names layers; or learn.splitter = ... afterwards",
+    'n_out':'leave it out: dls has the classes',
+    'normalize':'multilabel_dls(labels, stats=...); those of the network if it is left out',
+    'y_range':'leave it out: the loss has the activation',
+    'model':'arch: a name, or a function that returns a network',
+    **{k:f'head=dict({k}=...)' for k in _of_head}}
+
+def _check_optimizer(opt_func):
+    "Raise `TypeError` for an optimizer by name, or of torch, which `Learner` cannot make"
+    of_torch = isinstance(opt_func, type) and issubclass(opt_func, torch.optim.Optimizer)
+    if not (of_torch or isinstance(opt_func, str)): return
+    name = opt_func.__name__ if of_torch else opt_func
+    raise TypeError(f'opt_func is {name}, and not a function of fastai. Fix: Adam, SGD, RMSProp, Lamb or ranger, '
+                    'or partial(OptimWrapper, opt=torch.optim.AdamW)')
+
+def _check_arguments(kwargs):
+    "Raise `TypeError` for what is no argument of `Learner`, with what does it here, or the nearest name"
+    _check_optimizer(kwargs.get('opt_func'))
+    known = [*inspect.signature(Learner.__init__).parameters, *inspect.signature(multilabel_learner).parameters]
+    for k in kwargs:
+        if k in known and k not in _elsewhere: continue
+        fix = f'. Fix: {_elsewhere[k]}' if k in _elsewhere else did_you_mean(k, known)
+        raise TypeError(f'multilabel_learner has no argument {k!r}{fix}')
+
+def _one_loss(loss, kwargs):
+    "The loss, which fastai calls `loss_func`"
+    given = kwargs.pop('loss_func', None)
+    if given is None: return loss
+    if loss!='bce': raise TypeError('loss and loss_func are the same: give one or the other')
+    return given
+
 # %% ../../nbs/08_training/03_learner.ipynb #2f9d81b5
 def _n_channels(dls):
     x = dls.train_ds[0][0]
@@ -132,12 +219,12 @@ def _n_channels(dls):
 def multilabel_learner(
     dls:DataLoaders, # From `multilabel_dls`, or any whose targets are (C,) floats
     arch, # torchvision function such as `resnet50`, or timm name such as 'convnext_tiny'
-    loss:str|MultiLabelLoss='bce', # Name, see `loss_table`, or a loss under the contract
+    loss:str|MultiLabelLoss='bce', # Name, see `loss_table`, or a loss; fastai's name `loss_func` means the same
     activation:str=None, # Activation before a loss given by name; the loss's own if None
     pretrained:bool=True, # Start from trained weights, with the body frozen?
     weights:str|Path|Learner=None, # Instead of the hub's: a .safetensors or .pth file, also of a run, or a learner
     train_bn:bool=False, # Let the batch norm of a trained body adapt to the data? fastai's own default is True
-    metrics:list=None, # fastai metrics; `multilabel_metrics()` if None
+    metrics:list=None, # Names of `METRICS`, or fastai metrics; `multilabel_metrics()` if None
     seed:int=42, # For what is initialised at random
     history:str|Path=None, # CSV file to write losses and metrics to after each epoch
     cbs=None, # Further callbacks
@@ -145,7 +232,8 @@ def multilabel_learner(
     **kwargs
 )->MultiLabelLearner:
     "Return a learner for multi-label images; `fine_tune`, `lr_find`, `predict`, `show_results` and all the rest work"
-    loss = get_loss(loss, activation, training_rows(dls))
+    loss = get_loss(_one_loss(loss, kwargs), activation, training_rows(dls))
+    _check_arguments(kwargs)
     check_soft_labels(loss, dls)
     args = dict(name=head) if isinstance(head, str) else dict(head or {})
     model,splitter,stats = multilabel_network(arch, get_c(dls), _n_channels(dls), pretrained, weights, seed,
@@ -167,17 +255,21 @@ def history(self:Learner)->pd.DataFrame:
     return self.training_history.table() if hasattr(self, 'training_history') else pd.DataFrame()
 
 # %% ../../nbs/08_training/03_learner.ipynb #7f8fecb2
+_without_rows = dict(
+    train='Fix: labels.split(valid=0.2)',
+    valid='Fix: labels.split(valid=0.2); or learn.use_decision(...) for a decision from elsewhere, and split="test"',
+    test='Fix: labels.split(valid=0.1, test=0.1)')
+
 def _files_and_preds(learn, split, calibrated):
     "Files of a split, their probabilities (N,C) and targets (N,C); training rows without augmentation"
     i = split_index(split)
-    if i>=len(learn.dls.loaders):
-        raise ValueError(f'The DataLoaders have no {split!r} split: '
-                         'split the table with labels.split(valid=0.1, test=0.1)')
+    if split not in splits_with_rows(learn.dls):
+        raise ValueError(f'There are no {dict(valid="validation").get(split, split)} rows. {_without_rows[split]}')
     files = learn.dls[i].dataset.items
     dl = learn.dls.test_dl(files, with_labels=True) if i==0 else learn.dls[i]
     act = None if calibrated else uncalibrated_activation(learn.loss_func)
     p,y = learn.get_preds(dl=dl, act=act)
-    return files,p,y[0] if isinstance(y, (tuple,list)) else y # the second target weighs the images
+    return files,p,y
 
 def _pool_by(df, labels, pool, by):
     "Predictions pooled by the groups of the table, or by another of its columns"

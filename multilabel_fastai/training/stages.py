@@ -14,7 +14,9 @@ from fastai.vision.all import *
 from ..utils.files import *
 from ..utils.plots import *
 from ..labels.table import *
-from ..images.datablock import augment_transforms
+from ..images.loaders import *
+from ..images.loaders import preprocess_of
+from ..images.datablock import augment_transforms, check_batch_tfms
 from ..losses.activations import *
 from ..losses.contract import *
 from ..losses.per_label import *
@@ -56,7 +58,7 @@ def _as_lr(v):
 # %% ../../nbs/08_training/06_stages.ipynb #34b0af77
 def _as_loss(v):
     if not isinstance(v, str): return get_loss(v)
-    if v not in loss_names(): raise ValueError(f'There is no loss {v!r}: choose from {loss_names()}')
+    find_loss(v) # raises for a name that is not known
     return v
 
 def _as_augment(v):
@@ -322,15 +324,16 @@ def _augmentation(dl):
     "Batch transforms that training images alone have"
     return [o for o in getattr(getattr(dl, 'after_batch', None), 'fs', []) if _is_augmentation(o)]
 
-def _batch_tfms(dl, augment):
+def _batch_tfms(dl, augment, prep=None):
     "Batch transforms of a training loader with `augment` in place of its own augmentation, or None for as they are"
     if augment is None or not hasattr(dl, 'after_batch'): return None
     own = _augmentation(dl)
     sized = [type(o).__name__ for o in own if getattr(o, 'size', None) is not None]
     if sized: raise ValueError(f'{sized[0]} of the loaders also sets the size of the images, which would change '
                                'without it: set the size in multilabel_dls(size=...)')
-    others = [o for o in dl.after_batch.fs if o not in own]
-    return Pipeline([*others, *augment_transforms(augment)], split_idx=dl.after_batch.split_idx)
+    others,tfms = [o for o in dl.after_batch.fs if o not in own],augment_transforms(augment)
+    if prep is not None: check_batch_tfms(tfms, prep)
+    return Pipeline([*others, *tfms], split_idx=dl.after_batch.split_idx)
 
 def _plan(learn, stage, layers=None):
     "A stage as this learner will run it"
@@ -340,7 +343,8 @@ def _plan(learn, stage, layers=None):
     norms = {id(p) for p in norm_bias_params(learn.model, False)} if train_bn else set()
     trained = chosen|[id(p) in norms for p in layers.params]
     return SimpleNamespace(stage=stage, layers=layers, chosen=chosen, trained=trained, train_bn=train_bn,
-                           loss=stage_loss(learn, stage), tfms=_batch_tfms(learn.dls.train, stage.augment))
+                           loss=stage_loss(learn, stage), 
+                           tfms=_batch_tfms(learn.dls.train, stage.augment, preprocess_of(learn.dls)))
 
 # %% ../../nbs/08_training/06_stages.ipynb #b82f556a
 def _cover(names, mask, depth=1):

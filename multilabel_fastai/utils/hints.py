@@ -14,8 +14,9 @@ def did_you_mean(
     names, # What there is
 )->str:
     "Return a hint at the nearest of `names`, to be added to a message; empty if none is near"
-    near = difflib.get_close_matches(str(name), list(map(str, names)), n=1, cutoff=0.6)
-    return f' (did you mean {near[0]!r}?)' if near else ''
+    lower = {str(o).lower():str(o) for o in names}
+    near = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=0.6)
+    return f' (did you mean {lower[near[0]]!r}?)' if near else ''
 
 # %% ../../nbs/00_utils/02_hints.ipynb #68cb68f5
 def import_extra(

@@ -20,6 +20,16 @@ def end_with_parent():
     threading.Thread(target=_watch, daemon=True).start()
 
 # %% ../../nbs/00_utils/03_workers.ipynb #3b007b0b
+_no_start = ("Worker processes cannot start. Fix: a script that starts them has its work below "
+             "if __name__=='__main__':, as each of them imports the script; or num_workers=0")
+
+def _started(num_workers):
+    "A pool whose first process has been seen to start; raises `RuntimeError` if it ends before it has any work"
+    pool = ProcessPoolExecutor(num_workers, initializer=end_with_parent)
+    try: pool.submit(os.getpid).result()
+    except BrokenProcessPool: raise RuntimeError(_no_start) from None
+    return pool
+
 class WorkerPool:
     "Run `func(*job)` for jobs in worker processes; a job whose process dies is given to `retry`"
     def __init__(self,
@@ -31,7 +41,7 @@ class WorkerPool:
         self._pool = None
 
     def _submit(self, job):
-        if self._pool is None: self._pool = ProcessPoolExecutor(self.num_workers, initializer=end_with_parent)
+        if self._pool is None: self._pool = _started(self.num_workers)
         try: return self._pool.submit(self.func, *job)
         except BrokenProcessPool: # it died between two jobs
             self._pool = None
