@@ -12,6 +12,7 @@ from fastai.vision.all import *
 from ..labels.table import *
 from ..images.dicom import *
 from ..images.packs import *
+from ..images.sources import *
 from ..training.fit_state import *
 from ..training.compare import *
 from ..training.compare_plots import *

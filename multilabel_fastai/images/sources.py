@@ -81,18 +81,23 @@ def is_one_image(
     o, # What was given as images
 )->bool:
     "Return whether this is a single image: a path, the content of a file, a PIL image, an array or a tensor of one"
-    if isinstance(o, (Tensor,np.ndarray)): return o.ndim in (2,3) and (isinstance(o, Tensor) or o.dtype.kind in 'biuf')
+    if isinstance(o, np.ndarray) and o.dtype.kind not in 'biuf': return False # of paths
+    if isinstance(o, (Tensor,np.ndarray)): return o.ndim in (2,3)
     return isinstance(o, (str,Path,bytes,Image.Image))
 
 def path_column(
     df:pd.DataFrame, # Rows of images
 )->pd.Series:
     "Return the column `path`; raises `LabelError` if there is none"
-    if 'path' in df: return df.path
+    if 'path' in df:
+        gone = df.path.isna()
+        if gone.any(): raise LabelError(f'{gone.sum():,} rows have no path', df[gone], fix="df.dropna(subset='path')")
+        return df.path
     raise LabelError(f"The table has no column 'path' but {list(df.columns)[:8]}, and none of them is taken for it",
                      fix="a list of files, such as [folder/o for o in df['fname']], or a LabelTable, such as "
                          'LabelTable.from_fastai(df, root=folder)')
 
+# %% ../../nbs/04_images/10_sources.ipynb #60606959
 def _below(root, o):
     "A path of a table as its file"
     return o if root is None else Path(root)/o
@@ -117,9 +122,12 @@ def image_items(
     return _named_files([o['path'] if isinstance(o, pd.Series) and 'path' in o else o for o in items], labels)
 
 def item_names(
-    items, # From `image_items`
+    source, # As in `image_items`
+    items:list, # Of `image_items`
 )->list: # Strings
-    "Return the name of each item: its path, or its number"
+    "Return the name of each item: its path as its table has it, the path of a file, or its number if it is in memory"
+    if isinstance(source, LabelTable): return source.frame.path.tolist()
+    if isinstance(source, pd.DataFrame): items = source.path
     return [Path(o).as_posix() if isinstance(o, (str,Path)) else f'image {i}' for i,o in enumerate(items)]
 
 # %% ../../nbs/04_images/10_sources.ipynb #c0bbc00a

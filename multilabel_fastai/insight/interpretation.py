@@ -399,10 +399,6 @@ def _spread(v, r, level):
     ends = centred_interval(v, r, level).clip(0, 1)
     return np.where(np.ptp(np.nan_to_num(np.r_[v[None],r]), axis=0)>1e-12, ends, np.nan)
 
-def _unclear_auroc(y, groups):
-    "Classes (C,) whose positives, or negatives, are of one group at most, which says nothing about others"
-    return np.array([min(len(set(groups[o==v])) for v in (0,1))<2 for o in y.T])
-
 def _support(tp, fp, fn, tn):
     res = dict(known=tp+fp+fn+tn, positives=tp+fn, false_negatives=fn, false_positives=fp)
     return {k:o.astype(int) for k,o in res.items()}
@@ -434,7 +430,7 @@ def part_errors(
         res |= _with_interval(name, v, ends)
     v = auroc_multi(p, y, None)
     ends = spread(v, lambda: auroc_replicates(p, y, w))
-    return res|_with_interval('AUROC', v, np.where(_unclear_auroc(y, own), np.nan, ends))
+    return res|_with_interval('AUROC', v, np.where((outcome_groups(y, own)<2).any(0), np.nan, ends))
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #9e17c921
 @patch
