@@ -290,9 +290,10 @@ def write_config(
 def save_weights(self:Learner,
     folder:str|Path, # Folder of a run; made if it is not there
 ):
-    "Write the weights of the network as `model.safetensors`"
+    "Write the weights of the network as `model.safetensors`, with the names of the classes"
     Path(folder).mkdir(parents=True, exist_ok=True)
-    write_atomic(Path(folder)/'model.safetensors', lambda o: save_model(unwrap_model(self.model), str(o)))
+    classes = {'classes':json.dumps(list(map(str, self.dls.vocab)))}
+    write_atomic(Path(folder)/'model.safetensors', lambda o: save_model(unwrap_model(self.model), str(o), classes))
 
 # %% ../../nbs/08_training/04_evaluation.ipynb #8f28c415
 def save_reports(

@@ -9,6 +9,7 @@ __all__ = ['check_classes', 'saved_classes', 'MultiLabelLearner', 'QuarantineWar
 # %% ../../nbs/08_training/03_learner.ipynb #817066de
 import json
 from fastai.vision.all import *
+from safetensors import safe_open
 from ..utils.files import *
 from ..utils.plots import *
 from ..labels.table import *
@@ -54,9 +55,12 @@ def check_classes(
 def _classes_file(file): return Path(file).with_suffix('.classes.json')
 
 def saved_classes(
-    file:str|Path, # That `MultiLabelLearner.save` wrote
+    file:str|Path, # That `MultiLabelLearner.save` or `Learner.save_weights` wrote
 )->list:
-    "Return the names of the classes that stand beside weights, in the order of the scores; None if there are none"
+    "Return the names of the classes in or beside a file of weights, in the order of the scores; None if there are none"
+    if Path(file).suffix=='.safetensors':
+        with safe_open(str(file), 'pt') as f: names = (f.metadata() or {}).get('classes')
+        return json.loads(names) if names else None
     names = _classes_file(file)
     return json.loads(names.read_text(encoding='utf-8')) if names.is_file() else None
 
