@@ -179,8 +179,10 @@ def check_pipeline(
 )->list: # Mean and std of each channel
     "Return mean and std; raises `BundleError` if validation images go through more than preprocessing and these"
     if preprocess_of(dls) is None:
-        raise BundleError('The DataLoaders do not say how a file becomes pixels: make them with multilabel_dls; of a '
-                          f'learner on features, save the learner that the features are of. {_exported}')
+        raise BundleError('The DataLoaders do not say how a file becomes pixels, as those of multilabel_dls do. Fix: '
+                          'learn.dls = multilabel_dls(labels, size=..., stats=imagenet_stats), with the classes in the '
+                          'order of the network, and learn.tune_decision(); of a learner on features, the learner that '
+                          f'the features are of. {_exported}')
     if not hasattr(dls, 'vocab'):
         raise BundleError(f'The DataLoaders have no classes, so this is no multi-label model. {_exported}')
     stages = [getattr(dls.valid, k) for k in ('after_item','before_batch','after_batch')]
@@ -236,6 +238,7 @@ def _config(learn, sample):
 
 def _decisions(learn):
     "Decisions in force by key"
+    if hasattr(learn, 'check_decision'): learn.check_decision.check() # of a learner whose loaders are other ones now
     learn.loss_func.readout.attach(learn.model)
     return learn.loss_func.readout.decisions
 

@@ -34,6 +34,12 @@ from .bundle import *
 from .resumable_table import *
 
 # %% ../../nbs/10_deploy/05_prediction.ipynb #03171a23
+def _check_there(items):
+    "Raise `FileNotFoundError` if none of many files is there; some that are missing have rows with the reason"
+    if len(items)<2 or any(Path(o).exists() for o in items): return
+    raise FileNotFoundError(f'None of the {len(items):,} files is there, such as {items[0]}. '
+                            'Fix: [folder/o for o in names], or a LabelTable with its root')
+
 def _opened_source(source):
     "A folder as a pack or a list, and what else there is as it is; raises for what `predict_table` does not take"
     if isinstance(source, (str,Path)):
@@ -206,6 +212,7 @@ class _PackReader:
 def _learner_bundle(learn, device=None):
     "A learner in the form of a bundle, which shares its network and its readout"
     mean,std = check_pipeline(learn.dls)
+    if hasattr(learn, 'check_decision'): learn.check_decision.check()
     readout,vocab = readout_of(learn.loss_func),list(map(str, learn.dls.vocab))
     readout.attach(learn.model)
     own = readout.own_thresholds(len(vocab)).double().cpu().tolist()
@@ -391,6 +398,7 @@ def _check_request(bundle, src, pool, pack):
     if pool and not src.grouped:
         raise PredictionError(f"pool={pool!r} says how to pool, and by has to say what: 'folder', a DICOM keyword such "
                               "as 'StudyInstanceUID', or a LabelTable with groups")
+    if pack is None and hasattr(src, 'items'): _check_there(src.items)
     taken = [o for o in TABLE_COLUMNS if o in bundle.vocab]
     if taken: raise PredictionError(f'The class {taken[0]!r} has the name of a column of the table')
     if pack is not None and src.tag:

@@ -72,12 +72,15 @@ def case_predictions(
 
 # %% ../../nbs/08_training/04_evaluation.ipynb #65d6fd5b
 class CheckDecision(Callback):
-    "Take the decision out of force if the network has other weights than those that it was fitted on"
+    "Take the decision out of force if weights or images are other than those that it was fitted on"
     order = 90 # after the learning-rate finder, which restores the weights
-    def _check(self):
-        if isinstance(self.loss_func, MultiLabelLoss): attached_readout(self.learn).decisions # warns
-    def before_validate(self): self._check()
-    def after_fit(self): self._check()
+    pixels = None # of the images that the decision was fitted on, as `pixels_of` has them
+    def check(self):
+        if not isinstance(self.loss_func, MultiLabelLoss): return
+        drop_moved(self.loss_func.readout, self.pixels, pixels_of(self.learn.dls))
+        attached_readout(self.learn).decisions # warns
+    def before_validate(self): self.check()
+    def after_fit(self): self.check()
 
 def attached_readout(
     learn:Learner, # Whose loss is a `MultiLabelLoss`
@@ -100,12 +103,14 @@ def use_decision(self:Learner,
     _wrap_own_loss(self)
     res = attached_readout(self).use(decision, key, self.dls.vocab, self.model)
     if not hasattr(self, 'check_decision'): self.add_cb(CheckDecision())
+    self.check_decision.pixels = pixels_of(self.dls)
     return res
 
 @patch(as_prop=True)
 def decisions(self:Learner)->dict:
     "Decisions in force: of single images under None, of pooled predictions under pool, or (pool, by)"
     if not isinstance(self.loss_func, MultiLabelLoss): return {}
+    if hasattr(self, 'check_decision'): self.check_decision.check()
     return {k.short:v for k,v in attached_readout(self).decisions.items()}
 
 # %% ../../nbs/08_training/04_evaluation.ipynb #c6a4c034
