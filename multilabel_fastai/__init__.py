@@ -43,6 +43,7 @@ _star = {
     'images.packs': 'PackedImages pack_images',
     'images.loaders': 'MultiLabelDLs',
     'images.datablock': 'multilabel_block multilabel_dls',
+    'images.sources': '',
     'losses.activations': 'activation_names get_activation',
     'losses.contract': 'MultiLabelLoss MultiLabelBCE register_loss loss_names loss_table get_loss wrap_loss why_not',
     'losses.check': 'check_loss',

@@ -15,6 +15,7 @@ from pydicom.pixels import get_decoder
 from ..labels.table import *
 from ..images.dicom import *
 from ..images.packs import *
+from ..images.sources import *
 from ..training.fit_state import *
 from ..training.compare import *
 from ..training.compare_plots import *
@@ -178,14 +179,24 @@ def _for_weights(given, was, folder, chosen, other):
     return res|dict(loss=loss, activation=activation, epochs=0, stages=None, stage=1, best=None, frozen=False,
         views=0, weights=None, scratch=False)
 
+def _split_of_run(run, split=None):
+    "The split to report on, which is said if it is not the test rows and none was asked for"
+    if split is not None: return split
+    splits = run_splits(run)
+    if 'test' in splits: return 'test'
+    print(f'The run {run} has no test rows: this is the report on its validation rows, to which its decision is fitted')
+    return 'valid'
+
 def _report_of_run(given, folder, out, other):
     "Report of a run as it is, with its decision"
     if bad:=[k for k in other if k!='data']:
         raise ValueError(f'--{bad[0]} has no effect on the report of a run as it is. '
             f'Fix: mlf_test {folder} for other labelled images, or --ckpt {folder}/model.safetensors')
-    out = Path(out) if given.get('ckpt') and out else new_folder(folder/'test')
+    split = _split_of_run(folder)
+    out = Path(out) if given.get('ckpt') and out else new_folder(folder/split)
     options = {k:given.get(k) for k in ('pool','bs','device','num_workers')}
-    _print_reports(evaluate_run(folder, out=out, data=given['data'] if 'data' in other else None, **options), out)
+    data = given['data'] if 'data' in other else None
+    _print_reports(evaluate_run(folder, split=split, out=out, data=data, **options), out)
 
 # %% ../../nbs/11_commands/05_console.ipynb #565f995c
 def _weights_asked(given, out):
@@ -217,8 +228,10 @@ def mlf_test(
     run:str, # Folder of a run that has ended
     # Folder of the images: the run's, if they have moved, or with the flags below that of other labelled images
     data:str=None,
-    split:str='test', # Rows to report on: test, valid or train; of other images all where they have no split
-    out:str=None, # New folder for report and predictions; the folder test in that of the run if not given
+    # Rows to report on: test, valid or train; if not given test, or valid for a run without test rows; of other images
+    # all where they have no split
+    split:str=None,
+    out:str=None, # New folder for report and predictions; that of the run with the name of the split if not given
     pool:str=None,
     bs:int=None,
     device:str=None,
@@ -228,7 +241,8 @@ def mlf_test(
     "Report of a trained run on its test rows, or on other labelled images"
     if given and not data: raise ValueError('--data with the folder of the other images is missing')
     table = LabelSource.of(given, data=data).read() if given else None
-    out = Path(out) if out else new_folder(Path(run)/'test')
+    if table is None: split = _split_of_run(run, split)
+    out = Path(out) if out else new_folder(Path(run)/(split or 'test'))
     _print_reports(evaluate_run(run, table, split, out, pool, bs, num_workers, data=None if given else data,
         device=device), out)
 

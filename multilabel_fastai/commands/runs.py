@@ -288,8 +288,9 @@ def _mismatches(sd, own):
 def set_weights(
     model:nn.Module, # Network
     file:str|Path, # Weights of a run, of a checkpoint, or a torch file of tensors
+    vocab:list=None, # C class names in the order of the scores; not compared with those of the file if None
 ):
-    "Give a network the weights in `file`; raises `ValueError` where they are another network's"
+    "Give a network the weights in `file`; raises `ValueError` where they are another network's, or of other classes"
     model = unwrap_model(model)
     own = model.state_dict()
     sd = current_names(_read_weights(file), own)
@@ -300,6 +301,7 @@ def set_weights(
     if why:=_mismatches(sd, own):
         raise ValueError(f'{file} does not hold the weights of this network: {"; ".join(why)}. '
             'Fix: the same architecture, head, classes and colour as in the run that it is from')
+    if vocab is not None: check_classes(saved_classes(file), list(map(str, vocab)), str(file))
     model.load_state_dict(sd)
 
 # %% ../../nbs/11_commands/01_runs.ipynb #a57adb2e
@@ -430,7 +432,7 @@ def run_training(
     for d in _brought(o).values(): d.check_vocab(dls.vocab)
     learn = run_learner(dls, o, path=out)
     learn.logger = LineLogger(learn.training_history)
-    if o.ckpt: set_weights(learn.model, o.ckpt)
+    if o.ckpt: set_weights(learn.model, o.ckpt, learn.dls.vocab)
     if o.stages: learn.stage_table(o.stages) # raises for what is misspelt, before anything is written
     if not begun: write_config(out, config) # the settings of a run that goes on are those that it began with
     learn.training_history.file = out/'history.csv'

@@ -87,6 +87,7 @@ class _Drawing:
         self.t = None if t is None else t[self.keep]
         code = group_codes(groups, len(p))
         self.w = bootstrap_weights(code, n_boot, seed) if n_boot else None
+        self.outcome_groups = outcome_groups(self.y, code)
         self.level,self.figsize,self.band_label = level,figsize,f'{level:.0%} of {n_boot:,} replicates'
         self.undefined = undefined_classes(self.y, range(len(self.names)))
 
@@ -95,6 +96,10 @@ class _Drawing:
         if p is None: p,y = self.p,self.y
         if self.w is not None: return percentile_interval(f(p, y, self.w), self.level)
         return np.full((2,*f(p, y, unit_weights(len(p))).shape[1:]), np.nan)
+
+    def clear(self, ends, outcomes):
+        "Return intervals (...,C), NaN for classes of which an outcome (0 positive, 1 negative) is of one group at most"
+        return np.where((self.outcome_groups[list(outcomes)]<2).any(0), np.nan, ends)
 
     def axes(self, xlabel, ylabel, **kwargs): return class_axes(len(self.names), self.figsize, xlabel, ylabel, **kwargs)
 
@@ -128,7 +133,10 @@ def _at_chosen(d, measures):
     def f(p, y, w): # (n,M,C)
         counts = threshold_counts(p, y, w, d.t[:,None])
         return np.stack([COUNT_MEASURES[o](*counts) for o in measures], 1)[...,0]
-    return np.stack([f(d.p, d.y, unit_weights(len(d.p)))[0],*d.interval(f)], 1)
+    needs = dict(recall=(0,), specificity=(1,)) # outcomes of more than one group
+    ends = d.interval(f)                                                             # (2,M,C)
+    ends = np.stack([d.clear(ends[:,i], needs.get(o, ())) for i,o in enumerate(measures)], 1)
+    return np.stack([f(d.p, d.y, unit_weights(len(d.p)))[0],*ends], 1)
 
 def _corner_text(ax, text, corner):
     "Write in a corner, such as 'lower right', about the chosen threshold"
@@ -160,7 +168,8 @@ def plot_roc(
     "Plot the ROC curve of each class with its band and the chosen point; return the axes"
     d = _Drawing(probs, targs, vocab, thresholds, groups, **kwargs)
     axs = d.axes('false-positive rate: 1 - specificity', 'sensitivity', aspect='equal')
-    band,area,ends = roc_band(d.p, d.y, d.w, level=d.level),auroc_multi(d.p, d.y, None),d.interval(auroc_replicates)
+    band,area = roc_band(d.p, d.y, d.w, level=d.level),auroc_multi(d.p, d.y, None)
+    ends = d.clear(d.interval(auroc_replicates), (0,1))
     point = _at_chosen(d, ('specificity','recall'))
     for c,ax in d.panels(axs):
         d.title(ax, c, f'AUROC {_estimate(area[c], ends[:,c], 3)}')
@@ -168,7 +177,7 @@ def plot_roc(
         ax.plot([0,1], [0,1], color=GREY, lw=0.8, label='guessing')
         ax.plot(fp/(fp+tn), tp/(tp+fn), color=BLUE, lw=1.3, label='all thresholds')
         b = band[band['class']==c]
-        d.shade(ax, b['false-positive rate'], b.low, b.high)
+        if np.isfinite(ends[:,c]).all(): d.shade(ax, b['false-positive rate'], b.low, b.high)
         if point is None: continue
         spec,sens = point[...,c]
         words = [f'sensitivity {_estimate(sens[0], sens[1:])}',f'specificity {_estimate(spec[0], spec[1:])}']
@@ -200,6 +209,7 @@ def plot_precision_recall(
     ends = np.full((2,len(area)), np.nan)
     if d.w is not None:
         ends = centred_interval(area, average_precision_replicates(d.p, d.y, d.w), d.level).clip(0, 1)
+        ends = d.clear(ends, (0,))
     point = _at_chosen(d, ('precision','recall'))
     for c,ax in d.panels(axs):
         d.title(ax, c, f'AP {_estimate(area[c], ends[:,c], 3)}')
@@ -207,7 +217,7 @@ def plot_precision_recall(
         ax.axhline(prevalence, color=GREY, lw=0.8, label='prevalence')
         ax.step(x, y, where='pre', color=BLUE, lw=1.3, label='all thresholds')
         b = band[band['class']==c]
-        d.shade(ax, b.recall, b.low, b.high)
+        if np.isfinite(ends[:,c]).all(): d.shade(ax, b.recall, b.low, b.high)
         if point is None: continue
         prec,rec = point[...,c]
         words = [f'precision {_estimate(prec[0], prec[1:])}',f'recall {_estimate(rec[0], rec[1:])}']

@@ -281,16 +281,16 @@ def settings(self:Decision)->dict:
     return res|dict(objective=getattr(self, 'objective', res.get('objective', 'f1')), logic=self.logic)
 
 @patch
-def _of_classes(self:Decision, key):
-    "Numbers (C,) that the fit noted under `key`, NaN for None; NaN if it noted none for these classes"
+def _of_classes(self:Decision, key, none=np.nan):
+    "Numbers (C,) that the fit noted under `key`, with `none` for None; NaN if it noted none for these classes"
     v = self.fitted.get(key) or ()
     if len(v)!=len(self.vocab): return [np.nan]*len(self.vocab)
-    return [np.nan if o is None else o for o in v]
+    return [none if o is None else o for o in v]
 
 @patch(as_prop=True)
 def threshold_interval(self:Decision)->np.ndarray:
-    "Thresholds and the ends of their 95 % intervals (3,C); NaN if there are none"
-    ends = [self._of_classes(k) for k in ('threshold_low','threshold_high')]
+    "Thresholds and the ends of their 95 % intervals (3,C); inf for never given, NaN if there are no intervals"
+    ends = [self._of_classes(k, np.inf) for k in ('threshold_low','threshold_high')]
     return np.array([self.thresholds,*ends], dtype=np.float64)
 
 @patch(as_prop=True)

@@ -220,11 +220,13 @@ def attach(self:Readout,
     if self._mark is not None: self._mark.attach(model)
 
 @patch
-def drop_decisions(self:Readout):
+def drop_decisions(self:Readout,
+    why:str=None, # What has become of what they were fitted on; that there was a training if None
+):
     "Forget all decisions, with a warning"
     if not self._decisions: return
     self._decisions,self._mark = {},None
-    warn(_before_training)
+    warn(_before_training if why is None else f'{why}. It is dropped: call learn.tune_decision() again')
 
 @patch
 def as_decision(self:Readout,

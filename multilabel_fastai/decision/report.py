@@ -21,6 +21,8 @@ from .decision import *
 
 # %% ../../nbs/03_decision/04_report.ipynb #b6ccc978
 _counted = {'F1':'f1', 'precision':'precision', 'sensitivity':'recall', 'specificity':'specificity'} # column -> measure
+# Outcomes that more than one group must have for an interval: 0 is positive, 1 negative
+_needed_outcomes = {'AUROC':[0,1], 'average precision':[0], 'sensitivity':[0], 'specificity':[1]}
 REPORT_MEASURES = ('prevalence','AUROC','average precision',*_counted,'calibration error')
 
 def _prevalence(tp, fp, fn, tn): return ratio(tp+fn, tp+fp+fn+tn)
@@ -69,14 +71,21 @@ class ClassReport:
         # (1+n_boot,C+1): the value, then replicates; the last column is the mean of the classes
         self.replicates = {k:np.c_[v,defined_mean(v)] for k,v in _class_replicates(p, y, d, w, scores).items()}
         self.overall_replicates = _overall_replicates(p, y, d, w)
-        self.undefined = undefined_classes(y, self.vocab)
+        self.undefined,self.outcome_groups = undefined_classes(y, self.vocab),outcome_groups(y, groups)
 
-    def _ends(self, r):
+    def without_interval(self,
+        measure:str, # Of `REPORT_MEASURES`
+    )->np.ndarray: # (C+1,) bool, the last for 'macro'
+        "Return the classes whose positives, or negatives, are of one group at most, which says nothing about others"
+        few = (self.outcome_groups[_needed_outcomes.get(measure, [])]<2).any(0)
+        return np.append(few, False)
+
+    def _ends(self, r, measure=None):
         "Return the ends of the interval (2,...) of replicates of which the first is the value"
         if not self.n_boot: return np.full((2,*r.shape[1:]), np.nan)
         ends = np.clip(centred_interval(r[0], r[1:], self.level), 0, None)
         same = np.ptp(np.nan_to_num(r), axis=0)<=1e-12 # replicates that are all alike say nothing about others
-        return np.where(same, np.nan, ends)
+        return np.where(same if measure is None else same|self.without_interval(measure), np.nan, ends)
 
 # %% ../../nbs/03_decision/04_report.ipynb #56f7fc40
 def resolve_labels(
@@ -162,7 +171,7 @@ def df(self:ClassReport)->pd.DataFrame:
     for k,r in self.replicates.items():
         cols[k] = r[0]
         if not self.n_boot: continue
-        low,high = self._ends(r)
+        low,high = self._ends(r, k)
         cols |= {f'{k} low':low, f'{k} high':high if k=='calibration error' else np.minimum(high, 1)}
     cols['threshold'] = np.append(self.thresholds[0], np.nan)
     if np.isfinite(self.thresholds[1:]).any(): # both ends, also if one is infinite for every class
@@ -203,13 +212,29 @@ def _title(self:ClassReport):
     ci = f'{self.level:.0%} intervals over {over}, {self.n_boot:,} replicates' if self.n_boot else 'no intervals'
     return f'{self.name}: {n}, {ci}'.removeprefix(': ')
 
+_FEW = 5 # groups with an outcome below which a bootstrapped interval is much too narrow
+
+@patch
+def _interval_notes(self:ClassReport):
+    "Return which intervals there are not, and which are too narrow, one sentence for each reason"
+    if not self.n_boot: return []
+    over,res = 'row' if self.groups is None else 'group',[]
+    for i,(side,what) in enumerate((('positive','AUROC, average precision and sensitivity'),
+                                    ('negative','AUROC and specificity'))):
+        n = dict(zip(self.vocab, self.outcome_groups[i]))
+        one,few = [k for k,v in n.items() if v==1],[f'{k} ({v})' for k,v in n.items() if 1<v<_FEW]
+        if one: res.append(f'{side}s of one {over}: {", ".join(one)}; an interval of {what} cannot be had there')
+        if few: res.append(f'{side}s of fewer than {_FEW} {over}s: {", ".join(few)}; intervals of {what} are too '
+                           'narrow there')
+    return res
+
 @patch
 def _notes(self:ClassReport):
     "Return what is undefined and why, one sentence for each reason"
     by = {}
     for k,why in self.undefined.items(): by.setdefault(why, []).append(k)
     rest = 'is undefined there, and left out of the mean'
-    return [f'{why}: {", ".join(o)}; {_needs[why]} {rest}' for why,o in by.items()]
+    return [f'{why}: {", ".join(o)}; {_needs[why]} {rest}' for why,o in by.items()] + self._interval_notes()
 
 @patch
 def __repr__(self:ClassReport):
@@ -221,16 +246,19 @@ def __repr__(self:ClassReport):
     return '\n'.join([self._title(), pd.DataFrame(shown, index=df.index).to_string(), *lines, *self._notes()])
 
 # %% ../../nbs/03_decision/04_report.ipynb #512ddac6
-def _report_cell(row, k):
+def _report_cell(row, k, no_interval=False):
     "Return a value and its interval as HTML"
     ends = [row.get(f'{k} {o}', np.nan) for o in ('low','high')]
+    if no_interval and np.isfinite(row[k]): return _number(row[k])+_small('no interval')
     return _number(row[k])+(_small(_bounds(*ends, '{:.2f}')) if np.isfinite(ends).any() else '')
 
 @patch
 def _repr_html_(self:ClassReport):
     df = self.df
     cols = {'support':[f'{n:,.0f} of {k:,.0f}' for n,k in zip(df.support, df.known)]}
-    cols |= {k:[_report_cell(row, k) for _,row in df.iterrows()] for k in (*REPORT_MEASURES,'threshold')}
+    for k in (*REPORT_MEASURES,'threshold'):
+        without = self.without_interval(k)&bool(self.n_boot)
+        cols[k] = [_report_cell(row, k, o) for (_,row),o in zip(df.iterrows(), without)]
     table = pd.DataFrame(cols, index=[html.escape(i) for i in df.index]).to_html(escape=False)
     line = ' · '.join(_with_interval(o) for o in self.overall.itertuples())
     notes = ''.join(f'<p><small>{html.escape(v)}</small></p>' for v in self._notes())
@@ -302,10 +330,10 @@ class ReportComparison:
 
     def _rows(self, measure, classes, ra, rb):
         "Return the rows of one measure, from replicates (1+n_boot,C) of which the first is the value"
-        diff = rb-ra
+        diff,few = rb-ra,self.a.without_interval(measure) if measure in _COMPARED else False
         cols = {'measure':measure, 'class':classes, self.names[0]:ra[0], self.names[1]:rb[0], 'difference':diff[0]}
         if self.a.n_boot:
-            low,high = centred_interval(diff[0], diff[1:], self.a.level)
+            low,high = np.where(few, np.nan, centred_interval(diff[0], diff[1:], self.a.level))
             cols |= dict(low=low, high=high, significant=(low>0)|(high<0))
         return pd.DataFrame(cols)
 

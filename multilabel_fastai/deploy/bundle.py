@@ -22,6 +22,7 @@ from ..decision.readout import *
 from ..images.preprocess import *
 from ..images.loaders import *
 from ..images.datablock import *
+from ..images.sources import *
 from ..losses.activations import *
 from ..losses.contract import *
 from ..networks.backbones import *
@@ -135,17 +136,16 @@ def _joined(vocab, labels): return ['|'.join(c for c,o in zip(vocab, row) if o) 
 
 @patch
 def predict(self:Bundle,
-    items, # A file, its content, a PIL image, or several of these; for stacks a folder of slices
+    source, # A file, its content, a PIL image, an array or a tensor; several of these; a table; for stacks folders
     bs:int=32, # Images in a batch
 )->pd.DataFrame: # path, a probability for each class, and `labels` such as A|B
     "Return probabilities and labels of a few images; raises `ImageError` for one that cannot be read"
-    items = [items] if isinstance(items, (str,Path,bytes,Image.Image)) else list(items)
+    items = image_items(source)
     if not items: raise ValueError('There is no image to predict')
-    def _pixels(o): return self.preprocess.image(o) if isinstance(o, Image.Image) else self.preprocess(o)
     batches = [items[i:i+bs] for i in range(0, len(items), bs)]
-    p = np.concatenate([self.probabilities(np.stack(list(map(_pixels, o)))) for o in batches])
+    p = np.concatenate([self.probabilities(np.stack(list(map(self.preprocess, o)))) for o in batches])
     res = pd.DataFrame(p, columns=self.vocab)
-    res.insert(0, 'path', [str(o) if isinstance(o, (str,Path)) else f'image {i}' for i,o in enumerate(items)])
+    res.insert(0, 'path', item_names(source, items))
     return res.assign(labels=_joined(self.vocab, self.decide(p)))
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #fd0e546e
@@ -180,8 +180,10 @@ def check_pipeline(
 )->list: # Mean and std of each channel
     "Return mean and std; raises `BundleError` if validation images go through more than preprocessing and these"
     if preprocess_of(dls) is None:
-        raise BundleError('The DataLoaders do not say how a file becomes pixels: make them with multilabel_dls; of a '
-                          f'learner on features, save the learner that the features are of. {_exported}')
+        raise BundleError('The DataLoaders do not say how a file becomes pixels, as those of multilabel_dls do. Fix: '
+                          'learn.dls = multilabel_dls(labels, size=..., stats=imagenet_stats), with the classes in the '
+                          'order of the network, and learn.tune_decision(); of a learner on features, the learner that '
+                          f'the features are of. {_exported}')
     if not hasattr(dls, 'vocab'):
         raise BundleError(f'The DataLoaders have no classes, so this is no multi-label model. {_exported}')
     stages = [getattr(dls.valid, k) for k in ('after_item','before_batch','after_batch')]
@@ -237,6 +239,7 @@ def _config(learn, sample):
 
 def _decisions(learn):
     "Decisions in force by key"
+    if hasattr(learn, 'check_decision'): learn.check_decision.check() # of a learner whose loaders are other ones now
     learn.loss_func.readout.attach(learn.model)
     return learn.loss_func.readout.decisions
 

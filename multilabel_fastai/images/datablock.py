@@ -43,8 +43,7 @@ class OpenImage(Transform):
         return p if p in self.pack and self.pack.folder.exists() else None
 
     def encodes(self, o):
-        if isinstance(o, (Tensor,np.ndarray)): o = Image.fromarray(np.asarray(o))
-        if isinstance(o, Image.Image): return self._tensor(self.preprocess.image(o))
+        if isinstance(o, (Tensor,np.ndarray,Image.Image)): return self._tensor(self.preprocess.image(o))
         try:
             p = self._packed(o)
             return self._tensor(self.preprocess(o) if p is None else self.pack[p])

@@ -16,6 +16,7 @@ from ..labels.table import *
 from ..images.preprocess import *
 from ..images.loaders import *
 from ..images.datablock import *
+from ..images.sources import *
 from ..losses.contract import *
 from ..networks.heads import *
 from ..networks.backbones import *
@@ -308,11 +309,7 @@ class _HeatmapSource:
     def items(self, items):
         "A list of what can be opened, of which names in the table are its files; a batch stays what it is"
         if isinstance(items, Tensor): return items[None] if items.ndim==3 else items
-        if isinstance(items, LabelTable): return list(items.files)
-        if isinstance(items, pd.DataFrame): items = items.path.tolist()
-        items = list(items) if isinstance(items, (list,tuple,L,pd.Series)) else [items]
-        files = dict(zip(self.labels.paths, self.labels.files)) if self.labels is not None else {}
-        return [files.get(str(o), o) if isinstance(o, (str,Path)) else o for o in items]
+        return image_items(items, self.labels)
 
 class _LearnerSource(_HeatmapSource):
     "Network, classes, input and images of a learner"
@@ -351,13 +348,9 @@ class _BundleSource(_HeatmapSource):
         self.model,self.vocab,self.normalized = bundle.model,list(bundle.vocab),bundle.normalized
         self.preprocess = getattr(bundle, 'preprocess', None)
 
-    def _pixels(self, o):
-        if isinstance(o, np.ndarray): o = Image.fromarray(o)
-        return tensor(self.preprocess.image(o) if isinstance(o, Image.Image) else self.preprocess(o))
-
     def batches(self, items, bs):
         "Batches of what the network takes"
-        if not isinstance(items, Tensor): items = torch.stack([self._pixels(o) for o in items])
+        if not isinstance(items, Tensor): items = torch.stack([tensor(self.preprocess(o)) for o in items])
         for b in items.split(bs): yield b.float() if b.is_floating_point() else self.normalized(b)
 
     def images(self, x):

@@ -14,6 +14,7 @@ from ..labels.splits import *
 from ..images.preprocess import *
 from ..images.loaders import *
 from ..images.datablock import *
+from ..images.sources import *
 from ..losses.contract import *
 from ..metrics.predictions import *
 from ..metrics.classwise import *
@@ -119,12 +120,11 @@ class MultiLabelInterpretation:
 # %% ../../nbs/09_insight/00_interpretation.ipynb #d6ed9c2f
 def _own_losses(learn, split):
     "The learner's own loss of each label of a split (N,C)"
-    f,i = learn.loss_func,split_index(split)
+    f = learn.loss_func
     if not isinstance(f, MultiLabelLoss) or f.compares!='nothing':
         raise ValueError(f"{type(f).__name__} has no loss of its own for each label: choose loss='bce', "
                          'the binary cross entropy of each')
-    dl = learn.dls.test_dl(learn.dls[i].dataset.items, with_labels=True) if i==0 else learn.dls[i]
-    with learn.no_bar(): x,y = learn.get_preds(dl=dl, act=noop)
+    with learn.no_bar(): x,y = learn.get_preds(dl=split_loader(learn.dls, split), act=noop)
     if isinstance(y, (tuple,list)): y = y[0]
     with torch.no_grad(): return f.label_losses(x, y).double().numpy()
 
@@ -172,18 +172,8 @@ def _crossfitted(learn, preds, split, pool, by):
     return _Decided(full(o.predictions.probs), decide, o.thresholds, how, None if o.scores is None else full(o.scores))
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #c3a4cd40
-@patch(cls_method=True)
-def from_learner(cls:MultiLabelInterpretation,
-    learn:Learner, # From `multilabel_learner`, or any whose targets are (N,C)
-    split:str='valid', # 'train', 'valid' or 'test'
-    pool:str=None, # 'max', 'mean' or 'noisy-or': groups, such as studies, in place of images
-    by:str=None, # Column to pool by, in place of the groups
-    crossfit:bool=False, # On the rows that the decision was fitted on: decide each group by the others?
-    loss:str='bce', # 'bce': binary cross entropy of the probability; 'own': the learner's loss of each label
-)->MultiLabelInterpretation:
-    "Return predictions, decisions and losses of a split"
-    if loss not in ('bce','own') or loss=='own' and pool:
-        raise ValueError(f"loss is {loss!r}: choose 'bce', or 'own' for images")
+def _of_split(cls, learn, split, pool, by, crossfit, loss):
+    "The interpretation of a split of the learner's loaders"
     vocab,labels,i = list(map(str, learn.dls.vocab)),labels_of(learn.dls),split_index(split)
     has_pooled = bool(pool) and DecisionKey(pool, by).short in learn.decisions # which calibrates what was pooled
     with replacing(learn, 'metrics', []): # nobody sees these here
@@ -194,14 +184,28 @@ def from_learner(cls:MultiLabelInterpretation,
         o = _crossfitted(learn, preds, split, pool, by) if crossfit else _decided(learn, preds, pool, by)
     meta = _pooled_columns(labels, by or 'group', preds.paths) if pool and labels is not None else labels
     images = None if pool else _image_reader(learn.dls[i].dataset, preds.paths)
-    name = ', '.join([split, *([f'pooled by {pool}'] if pool else []), *([o.how] if o.how else [])])
+    name = ', '.join(filter(None, (rows_name(learn.dls, split), f'pooled by {pool}' if pool else '', o.how)))
     return cls(o.probs, as_float64(preds.targets), vocab, preds.paths, o.decide, meta, losses, images,
                getattr(labels, 'root', None), o.thresholds, o.scores, name)
+
+@patch(cls_method=True)
+def from_learner(cls:MultiLabelInterpretation,
+    learn:Learner, # From `multilabel_learner`, or any whose targets are (N,C)
+    split='valid', # 'train', 'valid' or 'test'; or a labelled table from elsewhere, as in `Learner.predictions`
+    pool:str=None, # 'max', 'mean' or 'noisy-or': groups, such as studies, in place of images
+    by:str=None, # Column to pool by, in place of the groups
+    crossfit:bool=False, # On the rows that the decision was fitted on: decide each group by the others?
+    loss:str='bce', # 'bce': binary cross entropy of the probability; 'own': the learner's loss of each label
+)->MultiLabelInterpretation:
+    "Return predictions, decisions and losses of a split or a table"
+    if loss not in ('bce','own') or loss=='own' and pool:
+        raise ValueError(f"loss is {loss!r}: choose 'bce', or 'own' for images")
+    with rows_of(learn, split) as split: return _of_split(cls, learn, split, pool, by, crossfit, loss)
 
 @patch
 @delegates(MultiLabelInterpretation.from_learner, but=('learn','split'))
 def interpret(self:Learner,
-    split:str='valid', # 'train', 'valid' or 'test'
+    split='valid', # 'train', 'valid' or 'test'; or a labelled table from elsewhere
     **kwargs
 )->MultiLabelInterpretation:
     "Return `MultiLabelInterpretation.from_learner` of this learner"
@@ -395,10 +399,6 @@ def _spread(v, r, level):
     ends = centred_interval(v, r, level).clip(0, 1)
     return np.where(np.ptp(np.nan_to_num(np.r_[v[None],r]), axis=0)>1e-12, ends, np.nan)
 
-def _unclear_auroc(y, groups):
-    "Classes (C,) whose positives, or negatives, are of one group at most, which says nothing about others"
-    return np.array([min(len(set(groups[o==v])) for v in (0,1))<2 for o in y.T])
-
 def _support(tp, fp, fn, tn):
     res = dict(known=tp+fp+fn+tn, positives=tp+fn, false_negatives=fn, false_positives=fp)
     return {k:o.astype(int) for k,o in res.items()}
@@ -430,7 +430,7 @@ def part_errors(
         res |= _with_interval(name, v, ends)
     v = auroc_multi(p, y, None)
     ends = spread(v, lambda: auroc_replicates(p, y, w))
-    return res|_with_interval('AUROC', v, np.where(_unclear_auroc(y, own), np.nan, ends))
+    return res|_with_interval('AUROC', v, np.where((outcome_groups(y, own)<2).any(0), np.nan, ends))
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #9e17c921
 @patch

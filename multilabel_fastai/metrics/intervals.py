@@ -12,8 +12,17 @@ from .predictions import *
 from .replicates import *
 
 # %% ../../nbs/02_metrics/04_intervals.ipynb #be012b68
+def _quantiles(r, q):
+    "Quantiles of values that may be infinite: between a finite and an infinite one lies the infinite one"
+    low,high = [np.quantile(r, q, method=o) for o in ('lower','higher')]
+    if np.isfinite(r).all(): return np.quantile(r, q)
+    ends = np.where(np.isinf(low), low, high)
+    finite = np.isfinite(low)&np.isfinite(high)
+    top = np.abs(r[np.isfinite(r)]).max(initial=0)+1 # keeps the order, and takes no part between finite neighbours
+    return np.where(finite, np.quantile(np.clip(r, -top, top), q), ends)
+
 def percentile_interval(
-    replicates, # (n,...), NaN where undefined
+    replicates, # (n,...), NaN where undefined, inf as of a threshold that is never reached
     level:float=0.95, # Share of the replicates within
 )->np.ndarray: # (2,...)
     "Return the ends of the interval that holds `level` of the defined replicates; NaN if none is defined"
@@ -22,7 +31,7 @@ def percentile_interval(
     flat = r.reshape(len(r), -1)
     res = np.full((2,flat.shape[1]), np.nan)
     for c,known in enumerate(~np.isnan(flat.T)):
-        if known.any(): res[:,c] = np.quantile(flat[known,c], [(1-level)/2,(1+level)/2])
+        if known.any(): res[:,c] = _quantiles(flat[known,c], [(1-level)/2,(1+level)/2])
     return res.reshape(2, *r.shape[1:])
 
 # %% ../../nbs/02_metrics/04_intervals.ipynb #01e47400

@@ -23,14 +23,20 @@ from .heads import *
 _no_weights = ('There is no weights file {}: give the path of a .safetensors or .pth file, '
     'or leave weights out to load them from the hub')
 
+# What `learn.save` writes of an optimizer beside tensors: numbers and lists
+_in_optimizer = [L, np.float64(0).__reduce__()[0], np.dtype, *[getattr(np.dtypes, o) for o in np.dtypes.__all__]]
+
 def load_weights(
     file:str|Path, # .safetensors, or a torch file of tensors (.pt, .pth, .bin)
 )->dict: # Name to tensor
-    "Return the state dict in `file`; no code in it is run"
+    "Return the state dict in `file`, the network's if there is an optimizer's too; no code in it is run"
     file = Path(file)
     if not file.is_file(): raise FileNotFoundError(_no_weights.format(file))
-    sd = load_file(file) if file.suffix=='.safetensors' else torch.load(file, map_location='cpu', weights_only=True)
-    return sd.get('state_dict', sd) if isinstance(sd, dict) else sd
+    if file.suffix=='.safetensors': return load_file(file)
+    with torch.serialization.safe_globals(_in_optimizer):
+        sd = torch.load(file, map_location='cpu', weights_only=True)
+    if not isinstance(sd, dict): return sd
+    return sd['model'] if set(sd)=={'model','opt'} else sd.get('state_dict', sd)
 
 # %% ../../nbs/06_networks/01_backbones.ipynb #860288f9
 def current_names(

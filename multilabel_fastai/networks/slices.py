@@ -8,8 +8,7 @@ __all__ = ['SliceBackbone', 'SliceAttention', 'SliceNetwork', 'slice_attention',
 # %% ../../nbs/06_networks/02_slices.ipynb #6e83e9b2
 from fastai.vision.all import *
 from ..utils.plots import *
-from ..labels.splits import *
-from ..images.loaders import *
+from ..images.sources import *
 from .backbones import *
 
 # %% ../../nbs/06_networks/02_slices.ipynb #bfaedc10
@@ -124,15 +123,6 @@ def _slice_parts(learn):
     if is_pair and isinstance(m[0], SliceBackbone) and hasattr(m[1], 'attend'): return m
     raise ValueError('The network has no attention over slices. Fix: multilabel_learner(dls, slice_attention(arch))')
 
-def _split_loader(dls, split):
-    "Return the loader of a split without augmentation, in order and to its end, and its items"
-    i = split_index(split)
-    if i>=len(dls.loaders): raise ValueError(f'The DataLoaders have no {split!r} split')
-    ds = dls[i].dataset
-    items = list(getattr(ds, 'items', range(len(ds))))
-    if i==0 and hasattr(ds, 'items'): return dls.test_dl(items, with_labels=True), items
-    return dls[i].new(shuffle=False, drop_last=False), items
-
 @torch.no_grad()
 def _attend(model, x):
     "Return the weights (N,K,S) of slices, NaN where there is none"
@@ -145,11 +135,9 @@ def attention_weights(
 )->pd.DataFrame: # path of the study, slice, and a weight for each class, or `weight` where classes share one
     "Return the weight of each slice in the predictions of a split; NaN where there is no slice"
     m = _slice_parts(learn).eval()
-    dl,items = _split_loader(learn.dls, split)
+    dl = split_loader(learn.dls, split)
     a = np.concatenate([_attend(m, x) for x,*_ in dl])                                   # (N,K,S)
-    labels = labels_of(learn.dls)
-    names = dict(zip(map(str, labels.files), labels.paths)) if labels else {}
-    paths = [names.get(str(o), o) for o in items]
+    paths = row_names(learn.dls, dl.dataset)
     n,k,s = a.shape
     vocab = list(getattr(learn.dls, 'vocab', range(k))) if k>1 else ['weight']
     res = pd.DataFrame(dict(path=np.repeat(paths, s), slice=np.tile(range(s), n)))

@@ -93,7 +93,10 @@ class FeatureDL(SampledDL):
         if other and at is None: return self._from_images(dataset, **kwargs)
         res = super().new(dataset, cls, **kwargs)
         for o in ('x','y','feats','images','frozen'): setattr(res, o, getattr(self, o))
-        if other: res.x,res.y = self.feats.rows(*at, with_labels=len(dataset.tls)>dataset.n_inp)
+        if other:
+            res.x,res.y = self.feats.rows(*at)[0],None
+            own = dataset.tls[dataset.n_inp:] # of a table from elsewhere the targets may be other ones
+            if len(own): res.y = torch.stack([tensor(o) for o in own[0]])
         return res
 
     def _from_images(self, dataset, **kwargs):
