@@ -172,22 +172,36 @@ def _inflated(b, limit):
     except zlib.error as e: raise ValueError(f'{e}: no data set inflates from {len(b):,} bytes') from e
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #d3895ea1
-def _check_count(b, most):
-    """Raise `ValueError` where a data set has more than `most` elements, items and delimiters
+_MOST_BESIDES = 2**28 # bytes of a deflated data set that are not pixels
 
-    A parser makes an object of each, which takes twenty times as long. What this count does not understand is left to
-    the parser: the fragments of pixels, and values without a representation that have no length."""
-    i,end = 0,len(b)-8
-    for _ in range(most):
-        if i>end: return
-        group,_,vr,length = _vr_tag(b, i)
-        if group==0xfffe: i += 8; continue # what an item holds is counted
-        if vr in _LONG and i<=end-4: length,i = int.from_bytes(b[i+8:i+12], 'little'),i+12
-        elif vr.isalpha() and vr.isupper(): i += 8
-        else: length,i = int.from_bytes(b[i+4:i+8], 'little'),i+8 # of an implicit data set
-        if length!=_UNDEFINED: i += length
-        elif vr!=b'SQ': return
-    raise ValueError('the deflated data set has more elements than a file of its size')
+def _header_at(b, i):
+    "Group and tag of the element at byte `i` of a deflated data set, its length, and where its value begins"
+    group,element,vr,length = _vr_tag(b, i)
+    if group==0xfffe: return group,None,0,i+8 # what an item holds is counted
+    if vr in _LONG: length,i = int.from_bytes(b[i+8:i+12], 'little'),i+4
+    elif not (vr.isalpha() and vr.isupper()): length = int.from_bytes(b[i+4:i+8], 'little') # of an implicit data set
+    if length==_UNDEFINED and vr==b'SQ': length = 0
+    return group,element,length,i+8
+
+def _check_elements(parts, most):
+    """Raise `ValueError` where a data set has more than `most` elements, items and delimiters, or is too long
+
+    `parts` of it are taken one by one, and no more of them than it takes to know. A parser makes an object of each
+    element, which takes twenty times as long. What follows fragments of pixels is left to the parser."""
+    n,besides,skip,rest = 0,0,0,b''
+    for part in parts:
+        if skip>=len(part): skip -= len(part); continue
+        rest,skip,i = rest+part[skip:],0,0
+        while i+12<=len(rest):
+            group,element,length,i = _header_at(rest, i)
+            n += 1
+            if n>most: raise ValueError('the deflated data set has more elements than a file of its size')
+            if length==_UNDEFINED: return
+            if group!=0x7fe0: besides += length
+            if besides>_MOST_BESIDES:
+                raise ValueError(f'the data set inflates to more than {_MOST_BESIDES:,} bytes besides its pixels')
+            i += length
+        rest,skip = rest[i:],max(0, i-len(rest))
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #d3895ea3
 def _text_bytes(o):
@@ -200,10 +214,10 @@ def _text_bytes(o):
 def _check_deflated(b, limit):
     "Raise `ValueError` where deflated `b` has more than `limit` bytes, or more elements than a file of its size"
     n = MAX_ELEMENTS+len(b)//8
-    for _ in _inflated(b, limit): pass # before memory is taken for it
+    _check_elements(_inflated(b, limit), n) # before memory is taken for it
+    for _ in _inflated(b, limit): pass
     f = _LimitedReads(3*n) # tag, long length and value
     f.writelines(_inflated(b, limit))
-    _check_count(f.getvalue(), n)
     f.seek(0)
     ds = read_dataset(f, False, True, defer_size=2**20) # in which sequences of a known length are one element
     if sum(map(_text_bytes, ds.values()))<=8*n: return
