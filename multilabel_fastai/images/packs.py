@@ -58,6 +58,8 @@ _rules = 2 # by which files are read: 1 did not turn images as EXIF data say, an
 _csv = dict(index=False, errors='surrogateescape')
 _from_csv = dict(keep_default_na=False, encoding_errors='surrogateescape')
 
+def _is_old(about): return about.get('rules', 1)<_rules
+
 def _read_plan(folder): return pd.read_csv(folder/'files.csv', dtype=dict(path=str, shard=int), **_from_csv)
 def _missing(folder, plan): return [o for o in plan.shard.unique() if not (folder/f'{o:05}.csv').exists()]
 
@@ -97,7 +99,7 @@ class PackedImages:
     def __init__(self, folder:str|Path):
         self.folder = Path(folder)
         self.about = _read_about(self.folder)
-        if self.is_old: warn(_old_pack.format(self.folder))
+        if _is_old(self.about): warn(_old_pack.format(self.folder))
         self.preprocess = Preprocess.from_config(self.about['preprocess'])
         self._table,self._maps = _read_table(self.folder, self.preprocess.shape),None
         self.row = FileIndex(self.table.path)
@@ -140,7 +142,7 @@ class PackedImages:
 @patch(as_prop=True)
 def is_old(self:PackedImages)->bool:
     "Whether it was made by an earlier version, which read some files otherwise"
-    return self.about.get('rules', 1)<_rules
+    return _is_old(self.about)
 
 @patch
 def gather(self:PackedImages,
@@ -273,7 +275,7 @@ def _warn_of_new_faults(pack, shards, root):
 
 def _check_rules(folder):
     "Raise `PackError` for a pack of an earlier version, to which no images can be added"
-    if _read_about(folder).get('rules', 1)<_rules:
+    if _is_old(_read_about(folder)):
         raise PackError(f'The pack in {folder} was made by an earlier version, which read some files otherwise: '
                         'make it again in another folder')
 
