@@ -52,10 +52,14 @@ def _fill(shard, first_row, files, preprocess):
 
 # %% ../../nbs/04_images/09_packs.ipynb #fb17c1de
 _format = 1 # of the folder
+_old_pack = ('The pack in {} was made by an earlier version, which did not turn images as their EXIF data say and took '
+    'the first of several images in a file. Fix: make it again in another folder')
 _rules = 2 # by which files are read: 1 did not turn images as EXIF data say, and took the first of several images
 
 _csv = dict(index=False, errors='surrogateescape')
 _from_csv = dict(keep_default_na=False, encoding_errors='surrogateescape')
+
+def _is_old(about): return about.get('rules', 1)<_rules
 
 def _read_plan(folder): return pd.read_csv(folder/'files.csv', dtype=dict(path=str, shard=int), **_from_csv)
 def _missing(folder, plan): return [o for o in plan.shard.unique() if not (folder/f'{o:05}.csv').exists()]
@@ -96,8 +100,7 @@ class PackedImages:
     def __init__(self, folder:str|Path):
         self.folder = Path(folder)
         self.about = _read_about(self.folder)
-        if self.is_old: warn(f'The pack in {self.folder} was made by an earlier version, which did not turn images as '
-            'their EXIF data say and took the first of several images in a file. Fix: make it again in another folder')
+        if _is_old(self.about): warn(_old_pack.format(self.folder))
         self.preprocess = Preprocess.from_config(self.about['preprocess'])
         self._table,self._maps = _read_table(self.folder, self.preprocess.shape),None
         self.row = FileIndex(self.table.path)
@@ -105,10 +108,6 @@ class PackedImages:
         self.shards,self._start = sizes.index.to_numpy(),np.r_[0, np.cumsum(sizes)]
         self.broken = {p:r for p,r in zip(self.table.path, self.table.reason) if r}
 
-    @property
-    def is_old(self)->bool:
-        "Whether it was made by an earlier version, which read some files otherwise"
-        return self.about.get('rules', 1)<_rules
     @property
     def table(self)->pd.DataFrame:
         "Path, shard, size, time, hash, reason and fault of every file"
@@ -141,6 +140,11 @@ class PackedImages:
         return f'PackedImages: {len(self):,} images {shape}, {size}, {len(self.broken)} unreadable'
 
 # %% ../../nbs/04_images/09_packs.ipynb #5c8936e6
+@patch(as_prop=True)
+def is_old(self:PackedImages)->bool:
+    "Whether it was made by an earlier version, which read some files otherwise"
+    return _is_old(self.about)
+
 @patch
 def gather(self:PackedImages,
     rows, # Row numbers
@@ -282,7 +286,7 @@ def _warn_of_new_faults(pack, shards, root, num_workers):
 # %% ../../nbs/04_images/09_packs.ipynb #9211574c
 def _check_rules(folder):
     "Raise `PackError` for a pack of an earlier version, to which no images can be added"
-    if _read_about(folder).get('rules', 1)<_rules:
+    if _is_old(_read_about(folder)):
         raise PackError(f'The pack in {folder} was made by an earlier version, which read some files otherwise: '
                         'make it again in another folder')
 

@@ -31,9 +31,9 @@ def read_error(
 def reading(
     fn:str|Path|bytes, # File, its content, or a folder of slices
 ):
-    "Raise an `ImageError` that names `fn` for whatever goes wrong inside, `MemoryError` too"
+    "Raise an `ImageError` that names `fn` for whatever goes wrong inside, `MemoryError` too, but a missing package"
     try: yield
-    except ImageError: raise
+    except (ImageError,ImportError): raise
     except Exception as e: raise ImageError(f'{source_name(fn)}: {read_error(e, fn)}') from None
 
 # %% ../../nbs/04_images/07_preprocess.ipynb #036d3c82
