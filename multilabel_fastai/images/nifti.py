@@ -11,6 +11,7 @@ from numbers import Integral
 from fastai.vision.all import *
 from ..utils.hints import *
 from .dicom import *
+from .series import _evenly
 
 # %% ../../nbs/04_images/06_nifti.ipynb #a1f70007
 _HEADER = 540 # bytes of the header of NIfTI-2; that of NIfTI-1 has 348, and 4 more before the pixels
@@ -134,7 +135,7 @@ def _bounds(window, h, a, scale):
 
 def _which(frame, slices, n):
     "Return the numbers of the slices that are asked for, of `n`"
-    if slices: return np.floor((np.arange(slices)+.5)*n/slices).astype(int) # middles of as many equal parts
+    if slices: return _evenly(n, slices)
     if frame=='middle': return [n//2]
     if isinstance(frame, Integral) and 0<=frame<n: return [int(frame)]
     raise ValueError(f"frame is {frame!r}, and it has {n} slices: a number from 0 to {n-1}, or 'middle'")
