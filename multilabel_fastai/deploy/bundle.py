@@ -174,14 +174,19 @@ def _keeps_validation(o):
     if isinstance(o, (Normalize,IntToFloatTensor,ToTensor,MaskBroken)) or o.split_idx==0: return True
     return isinstance(o, AffineCoordTfm) and o.size is None
 
+def _stats_of(dls):
+    "Mean and standard deviation by which loaders of plain fastai normalize three channels, in words"
+    stats = own_stats(dls) if dls.loaders else None
+    return tuple([round(v, 4) for v in o] for o in stats or ([0.]*3,[1.]*3))
+
 def check_pipeline(
     dls:DataLoaders, # From `multilabel_dls`
 )->list: # Mean and std of each channel
     "Return mean and std; raises `BundleError` if validation images go through more than preprocessing and these"
     if preprocess_of(dls) is None:
         raise BundleError('The DataLoaders do not say how a file becomes pixels, as those of multilabel_dls do. Fix: '
-                          'learn.dls = multilabel_dls(labels, size=..., stats=imagenet_stats), with the classes in the '
-                          'order of the network, and learn.tune_decision(); of a learner on features, the learner that '
+                          f'learn.dls = multilabel_dls(labels, size=..., stats={_stats_of(dls)}), with the classes in '
+                          'the order of the network, and learn.tune_decision(); of a learner on features, the learner that '
                           f'the features are of. {_exported}')
     if not hasattr(dls, 'vocab'):
         raise BundleError(f'The DataLoaders have no classes, so this is no multi-label model. {_exported}')
