@@ -6,13 +6,14 @@
 __all__ = ['Bundle', 'check_pipeline', 'load_bundle']
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #79ced0fe
-import hashlib, json, re, shutil, tempfile, time
+import hashlib, json, re, shutil, time
 from contextlib import contextmanager, suppress
 from importlib.metadata import version, PackageNotFoundError
 from fastai.vision.all import *
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_model
-from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.nn.modules.module import register_module_forward_hook, register_module_parameter_registration_hook
+from ..utils.files import *
 from ..utils.tensors import *
 from ..labels.table import *
 from ..labels.splits import *
@@ -283,20 +284,21 @@ def _checksum(c):
 
 @patch
 def _example(self:Bundle):
-    "Scores of drawn pixels, on the CPU"
+    "Scores of drawn pixels, on the CPU, one image at a time"
     at = self.device
-    try: return self.to('cpu').scores(_drawn_pixels(self.preprocess.shape)).double().tolist()
+    x = _drawn_pixels(self.preprocess.shape)
+    try: return torch.cat([self.to('cpu').scores(o[None]) for o in x]).double().tolist()
     finally: self.to(at)
 
 @patch
 def _write(self:Bundle, folder):
     "Write weights and configuration into an empty folder"
     file = folder/'model.safetensors'
-    save_model(self.model, str(file))
+    write_atomic(file, lambda o: save_model(self.model, str(o)))
     weights = dict(file=file.name, bytes=file.stat().st_size, sha256=_sha256(file))
     c = json.loads(json.dumps(self.config|dict(weights=weights, example=self._example())))
     text = json.dumps(c|dict(checksum=_checksum(c)), indent=1, ensure_ascii=False, allow_nan=False)
-    (folder/'config.json').write_text(text, encoding='utf-8')
+    write_atomic(folder/'config.json', lambda o: o.write_text(text, encoding='utf-8'))
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #b53a167c
 @patch
@@ -308,10 +310,11 @@ def save(self:Bundle,
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f'{given} is there already: give another folder, as nothing is written over')
     folder.parent.mkdir(parents=True, exist_ok=True)
-    tmp = Path(tempfile.mkdtemp(prefix=f'.{folder.name}.', dir=folder.parent))
+    tmp = folder.parent/f'{temp_name(folder.name)}.part'
+    shutil.rmtree(tmp, ignore_errors=True)
+    tmp.mkdir()
     try:
         self._write(tmp)
-        tmp.chmod(0o755)
         if folder.exists(): folder.rmdir()
         tmp.rename(folder)
     finally: shutil.rmtree(tmp, ignore_errors=True)
@@ -332,21 +335,18 @@ _needed = dict(kind=str, format=int, saved=str, vocab=list, network=dict, prepro
                example=list, checksum=str)
 
 def _parsed(file):
-    "What stands in a JSON file of a sensible size"
-    if not file.is_file():
+    "What stands in the configuration of a bundle"
+    if not os.path.lexists(file):
         raise BundleError(f'{file} is not there: {file.parent} is no bundle, which is a folder with config.json and '
                           'model.safetensors')
-    size = file.stat().st_size
-    if size>2**26: raise BundleError(f'{file} has {size:,} bytes, which is no configuration of a bundle')
-    try: return json.loads(file.read_text(encoding='utf-8'))
-    except (ValueError,RecursionError) as e: raise BundleError(f'{file} is no JSON: {e}') from e
+    return read_json_file(file, BundleError, kind=object)
 
 def _read_config(file):
     "The configuration of a bundle that this version can read, with all that is needed"
     c = _parsed(file)
     if not isinstance(c, dict) or c.get('kind')!=_kind:
         raise BundleError(f'{file} is not the configuration of a bundle: it has no kind {_kind!r}')
-    if not isinstance(c.get('format'), int) or c['format']>_format:
+    if type(c.get('format')) is not int or c['format']>_format:
         raise BundleError(f'{file} has the format {c.get("format")!r} of a newer version, and this library reads up to '
                           f'{_format}: pip install -U multilabel-fastai')
     for k,t in _needed.items():
@@ -357,7 +357,7 @@ def _read_config(file):
 
 def _check_numbers(v, n, name, above=None):
     "Raise unless `v` is a list of `n` finite numbers"
-    ok = lambda o: isinstance(o, (int,float)) and abs(o)<1e30 and (above is None or o>above)
+    ok = lambda o: isinstance(o, (int,float)) and not isinstance(o, bool) and abs(o)<1e30 and (above is None or o>above)
     if isinstance(v, list) and len(v)==n and all(map(ok, v)): return
     more = '' if above is None else f' above {above}'
     raise BundleError(f'{name} is {str(v)[:60]}, and {n} numbers{more} are needed')
@@ -366,9 +366,10 @@ def _check_numbers(v, n, name, above=None):
 def _checked_preprocess(c):
     "Preprocessing of a configuration; raises for one that is not what the model was trained with"
     prep = Preprocess.from_config(c['preprocess'])
-    if math.prod(prep.shape)>2**25:
+    if math.prod(prep.shape)>2**24 or max(prep.shape)>2**14:
         size = '×'.join(map(str, prep.shape))
         raise BundleError(f'the preprocessing makes images of {size} pixels, which no network takes')
+    if prep.max_pixels>2**32: raise BundleError(f'the preprocessing reads images of {prep.max_pixels:,} pixels')
     if prep.fingerprint!=c['fingerprint']:
         raise BundleError(f'the preprocessing has the fingerprint {prep.fingerprint}, and the model was trained with '
                           f'{c["fingerprint"]}: it was changed, or this version of the library makes other pixels')
@@ -379,7 +380,7 @@ def _checked_preprocess(c):
 def _checked_readout(c):
     "Readout of a configuration; raises for what does not fit the classes"
     loss,vocab,n = c['loss'],c['vocab'],len(c['vocab'])
-    if loss.get('activation') not in activation_names():
+    if not isinstance(loss.get('activation'), str) or loss.get('activation') not in activation_names():
         raise BundleError(f'there is no activation {loss.get("activation")!r}: this library has {activation_names()}')
     of_classes = f'vocab has {n} classes, but the list of'
     thresholds = loss.get('thresholds')
@@ -401,6 +402,8 @@ def _checked_parts(c):
     vocab = c['vocab']
     if not vocab or not all(isinstance(o, str) for o in vocab) or len(set(vocab))<len(vocab):
         raise BundleError(f'vocab is {str(vocab)[:60]}: names that differ are needed')
+    if len(vocab)>2**16 or max(map(len, vocab))>2**10:
+        raise BundleError(f'vocab has {len(vocab):,} names of up to {max(map(len, vocab)):,} characters')
     prep,readout = _checked_preprocess(c),_checked_readout(c)
     ImageFacts(**c['images'])
     _check_metrics(c['metrics'])
@@ -409,11 +412,14 @@ def _checked_parts(c):
 # %% ../../nbs/10_deploy/02_bundle.ipynb #d9929bd6
 def _file_named(folder, name):
     "The file of a bundle by its name; raises for a path, and for one that is not there or outside"
-    if not isinstance(name, str) or name!=Path(name).name or name in ('','.','..') or '\\' in name:
+    is_name = isinstance(name, str) and name==Path(name).name and name not in ('','.','..')
+    if not is_name or '\\' in name or '\0' in name or len(os.fsencode(name.encode('utf-8', 'replace')))>255:
+        name = str(name)[:60]
         raise BundleError(f'{folder/"config.json"} names the weights {name!r}: the name of a file in the folder of the '
                           'bundle is needed, and no path')
     file = folder/name
-    if not file.is_file(): raise BundleError(f'{file} is not there: the bundle was copied in part')
+    if not os.path.lexists(file): raise BundleError(f'{file} is not there: the bundle was copied in part')
+    check_plain_file(file, BundleError)
     if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
         raise BundleError(f'{file} is a link to a file outside the bundle')
     return file
@@ -434,12 +440,16 @@ def _weights_file(folder, w):
                           f'{str(w.get("sha256"))[:12]}...')
     return file
 
+_MOST_TENSORS = 20_000
+
 def _file_shapes(file):
     "Shape of each tensor in a safetensors file, by its name"
     try:
-        with safe_open(str(file), 'pt') as f: return {k:tuple(f.get_slice(k).get_shape()) for k in f.keys()}
+        with safe_open(str(file), 'pt') as f: res = {k:tuple(f.get_slice(k).get_shape()) for k in f.keys()}
     except (SafetensorError,OSError,ValueError) as e:
         raise BundleError(f'{file} cannot be read as safetensors: {str(e).splitlines()[0]}') from e
+    if len(res)>_MOST_TENSORS: raise BundleError(f'{file} has {len(res):,} tensors, which no network has')
+    return res
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #bb970d00
 @contextmanager
@@ -454,15 +464,15 @@ def _at_most(n):
     try: yield
     finally: h.remove()
 
-def _planned_tensors(c, n_out, n_in, n):
-    "Tensors of a network that is given no memory, by name"
-    with _at_most(10*n+1000):
+def _planned_network(c, n_out, n_in, n):
+    "A network that is given no memory, for a file with `n` tensors"
+    with _at_most(2*n+1000):
         try:
-            with torch.device('meta'): return network_of_config(c, n_out, n_in).state_dict(keep_vars=True)
+            with torch.device('meta'): return network_of_config(c, n_out, n_in)
         except NotImplementedError: # a few architectures look at values while they are made
             if max(map(int, re.findall(r'\d+', json.dumps(c))), default=0)>2**12:
                 raise BundleError('the network has arguments above 4,096, and it cannot be measured before it is made')
-            return network_of_config(c, n_out, n_in).state_dict(keep_vars=True)
+            return network_of_config(c, n_out, n_in)
 
 def _check_shapes(file, shapes, own):
     "Raise unless the tensors of a file are those of the network; one that has two names is there once"
@@ -477,11 +487,40 @@ def _check_shapes(file, shapes, own):
     lost = [k for k,o in own.items() if id(o) not in there]
     if lost: raise BundleError(f'{file} lacks {lost[0]}, which the network of config.json has: {together}')
 
-def _loaded_network(c, prep, file):
+# %% ../../nbs/10_deploy/02_bundle.ipynb #7a11c002
+_MOST_OUTPUT,_MOST_WORK = 2**27,10**12 # numbers in the output of a layer; multiplications for an image
+
+def _cost(model, shape):
+    "Numbers in the largest output of a layer, and multiplications, for one image; on a network without memory"
+    sizes,work = [math.prod(shape)],[0]
+    def _hook(m, args, out):
+        if not isinstance(out, Tensor): return
+        sizes.append(out.numel())
+        w = getattr(m, 'weight', None)
+        if isinstance(w, Tensor) and w.ndim>1: work.append(out.numel()*w.numel()//max(1, w.shape[0]))
+    h = register_module_forward_hook(_hook)
+    try:
+        with torch.no_grad(): model.eval()(torch.zeros(1, *shape, device=next(model.parameters()).device))
+    finally: h.remove()
+    return max(sizes),sum(work)
+
+def _check_cost(model, shape):
+    "Raise for a network that costs too much to be asked while it is loaded"
+    if next(model.parameters()).device.type!='meta':
+        most = math.prod(shape)*64 # a network that cannot be measured
+        size,work = most,most*2**10
+    else: size,work = _cost(model, shape)
+    if size<=_MOST_OUTPUT and work<=_MOST_WORK: return
+    raise BundleError(f'one image of {"×".join(map(str, shape))} pixels costs {work:,} multiplications and layers of '
+                      f'{size:,} numbers, which is too much for a check: check=False loads it without')
+
+def _loaded_network(c, prep, file, check=True):
     "The network with its weights; no memory is given to it before its shapes are those of the file"
     shapes,args = _file_shapes(file),(c['network'], len(c['vocab']), prep.channels)
-    planned = _planned_tensors(*args, len(shapes))
-    _check_shapes(file, current_names(shapes, planned), planned)
+    planned = _planned_network(*args, len(shapes))
+    own = planned.state_dict(keep_vars=True)
+    _check_shapes(file, current_names(shapes, own), own)
+    if check: _check_cost(planned, prep.shape)
     model = network_of_config(*args)
     model.load_state_dict(load_file(file), strict=False) # a tensor that has two names is there once
     return model
@@ -489,10 +528,11 @@ def _loaded_network(c, prep, file):
 # %% ../../nbs/10_deploy/02_bundle.ipynb #58ba88eb
 def _check_example(bundle, c, file):
     "Raise if the scores of drawn pixels are not those that were saved"
-    now = bundle.scores(_drawn_pixels(bundle.preprocess.shape)).double()
+    now = torch.tensor(bundle._example(), dtype=torch.float64)
     try: was = torch.tensor(c['example'], dtype=torch.float64)
-    except (ValueError,TypeError) as e: raise BundleError(f'{file}: example is no table of scores: {e}') from e
-    d = (now-was).abs().max().item() if now.shape==was.shape else math.inf
+    except (ValueError,TypeError,RuntimeError,OverflowError) as e:
+        raise BundleError(f'{file}: example is no table of scores: {e}') from e
+    d = (now-was).abs().max().item() if now.shape==was.shape and len(now) else math.inf
     if d<=1e-3*max(1, was.abs().max().item()): return
     mine = _versions()
     other = ', '.join(f'{k} {v} here {mine.get(k)}' for k,v in c['versions'].items() if mine.get(k)!=v)
@@ -500,7 +540,11 @@ def _check_example(bundle, c, file):
                       f'saving, so the libraries compute something else{f" ({other})" if other else ""}. '
                       'check=False loads it all the same')
 
-_wrong = (ValueError,TypeError,KeyError,AttributeError,OverflowError,RecursionError) # what a forged file can raise
+# What a forged file can raise
+_wrong = (ValueError,TypeError,LookupError,AttributeError,ArithmeticError,AssertionError,RuntimeError,OSError,
+          ImportError)
+
+def _first_line(e): return (str(e).splitlines() or [''])[0][:300] or type(e).__name__
 
 def load_bundle(
     folder:str|Path, # From `save_bundle`
@@ -512,18 +556,19 @@ def load_bundle(
     file = folder/'config.json'
     c = _read_config(file)
     try: prep,readout = _checked_parts(c)
-    except (*_wrong,ImportError) as e: raise BundleError(f'{file}: {e}') from e
+    except _wrong as e: raise BundleError(f'{file}: {_first_line(e)}') from e
     weights = _weights_file(folder, c['weights'])
     if _checksum(c)!=c['checksum']:
         raise BundleError(f'{file} was changed after it was saved: its checksum is another. '
                           'To change a decision: bundle.use_decision(decision), and save it anew')
-    try: model = _loaded_network(c, prep, weights)
-    except BundleError as e: raise BundleError(str(e) if str(weights) in str(e) else f'{file}: {e}') from e
-    except (*_wrong,RuntimeError) as e:
-        raise BundleError(f'{file}: the network cannot be made: {str(e).splitlines()[0]}') from e
     config = {k:v for k,v in c.items() if k not in ('weights','example','checksum')}
-    res = Bundle(config, model, prep, readout, folder, 'cpu')
-    if check: _check_example(res, c, file)
+    try:
+        model = _loaded_network(c, prep, weights, check)
+        res = Bundle(config, model, prep, readout, folder, 'cpu')
+        if check: _check_example(res, c, file)
+    except BundleError as e:
+        raise BundleError(str(e) if str(weights) in str(e) or str(file) in str(e) else f'{file}: {e}') from e
+    except _wrong as e: raise BundleError(f'{file}: the network cannot be made: {_first_line(e)}') from e
     return res.to(device or default_device())
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #5a7e016e
