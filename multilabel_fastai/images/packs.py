@@ -130,7 +130,7 @@ def _read_shard(folder, shard, n, shape):
     if 'fault' not in rows: rows['fault'] = '' # of an earlier version, which did not look
     if len(rows)!=n:
         raise PackError(f'{npy.with_suffix(".csv")} is damaged: it has {len(rows):,} rows, and {n:,} files are in the '
-                        'shard. Fix: remove it and pack again')
+                        f'shard. Fix: remove {npy.stem}.csv and pack again')
     _open_array(npy, n, shape)
     return rows[[*_of_shard,'fault']]
 
