@@ -7,6 +7,7 @@ __all__ = ['run_labels', 'run_of', 'load_run', 'evaluate_run', 'bundle_run', 'ru
 
 # %% ../../nbs/11_commands/02_saved_runs.ipynb #9d7fdac1
 from fastai.vision.all import *
+from ..utils.spreadsheets import *
 from ..utils.files import *
 from ..labels.table import *
 from ..labels.splits import *
@@ -33,14 +34,16 @@ _text_columns = ('path','group','split')
 
 def _read_labels_csv(file, vocab):
     "The table of a run and the names of its columns; raises `RunError` where it is damaged"
-    if not file.is_file(): raise RunError(f'{file} is missing')
+    if not os.path.lexists(file): raise RunError(f'{file} is missing')
+    check_plain_file(file, RunError)
     try:
-        cols = list(pd.read_csv(file, nrows=0).columns)
+        cols = [text_of_spreadsheet(o) for o in pd.read_csv(file, nrows=0).columns]
         types = {o:str for o in _text_columns}|{o:np.float32 for o in vocab}
         empty = {o:[''] for o in cols if o not in _text_columns} # a name such as NA is a name
-        df = pd.read_csv(file, dtype={k:v for k,v in types.items() if k in cols}, keep_default_na=False,
-            na_values=empty)
-    except (ValueError,pd.errors.ParserError) as e: raise RunError(f'{file} is damaged: {e}') from e
+        df = table_of_spreadsheet(pd.read_csv(file, names=cols, header=0, keep_default_na=False, na_values=empty,
+            dtype={k:v for k,v in types.items() if k in cols}))
+    except (ValueError,TypeError,OverflowError,pd.errors.ParserError) as e:
+        raise RunError(f'{file} is damaged: {e}') from e
     if lost:=[o for o in ('path','split',*vocab) if o not in cols]:
         raise RunError(f'{file} is damaged: it lacks the columns {lost[:5]}')
     return df

@@ -12,6 +12,7 @@ from contextlib import suppress
 from types import SimpleNamespace
 from urllib.parse import quote
 from fastai.vision.all import *
+from ..utils.spreadsheets import *
 from ..utils.hints import *
 from ..images.dicom import *
 from ..images.series import *
@@ -160,7 +161,7 @@ class PageAnswer:
     def to_csv(self)->str:
         "Return the same as CSV, a row for each class"
         res = self.table.reset_index()[['class','calibrated','threshold','predicted','why']]
-        return res.rename(columns=dict(calibrated='probability')).round(6).to_csv(index=False)
+        return spreadsheet_table(res.rename(columns=dict(calibrated='probability')).round(6)).to_csv(index=False)
 
 # %% ../../nbs/10_deploy/06_webpage.ipynb #edf07a3f
 def _uri(im, lossless=True):
