@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['new_folder', 'check_writable', 'check_folder', 'split_rows', 'expand_rows', 'training_dls', 'say', 'ProgressLines',
-           'LineLogger', 'RunError', 'read_json_file', 'read_run', 'run_arch', 'run_learner', 'accelerated',
-           'set_weights', 'no_bar_in_files', 'run_training']
+           'LineLogger', 'RunError', 'read_run', 'run_arch', 'run_learner', 'accelerated', 'set_weights',
+           'no_bar_in_files', 'run_training']
 
 # %% ../../nbs/11_commands/01_runs.ipynb #2dac734d
 import json, os, pickle, sys, tempfile, time
@@ -31,6 +31,7 @@ from ..training.stages import *
 from ..training.fit_state import *
 from ..training.checkpoints import *
 from ..training.speed import *
+from ..deploy.network_config import *
 from .settings import *
 
 # %% ../../nbs/11_commands/01_runs.ipynb #7b0a5c17
@@ -88,11 +89,11 @@ def expand_rows(labels, o:LoaderSettings):
 # %% ../../nbs/11_commands/01_runs.ipynb #b1e9bdc9
 def _print_loaded(dls, hash_files):
     "Print what there is to train on, and what cannot be read"
-    print(dls.labels)
-    print('\n'.join(dls.labels.audit(hash_files=hash_files).lines()))
-    print(*fault_lines(dls.faults, len(dls.labels)), sep='\n', end='\n' if len(dls.faults) else '')
+    say(dls.labels)
+    say('\n'.join(dls.labels.audit(hash_files=hash_files).lines()))
+    for o in fault_lines(dls.faults, len(dls.labels)): say(o)
     if bad:=len(dls.quarantine):
-        print(f'{bad} images cannot be read and are left out:\n{dls.quarantine.head(10).to_string(index=False)}')
+        say(f'{bad} images cannot be read and are left out:\n{dls.quarantine.head(10).to_string(index=False)}')
 
 @takes_settings(LoaderSettings)
 def training_dls(
@@ -108,7 +109,7 @@ def training_dls(
         raise LabelError('The table has no groups to pool by', fix='--group_col with the column of the study')
     set_seed(o.seed)
     pack = labels.pack(o.pack, num_workers=o.num_workers, preprocess=o.preprocess) if o.pack else None
-    if pack is not None: print(pack)
+    if pack is not None: say(pack)
     dls = multilabel_dls(labels, bs=o.bs, augment=o.augment, per_group=o.per_group, preprocess=o.preprocess,
         pack=pack, seed=o.seed,
         device=o.device, num_workers=o.num_workers if pack is None else 0, check=o.check)
@@ -116,7 +117,11 @@ def training_dls(
     return dls
 
 # %% ../../nbs/11_commands/01_runs.ipynb #a02b85de
-def say(text): print(text, flush=True)
+def say(
+    text='', # Anything that can be printed
+):
+    "Print a line at once; what the output cannot encode is escaped, so that no line of a run is lost"
+    print(printable(text), flush=True)
 
 class ProgressLines(Callback):
     "A line for each fit, each epoch, and every `seconds` of an epoch"
@@ -168,16 +173,16 @@ class LineLogger:
 # %% ../../nbs/11_commands/01_runs.ipynb #96712c8a
 _format = 2 # 1 called num_workers workers, and wrote augment='' for none
 
+_maybe = dict(source=dict, folder=str, vocab=list, final_stage=int, finished=str) # in config.json, with their types
+
 class RunError(ValueError):
     "A run that cannot be loaded as it stands; the message names the file"
 
-def read_json_file(file, missing):
-    "Return the dict in a JSON file of a run; raises `RunError`, with `missing` where there is no file"
-    if not file.is_file(): raise RunError(missing)
-    try: res = json.loads(file.read_text(encoding='utf-8'))
-    except ValueError as e: raise RunError(f'{file} is damaged: {e}') from e
-    if not isinstance(res, dict): raise RunError(f'{file} is damaged: it holds no settings')
-    return res
+def _check_run_limits(o):
+    "Raise for settings with which no network is trained, before anything is made of them"
+    check_image_size(o.preprocess)
+    if isinstance(o.head, dict): check_network_size(o.head)
+    check_network_size(dict(arch=o.arch))
 
 def _moved(path, was, now):
     "Where `path` is, which may have moved together with a folder from `was` to `now`"
@@ -198,14 +203,19 @@ def read_run(
 )->dict: # source, settings (as `RunSettings`), root, versions; of a trained run also vocab, and finished
     "Return what config.json says about a run; raises `RunError` where it cannot be read"
     file = Path(folder)/'config.json'
-    res = read_json_file(file, f'There is no run in {folder}, as it has no config.json')
-    if lost:=[o for o in ('format','settings','root') if o not in res]:
+    if not os.path.lexists(file): raise RunError(f'There is no run in {folder}, as it has no config.json')
+    res = read_json_file(file, RunError)
+    kinds = dict(format=int, settings=dict, root=str)|{k:t for k,t in _maybe.items() if res.get(k) is not None}
+    if lost:=[k for k,t in kinds.items() if not isinstance(res.get(k), t)]:
         raise RunError(f'{file} lacks {lost}: it is damaged, or of an older version')
     if res['format']>_format:
         raise RunError(f'{file} is of a newer version of the library: pip install -U multilabel-fastai')
-    res = _with_places(res, folder)
-    try: return res|dict(settings=RunSettings.of(as_today(res['settings'])))
-    except ValueError as e: raise RunError(f'{file}: {e}') from e
+    try:
+        res = _with_places(res, folder)
+        settings = RunSettings.of(as_today(res['settings']))
+        _check_run_limits(settings)
+    except DAMAGE as e: raise RunError(f'{file}: {first_line(e)}') from e
+    return res|dict(settings=settings)
 
 # %% ../../nbs/11_commands/01_runs.ipynb #f9a79298
 def run_arch(o:RunSettings):
@@ -252,10 +262,10 @@ def _read_weights(file):
     try:
         sd = load_weights(file)
         is_checkpoint = Path(file).suffix=='.safetensors' and any(o.startswith('state/model/') for o in sd)
-        return read_checkpoint(file)['state']['model'] if is_checkpoint else sd
+        return read_run_checkpoint(file)['state']['model'] if is_checkpoint else sd
     except CheckpointError: raise
-    except (SafetensorError,RuntimeError,EOFError,KeyError,pickle.UnpicklingError) as e:
-        why = str(e).splitlines()[0].partition(". ")[0]
+    except (SafetensorError,RuntimeError,EOFError,LookupError,TypeError,OverflowError,pickle.UnpicklingError) as e:
+        why = first_line(e).partition(". ")[0]
         what = 'a .safetensors file or a torch file of tensors'
         raise ValueError(f'{file} cannot be read as weights, which is {what}: {why}') from e
 
@@ -292,6 +302,9 @@ def _begin_folder(out, resume):
     check_writable(out)
     out = Path(out)
     if not out.exists() or not any(out.iterdir()): return out
+    if resume and (out/'checkpoints').is_symlink():
+        raise RunError(f'{out}/checkpoints is a link to another folder, which is not written to. '
+            'Fix: the folder itself in place of the link')
     config,parts = (out/'config.json').exists(),(out/'checkpoints').exists()
     done = config and 'finished' in read_run(out)
     if not resume: raise FileExistsError(_is_taken(out, parts and not done))

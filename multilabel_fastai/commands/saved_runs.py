@@ -6,6 +6,7 @@
 __all__ = ['run_labels', 'run_of', 'load_run', 'evaluate_run', 'bundle_run', 'run_comparison']
 
 # %% ../../nbs/11_commands/02_saved_runs.ipynb #9d7fdac1
+import os
 from fastai.vision.all import *
 from ..utils.spreadsheets import *
 from ..utils.files import *
@@ -65,7 +66,7 @@ def run_of(file)->Path:
     folder = Path(file).absolute().parent
     if folder.name=='checkpoints': folder = folder.parent
     config = folder/'config.json'
-    return folder if config.is_file() and is_run_config(read_json_file(config, '')) else None
+    return folder if config.is_file() and is_run_config(read_json_file(config, RunError)) else None
 
 # %% ../../nbs/11_commands/02_saved_runs.ipynb #34534960
 def _plain_dls(labels, prep, bs, num_workers, device):
@@ -104,8 +105,9 @@ def load_run(
     folder = Path(folder)
     config = read_run(folder)
     o,file = config['settings'],folder/'model.safetensors'
-    bad = file if not file.is_file() else folder/'config.json' if 'vocab' not in config else None
+    bad = file if not os.path.lexists(file) else folder/'config.json' if 'vocab' not in config else None
     if bad: raise RunError(f'{bad} is missing or not finished: the run in {folder} has not ended, and can be resumed')
+    check_plain_file(file, RunError)
     labels = run_labels(folder, config['vocab'], Path(data).absolute() if data else Path(config['root']))
     if images and not o.pack: _check_images(labels, folder)
     learn = run_learner(_run_dls(labels, o, images, device), o, *o.final_loss(config.get('final_stage', -1)),

@@ -381,10 +381,7 @@ def _check_numbers(v, n, name, above=None):
 def _checked_preprocess(c):
     "Preprocessing of a configuration; raises for one that is not what the model was trained with"
     prep = Preprocess.from_config(c['preprocess'])
-    if math.prod(prep.shape)>2**24 or max(prep.shape)>2**14:
-        size = '×'.join(map(str, prep.shape))
-        raise BundleError(f'the preprocessing makes images of {size} pixels, which no network takes')
-    if prep.max_pixels>2**32: raise BundleError(f'the preprocessing reads images of {prep.max_pixels:,} pixels')
+    check_image_size(prep)
     if prep.fingerprint!=c['fingerprint']:
         raise BundleError(f'the preprocessing has the fingerprint {prep.fingerprint}, and the model was trained with '
                           f'{c["fingerprint"]}: it was changed, or this version of the library makes other pixels')

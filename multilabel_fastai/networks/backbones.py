@@ -17,14 +17,24 @@ from .heads import *
 # %% ../../nbs/06_networks/01_backbones.ipynb #5a07c2ae
 _no_weights = ('There is no weights file {}: give the path of a .safetensors or .pth file, '
     'or leave weights out to load them from the hub')
+_old_torch = ('{} is a torch file, and reading one is safe from torch 2.10 on: torch {} could run code in it '
+    "(CVE-2025-32434, CVE-2026-24747). Fix: pip install 'torch>=2.10', or a .safetensors file")
+
+def _check_torch(file):
+    "Raise `ValueError` where torch reads its own files with holes that are known: the one place that decides"
+    if torch.__version__>='2.10': return # compares as a version
+    raise ValueError(_old_torch.format(file, torch.__version__))
 
 def load_weights(
-    file:str|Path, # .safetensors, or a torch file of tensors (.pt, .pth, .bin)
+    file:str|Path, # .safetensors, or from torch 2.10 on a torch file of tensors (.pt, .pth, .bin)
 )->dict: # Name to tensor
-    "Return the state dict in `file`; no code in it is run"
+    "Return the state dict in `file`; no code in it is run; raises `ValueError` for a torch file where torch is older"
     file = Path(file)
     if not file.is_file(): raise FileNotFoundError(_no_weights.format(file))
-    sd = load_file(file) if file.suffix=='.safetensors' else torch.load(file, map_location='cpu', weights_only=True)
+    if file.suffix=='.safetensors': sd = load_file(file)
+    else:
+        _check_torch(file)
+        sd = torch.load(file, map_location='cpu', weights_only=True)
     return sd.get('state_dict', sd) if isinstance(sd, dict) else sd
 
 # %% ../../nbs/06_networks/01_backbones.ipynb #860288f9
