@@ -6,9 +6,8 @@
 __all__ = ['page_formats', 'read_upload', 'PageAnswer', 'bundle_page', 'BundleServer', 'serve_bundle']
 
 # %% ../../nbs/10_deploy/06_webpage.ipynb #3af96844
-import atexit, base64, html, inspect, ipaddress, json, logging, os, shutil, signal, tempfile, threading, time, warnings
+import atexit, base64, html, inspect, json, logging, os, shutil, signal, tempfile, threading, time, warnings
 from collections import Counter
-from contextlib import suppress
 from types import SimpleNamespace
 from urllib.parse import quote
 from fastai.vision.all import *
@@ -20,6 +19,7 @@ from ..images.preprocess import *
 from .image_facts import *
 from .network_config import *
 from .bundle import *
+from .page_guard import *
 from ..insight.heatmaps import *
 
 # %% ../../nbs/10_deploy/06_webpage.ipynb #38c08ffe
@@ -78,16 +78,10 @@ def _own_image(p, b, frame=None):
     return open_image(b, color, p.bit_depth, p.windows[0], ifnone(frame, p.frame), p.max_pixels, p.header)
 
 # %% ../../nbs/10_deploy/06_webpage.ipynb #ae230390
-def _discard(files):
-    "Delete files, and the folders that held nothing else"
-    for f in files:
-        f.unlink(missing_ok=True)
-        with suppress(OSError): f.parent.rmdir()
-
 def _read_one(p, files, names):
     "Pixels of a file, and the image at its own size; the file is deleted before it is decoded"
     b = files[0].read_bytes()
-    _discard(files)
+    discard(files)
     try:
         own = _own_image(p, b)
         return (p(b) if p.multi_window else p.image(own)),own
@@ -126,7 +120,7 @@ def read_upload(
         x,own = (_read_stack if p.slices else _read_one)(p, files, names)
         name = names[0] if len(names)==1 else f'{len(names)} files'
         return SimpleNamespace(name=name, x=x, own=own, facts=facts.add(x[None]))
-    finally: _discard(files)
+    finally: discard(files)
 
 # %% ../../nbs/10_deploy/06_webpage.ipynb #8416618b
 def _of_this_file(text):
@@ -135,7 +129,7 @@ def _of_this_file(text):
     return text.replace(' of the full scale on average', ' of the full scale')
 
 class PageAnswer:
-    "Labels and warnings for one upload"
+    "Labels and warnings for one upload; raises `ImageError` where the scores of the network are not finite"
     def __init__(self,
         bundle:Bundle,
         got:SimpleNamespace, # From `read_upload`
@@ -143,6 +137,7 @@ class PageAnswer:
     ):
         self.name,self.x = got.name,got.x
         probs = bundle.probabilities(torch.tensor(self.x)[None], calibrated=False)[0]
+        if not torch.isfinite(probs).all(): raise ImageError(f'{self.name} has no labels: {NOT_FINITE}')
         self.table = bundle.decision.explain(probs.double().numpy())
         self.modality = ', '.join(got.facts.modalities)
         self.warnings = [_of_this_file(o) for o in bundle.facts.differences(got.facts, least=1, sd=sd)]
@@ -275,9 +270,13 @@ def _image_html(bundle, ans, chosen=None, heat=None, note=''):
 
 # %% ../../nbs/10_deploy/06_webpage.ipynb #c96f40db
 def _own_html(im):
-    "The image at its own size, folded away"
+    "The image at its own size, folded away; a very large one is made smaller, as it stays in memory until it is read"
+    about,most = f'At its own size, {im.width:,} × {im.height:,} pixels',2**23
+    if im.width*im.height>most:
+        im = im.resize([max(1, int(o*(most/(im.width*im.height))**.5)) for o in im.size], Image.BOX)
+        about += f', shown at {im.width:,} × {im.height:,}'
     src,w,h = _uri(im, lossless=im.width*im.height<=2**21),im.width,im.height
-    return (f'<details class="mlf-own"><summary>At its own size, {w:,} × {h:,} pixels</summary>'
+    return (f'<details class="mlf-own"><summary>{about}</summary>'
             f'<div><img src="{src}" width="{w}" height="{h}" alt="the image at its own size"></div></details>')
 
 def _error_html(text): return f'<div class="mlf-error" role="alert">{_esc(text.rstrip("."))}.</div>'
@@ -397,7 +396,7 @@ def _mapped(bundle, ans, i, method):
 def _page_parts(gr, bundle, title, uploaded, clicked):
     "Components and events, in the Blocks that are open"
     takes,many = ', '.join(page_formats(bundle)),bool(bundle.preprocess.slices)
-    seen = gr.State(None, time_to_live=3600)
+    seen = gr.State(None, time_to_live=1800)
     gr.HTML(_about_html(bundle, title))
     with gr.Row():
         with gr.Column(min_width=300):
@@ -443,10 +442,12 @@ def bundle_page(
 
 # %% ../../nbs/10_deploy/06_webpage.ipynb #fa931f42
 def _separate_uploads(file):
-    "Give each upload, a `file` of Gradio, a folder of its own, and return a function that undoes it"
+    "Give each upload, a `file` of Gradio, a folder of its own, note it, and return a function that undoes it"
     init = file.__init__
     def _init(self, *args, **kwargs):
         init(self, *args, **kwargs)
+        made,name = files_of_request.get(),getattr(getattr(self, 'file', None), 'name', None)
+        if made is not None and isinstance(name, str): made.append(name) # which is left where a request is broken off
         self.sha.update(os.urandom(16)) # names the folder, which is else that of all with this content
     file.__init__ = _init # Gradio has no setting for it
     return partial(setattr, file, '__init__', init)
@@ -506,51 +507,19 @@ class BundleServer:
             self.close()
             if old is not None: signal.signal(signal.SIGTERM, old)
 
-# %% ../../nbs/10_deploy/06_webpage.ipynb #a48b679d
-# What the page needs of /gradio_api/
-_api = ('upload','upload_progress','queue/','heartbeat/','startup-events','theme.css','login_check','login','logout',
-        'token','config','cancel','reset','app_id')
-_policy = '; '.join((
-    "default-src 'self'", "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:", "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data: blob:", "font-src 'self' data:", "connect-src 'self' data: blob:", "worker-src 'self' blob:",
-    "object-src 'none'"))
-_headers = [(b'content-security-policy',_policy.encode()), (b'referrer-policy',b'no-referrer'),
-            (b'x-content-type-options',b'nosniff')]
-
-def _is_closed(path):
-    "Whether a path is of what Gradio has and the page does not need"
-    if path.startswith('/gradio_api/'): return not path.startswith(tuple('/gradio_api/'+o for o in _api))
-    return path.startswith(('/monitoring','/file=','/proxy=','/openapi.json','/docs'))
-
-def _guard(app):
-    "The app with what the page needs alone, and with headers that keep it to itself"
-    async def _guarded(scope, receive, send):
-        if scope['type']!='http': return await app(scope, receive, send)
-        path = scope['path'].removeprefix(scope.get('root_path') or '')
-        own = [] if path.startswith(('/assets/','/static/')) else [(b'cache-control',b'no-store')]
-        names = {k for k,_ in (*_headers,*own)}
-        async def _send(m):
-            if m['type']=='http.response.start':
-                others = [o for o in m.get('headers', ()) if o[0].lower() not in names]
-                m = m|dict(headers=others+_headers+own)
-            await send(m)
-        if not _is_closed(path): return await app(scope, receive, _send)
-        await _send(dict(type='http.response.start', status=404, headers=[(b'content-type',b'text/plain')]))
-        await _send(dict(type='http.response.body', body=b'not found'))
-    return _guarded
-
 # %% ../../nbs/10_deploy/06_webpage.ipynb #cd035f4a
-def _only_here(host):
-    "Whether this address reaches no further than this computer"
-    try: return host=='localhost' or ipaddress.ip_address(host.strip('[]')).is_loopback
-    except ValueError: return False
+_most_sessions,_most_state = 100,2**28 # sessions whose image is kept, and bytes of these images
 
-def _launch_args(gr, page, host, port, auth, ssl, max_mb, root_path):
+def _state_capacity(bundle): return max(4, min(_most_sessions, _most_state//math.prod(bundle.preprocess.shape)))
+
+def _launch_args(gr, page, bundle, host, port, auth, ssl, max_mb, root_path, hosts):
     "How Gradio serves the page: to this computer alone, and without what it does besides"
-    middleware = import_extra('starlette.middleware', 'serve').Middleware(_guard)
+    quota = UploadQuota(_Uploads.folder, int(10*max_mb*2**20))
+    middleware = import_extra('starlette.middleware', 'serve').Middleware(PageGuard, host, hosts, quota)
     res = dict(
         server_name=f'[{host}]' if ':' in host and host[0]!='[' else host, server_port=port, auth=auth,
-        root_path=root_path, max_file_size=int(max_mb*2**20), state_session_capacity=100, prevent_thread_lock=True,
+        root_path=root_path, max_file_size=int(max_mb*2**20), state_session_capacity=_state_capacity(bundle),
+        prevent_thread_lock=True,
         quiet=True, footer_links=[],
         **dict.fromkeys(['share','inbrowser','inline','show_error','enable_monitoring','ssr_mode','pwa','mcp_server',
                          'run_history','show_api'], False),
@@ -570,18 +539,19 @@ def serve_bundle(
     max_mb:float=100, # Size of an uploaded file
     root_path:str='', # Of a reverse proxy that serves the page below a path
     block:bool=False, # Wait until the process is told to end?
+    hosts:list=None, # Further names that the page is reached by, as of a reverse proxy; under others it is not served
     **kwargs
 )->BundleServer:
     "Serve the page of a bundle; raises `OSError` if the port is taken"
     gr = import_extra('gradio', 'serve')
-    if not _only_here(host) and not auth:
+    if not only_here(host) and not auth:
         warnings.warn(f'Everyone who reaches {host} can use this page: auth=(user, password) asks who it is')
     _Uploads.open(gr)
     page = None
     try:
         if not isinstance(bundle, Bundle): bundle = load_bundle(bundle)
         page = bundle_page(bundle, **kwargs)
-        url = page.launch(**_launch_args(gr, page, host, port, auth, ssl, max_mb, root_path))[1]
+        url = page.launch(**_launch_args(gr, page, bundle, host, port, auth, ssl, max_mb, root_path, hosts))[1]
     except BaseException as e:
         if page is not None: page.close(verbose=False)
         _Uploads.close()
