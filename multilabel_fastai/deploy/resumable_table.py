@@ -47,6 +47,8 @@ def import_pyarrow():
                           'or let out end in .csv') from e
     return pyarrow
 
+_fix = 'Fix: another out, or remove the folder'
+
 # Names may have a carriage return in them
 _reading = dict(encoding_errors='surrogateescape', lineterminator='\n', keep_default_na=False)
 
@@ -57,6 +59,13 @@ def _from_csv(file, columns=None, rows=None):
     missing = {o:[''] for o in names if o not in _TEXTS}
     return pd.read_csv(file, names=names, header=None if columns else 0, dtype={o:kind(o) for o in names},
                        na_values=missing, chunksize=rows, **_reading)
+
+def _read_part(file, read):
+    "What `read` makes of the file of a part; raises `PredictionError` for one that is damaged"
+    check_plain_file(file, PredictionError)
+    try: return read(file)
+    except (ValueError,TypeError,LookupError,OverflowError,OSError) as e:
+        raise PredictionError(f'{file} is damaged: {str(e).splitlines()[0]}. {_fix}') from e
 
 def read_predictions(
     file:str|Path, # CSV or Parquet that `predict_table` wrote
@@ -97,8 +106,6 @@ class FileCounts:
         return FileCounts(self.n+o.n, self.bad+o.bad, self.example or o.example, self.facts+o.facts)
 
 # %% ../../nbs/10_deploy/04_resumable_table.ipynb #ee6203c6
-_fix = 'Fix: another out, or remove the folder'
-
 class ResumableTable:
     "Rows of a file that is being made, in parts of a fixed number of files"
     def __init__(self,
@@ -151,15 +158,16 @@ def file(self:ResumableTable, i)->Path:
 @patch
 def read(self:ResumableTable, i)->pd.DataFrame:
     "Return the table of part `i`"
-    check_plain_file(self.file(i), PredictionError)
-    return typed_texts(table_of_spreadsheet(_from_csv(self.file(i), self.columns)))
+    df = _read_part(self.file(i), partial(_from_csv, columns=self.columns))
+    return typed_texts(table_of_spreadsheet(df))
 
 @patch
 def counts(self:ResumableTable, i)->FileCounts:
     "Return the counts of part `i`"
     file = self.file(i).with_suffix('.json')
     try: return FileCounts.from_dict(read_json_file(file, PredictionError))
-    except (TypeError,KeyError) as e: raise PredictionError(f'{file} is damaged: {e}. {_fix}') from e
+    except (TypeError,ValueError,LookupError,AttributeError,OverflowError) as e:
+        raise PredictionError(f'{file} is damaged: {e}. {_fix}') from e
 
 @patch
 def write(self:ResumableTable, df, counts):
@@ -184,8 +192,7 @@ def remaining(self:ResumableTable, items):
 def _compare(self:ResumableTable, i, items):
     "Raise unless part `i` is of these items"
     use = [0,1] if 'group' in self.columns else [0]
-    check_plain_file(self.file(i), PredictionError)
-    t = pd.read_csv(self.file(i), header=None, usecols=use, dtype=object, **_reading)
+    t = _read_part(self.file(i), partial(pd.read_csv, header=None, usecols=use, dtype=object, **_reading))
     for k,what,at in ((0,'files',0),(1,'groups',2)):
         if k not in t: continue
         was,now = [text_of_spreadsheet(o) for o in t[k]],[o[at] for o in items]

@@ -73,7 +73,7 @@ class Checkpoints(Callback):
     @property
     def _busy(self): return self.learn is not None and self._on and not self._depth # not in a callback's own validation
     @property
-    def files(self): return sorted(self.folder.glob('[0-9]*-fit*-*.safetensors'))
+    def files(self): return sorted(o for o in self.folder.glob('[0-9]*-fit*-*.safetensors') if not o.is_dir())
 
 # %% ../../nbs/08_training/09_checkpoints.ipynb #3d7295de
 @patch
