@@ -209,6 +209,7 @@ def read_run(
     kinds = dict(format=int, settings=dict, root=str)|{k:t for k,t in _maybe.items() if res.get(k) is not None}
     if lost:=[k for k,t in kinds.items() if not isinstance(res.get(k), t)]:
         raise RunError(f'{file} lacks {lost}: it is damaged, or of an older version')
+    if not all(isinstance(o, str) for o in res.get('vocab') or []): raise RunError(f'{file} is damaged: vocab')
     if res['format']>_format:
         raise RunError(f'{file} is of a newer version of the library: pip install -U multilabel-fastai')
     try:

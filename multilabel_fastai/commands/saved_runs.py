@@ -20,6 +20,7 @@ from ..images.loaders import *
 from ..images.datablock import *
 from ..training.learner import *
 from ..training.evaluation import *
+from ..training.fit_state import *
 from ..training.compare import *
 from ..training.compare_plots import *
 from ..deploy.image_facts import *
@@ -108,12 +109,17 @@ def load_run(
     bad = file if not os.path.lexists(file) else folder/'config.json' if 'vocab' not in config else None
     if bad: raise RunError(f'{bad} is missing or not finished: the run in {folder} has not ended, and can be resumed')
     check_plain_file(file, RunError)
-    labels = run_labels(folder, config['vocab'], Path(data).absolute() if data else Path(config['root']))
+    root = Path(data).absolute() if data else Path(config['root'])
+    try: labels = run_labels(folder, config['vocab'], root)
+    except RunError: raise
+    except DAMAGE as e: raise RunError(f'{folder}/labels.csv is damaged: {first_line(e)}') from e
     if images and not o.pack: _check_images(labels, folder)
-    learn = run_learner(_run_dls(labels, o, images, device), o, *o.final_loss(config.get('final_stage', -1)),
-        trained=False)
+    dls = _run_dls(labels, o, images, device)
+    try: learn = run_learner(dls, o, *o.final_loss(config.get('final_stage', -1)), trained=False)
+    except (ValueError,TypeError,LookupError,AttributeError) as e:
+        raise RunError(f'{folder}/config.json does not describe a network: {first_line(e)}') from e
     try: set_weights(learn.model, file)
-    except ValueError as e: raise RunError(str(e)) from e
+    except (ValueError,OSError) as e: raise RunError(str(e)) from e
     _use_run_decisions(learn, folder, o)
     return learn.accelerate(o.precision)
 

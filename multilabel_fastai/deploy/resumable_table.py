@@ -7,7 +7,7 @@ __all__ = ['TABLE_COLUMNS', 'PredictionError', 'text_column', 'typed_texts', 'im
            'ResumableTable', 'is_joined']
 
 # %% ../../nbs/10_deploy/04_resumable_table.ipynb #0a55a023
-import json, shutil
+import json, shutil, zlib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fastai.vision.all import *
@@ -137,6 +137,8 @@ class ResumableTable:
         if differ:
             what = '; '.join(f'{k} {was.get(k)}, and now {about[k]}' for k in differ[:3])
             raise PredictionError(f'{self.folder} holds the beginning of other predictions: {what}. {_fix}')
+        if type(was.get('rows')) is not int or was['rows']<1:
+            raise PredictionError(f'{self.folder}/about.json is damaged: it has no rows. {_fix}')
         self.rows,self.n = was['rows'],len(list(self.folder.glob('[0-9]*.csv')))
 
     def _begun(self, about):
@@ -162,20 +164,31 @@ def read(self:ResumableTable, i)->pd.DataFrame:
     return typed_texts(table_of_spreadsheet(df))
 
 @patch
+def _facts(self:ResumableTable, i):
+    "What stands beside part `i`: counts, and the checksum of the part"
+    return read_json_file(self.file(i).with_suffix('.json'), PredictionError)
+
+@patch
 def counts(self:ResumableTable, i)->FileCounts:
     "Return the counts of part `i`"
-    file = self.file(i).with_suffix('.json')
-    try: return FileCounts.from_dict(read_json_file(file, PredictionError))
+    try: return FileCounts.from_dict({k:v for k,v in self._facts(i).items() if k!='crc'})
     except (TypeError,ValueError,LookupError,AttributeError,OverflowError) as e:
-        raise PredictionError(f'{file} is damaged: {e}. {_fix}') from e
+        raise PredictionError(f'The counts of {self.file(i)} are damaged: {e}. {_fix}') from e
+
+@patch
+def _check_part(self:ResumableTable, i):
+    "Raise where part `i` is not what was written"
+    crc = self._facts(i).get('crc') # an earlier version wrote none
+    if crc is None or crc==zlib.crc32(read_plain_file(self.file(i), PredictionError, 2**31)): return
+    raise PredictionError(f'{self.file(i)} is damaged: its checksum is another. {_fix}')
 
 @patch
 def write(self:ResumableTable, df, counts):
     "Add a part"
-    write_atomic(self.file(self.n).with_suffix('.json'), lambda o: o.write_text(json.dumps(counts.to_dict())))
-    table = spreadsheet_table(df, self.spreadsheet)
-    to_csv = lambda o: table.to_csv(o, header=False, index=False, errors='surrogateescape')
-    write_atomic(self.file(self.n), to_csv) # last, since it says that the part is there
+    text = spreadsheet_table(df, self.spreadsheet).to_csv(header=False, index=False).encode('utf-8', 'surrogateescape')
+    about = json.dumps(counts.to_dict()|dict(crc=zlib.crc32(text)))
+    write_atomic(self.file(self.n).with_suffix('.json'), lambda o: o.write_text(about))
+    write_atomic(self.file(self.n), lambda o: o.write_bytes(text)) # last, since it says that the part is there
     self.n += 1
 
 # %% ../../nbs/10_deploy/04_resumable_table.ipynb #7e4d0c00
@@ -190,7 +203,8 @@ def remaining(self:ResumableTable, items):
 
 @patch
 def _compare(self:ResumableTable, i, items):
-    "Raise unless part `i` is of these items"
+    "Raise unless part `i` is whole, and of these items"
+    self._check_part(i)
     use = [0,1] if 'group' in self.columns else [0]
     t = _read_part(self.file(i), partial(pd.read_csv, header=None, usecols=use, dtype=object, **_reading))
     for k,what,at in ((0,'files',0),(1,'groups',2)):

@@ -94,6 +94,8 @@ def _prune(self:Checkpoints):
 _in_tree = dict(at=dict, fits=list, log=list, state=dict, train_iter=int, device=str, written=str)
 _in_best = dict(monitor=str, value=(int,float), fit=int, epoch=int, file=str)
 
+_in_middle = dict(start=dict, pct_train=(int,float), metrics=list, seconds=(int,float))
+
 def _lacks(d, kinds): return first(k for k,t in kinds.items() if not isinstance(d.get(k), t))
 
 def _check_tree(tree, file):
@@ -104,7 +106,9 @@ def _check_tree(tree, file):
     if bad is None and not all(isinstance(o, dict) for o in tree['fits']): bad = 'fits'
     if bad is None and best is not None and (not isinstance(best, dict) or _lacks(best, _in_best)): bad = 'best'
     if bad is None and best is not None and best['file']!=Path(best['file']).name: bad = 'best'
-    if bad is None and at['batch'] and not isinstance(middle, dict): bad = 'middle'
+    if bad is None and at['batch']: bad = 'middle' if not isinstance(middle, dict) else _lacks(middle, _in_middle)
+    if bad is None and at['batch'] and not {'random','loaders'}<=set(middle['start']): bad = 'start'
+    if bad is None and not all(isinstance(o, list) for o in tree['log']): bad = 'log'
     if bad is None: return
     raise CheckpointError(f'{file} is no whole checkpoint of a run: it lacks {bad!r}, or that is damaged')
 
