@@ -1,5 +1,5 @@
 "Hostile bundles, checkpoints, packs, runs, tables and requests: each is read, or refused with its own kind of error"
-import contextlib, hashlib, http.client, json, os, secrets, shutil, socket, sys, tempfile, warnings
+import contextlib, hashlib, http.client, json, os, secrets, shutil, socket, sys, tempfile, time, warnings
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -232,7 +232,7 @@ PATHS = ('', 'config', 'theme.css', 'static/x', 'assets/index.js', 'gradio_api/u
          'gradio_api/cancel', 'gradio_api/reset', 'gradio_api/component_server', '%2e%2e/%2e%2e/etc/passwd', 'login',
          'gradio_api/startup-events', 'gradio_api/app_id', 'gradio_api/token', 'monitoring', '\\..\\..', 'x'*5000,
          'gradio_api/info', 'logout')
-HOSTS = ('example.org', '127.0.0.1.example.org', '', 'localhost:99999', 'a b', '[::', 'x'*3000)
+HOSTS = ('example.org', '127.0.0.1.example.org', '', 'localhost.example.org:80', 'a b', '[::', 'x'*3000)
 ORIGINS = ('https://example.org', 'null', 'http://localhost:1', 'file://', '', 'x'*3000)
 
 def _multipart(rng, content):
@@ -273,9 +273,8 @@ def send(port, method, path, headers, body):
     "Status and text of the answer to a request as it stands; the connection is closed after it"
     lines = [f'{method} /{path} HTTP/1.1', *(f'{k}: {v}' for k,v in (dict(Host=f'127.0.0.1:{port}')|headers).items())]
     if body and 'Content-Length' not in headers: lines.append(f'Content-Length: {len(body)}')
-    with socket.create_connection(('127.0.0.1',port), timeout=3) as s:
+    with socket.create_connection(('127.0.0.1',port), timeout=2) as s:
         s.sendall('\r\n'.join([*lines,'Connection: close','','']).encode('latin-1', 'replace')+body)
-        s.shutdown(socket.SHUT_WR)
         r = http.client.HTTPResponse(s, method=method)
         r.begin()
         return r.status,r.read(2**20).decode('utf-8', 'replace')
@@ -300,13 +299,22 @@ class Page:
     "A page that is asked, with what was uploaded to it"
     def __init__(self, folder):
         self.server = serve_bundle(folder/'bundle', port=None, max_mb=1)
-        self.port,self.uploaded = int(self.server.url.split(':')[-1].strip('/')),[]
+        self.port,self.uploaded,self.n = int(self.server.url.split(':')[-1].strip('/')),[],0
         png = (folder/'images'/'00.png').read_bytes()
         self.contents = [png, b'', b'a text', png*50, bytes(2*10**6), (folder/'bundle'/'config.json').read_bytes()]
 
-    def is_alive(self):
-        "Whether it still does what it is for"
-        return send(self.port, 'GET', 'config', {}, b'')[0]==200
+    def state(self):
+        "What is wrong with it, or None: it still does what it is for, and keeps nothing that was broken off"
+        time.sleep(.2)
+        kept = {str(o) for o in self.server.folder.rglob('*') if o.is_file()}-set(self.uploaded)
+        if kept: return f'{len(kept)} files are left of uploads that were broken off'
+        return None if send(self.port, 'GET', 'config', {}, b'')[0]==200 else 'the page is dead'
+
+    def attack(self, rng):
+        "Try one request, and after every fifty look at the page"
+        self.n += 1
+        res = try_request(self.server, self.port, self.contents, self.uploaded, rng)
+        return self.n%50==0 and self.state() or res
 
 # Campaign
 
@@ -315,7 +323,7 @@ def work(numbers, o, queue, folder):
     global ORIGINALS,LABELS
     ORIGINALS,at,page = Path(folder)/'originals',Path(folder)/str(os.getpid()),None
     torch.set_num_threads(1)
-    sys.stdout = open(os.devnull, 'w') # fits print their progress
+    sys.stdout = sys.stderr = open(os.devnull, 'w') # fits print their progress, and a page what it refuses
     LABELS = LabelTable.from_onehot(ORIGINALS/'labels.csv', path_col='path', split_col='split', root=ORIGINALS/'images')
     if 'page' in o.kinds: page = Page(ORIGINALS)
     for kind in KINDS: # whole ones are read; this also imports and allocates once what is needed
@@ -326,9 +334,7 @@ def work(numbers, o, queue, folder):
     for i in numbers:
         rng,kind = np.random.default_rng([o.seed, i]),o.kinds[i%len(o.kinds)]
         if kind=='page':
-            trial = partial(try_request, page.server, page.port, page.contents, page.uploaded, rng)
-            report_trial(queue, i, 'page (request)', o.seconds, trial)
-            if i%100==0 and not page.is_alive(): queue.put((i, 'page', 'the page is dead', 0., 0))
+            report_trial(queue, i, 'page (request)', o.seconds, partial(page.attack, rng))
             continue
         shutil.rmtree(at, ignore_errors=True)
         shutil.copytree(ORIGINALS/kind, at)

@@ -7,7 +7,7 @@ __all__ = ['files_of_request', 'only_here', 'page_hosts', 'is_served', 'PageRefu
            'PageGuard']
 
 # %% ../../nbs/10_deploy/06_page_guard.ipynb #6b50e005
-import asyncio, ipaddress, os, socket, time
+import asyncio, ipaddress, json, os, socket, time
 from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -114,7 +114,7 @@ _policy = '; '.join((
 _headers = [(b'content-security-policy',_policy.encode()), (b'x-frame-options',b'DENY'),
             (b'cross-origin-resource-policy',b'same-origin'), (b'referrer-policy',b'no-referrer'),
             (b'x-content-type-options',b'nosniff')]
-_upload,_most_body = '/gradio_api/upload',2**20
+_upload,_most_body,_most_seconds = '/gradio_api/upload',2**20,60 # bytes of other requests, and time that they take
 
 def is_closed(
     path:str, # Of a request
@@ -128,6 +128,13 @@ def _length(scope):
     "Bytes of the body that a request declares"
     given = [v for k,v in scope['headers'] if k==b'content-length' and v.isdigit()]
     return max(map(int, given), default=0)
+
+def _no_number(text): raise ValueError(f'{text} is no number of JSON')
+
+def _check_json(body):
+    "Raise `PageRefusal` for what is not JSON as its standard has it (RFC 8259), such as NaN, which breaks what answers"
+    try: json.loads(body, parse_constant=_no_number)
+    except (ValueError,RecursionError): raise PageRefusal(400, 'the request is not valid JSON') from None
 
 class _Exchange:
     "One request and its answer"
@@ -183,15 +190,17 @@ class PageGuard:
         except PageRefusal as e: await x.refuse(e)
 
     async def _pass(self, scope, x):
-        "A request other than an upload"
-        size = 0
+        "A request other than an upload; its body is small, and is read before anything is made of it"
         if _length(scope)>_most_body: raise PageRefusal(413, 'the request is too large')
-        async def _receive():
-            nonlocal size
-            m = await x.receive()
-            size += len(m.get('body', b''))
-            if size>_most_body: raise PageRefusal(413, 'the request is too large')
-            return m
+        body,more = b'',True
+        while more:
+            m = await x.read(_most_seconds)
+            body,more = body+m.get('body', b''),m.get('more_body', False)
+            if len(body)>_most_body: raise PageRefusal(413, 'the request is too large')
+        if x.gone: return
+        if any(k==b'content-type' and b'json' in v.lower() for k,v in scope['headers']): _check_json(body)
+        left = [dict(type='http.request', body=body, more_body=False)]
+        async def _receive(): return left.pop() if left else await x.receive()
         await self.app(scope, _receive, x.answer)
 
     async def _upload(self, scope, x):
