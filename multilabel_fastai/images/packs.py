@@ -9,6 +9,7 @@ __all__ = ['READER_DIED', 'PackError', 'PackedImages', 'pack_images']
 import hashlib, json, os, shutil
 from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
+from tokenize import TokenError
 from fastai.vision.all import *
 from ..utils.files import *
 from ..utils.progress import *
@@ -113,7 +114,7 @@ def _open_array(npy, n, shape):
     check_plain_file(npy, PackError)
     with open(npy, 'rb') as f: is_array = f.read(6)==b'\x93NUMPY'
     try: res = np.load(npy, mmap_mode='r', allow_pickle=False) if is_array else None
-    except (*_damage,SyntaxError,EOFError,MemoryError) as e: raise PackError(fix) from e
+    except (*_damage,SyntaxError,TokenError,EOFError,MemoryError) as e: raise PackError(fix) from e
     if not isinstance(res, np.memmap): raise PackError(fix)
     if res.dtype==np.uint8 and res.shape==(n,*shape) and res.flags.c_contiguous:
         if res.offset+res.nbytes==npy.stat().st_size: return res

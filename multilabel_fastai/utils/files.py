@@ -84,7 +84,7 @@ def read_plain_file(
     check_plain_file(file, error, most)
     try:
         at = os.open(file, os.O_RDONLY|getattr(os, 'O_NONBLOCK', 0)|getattr(os, 'O_BINARY', 0))
-        with open(at, 'rb') as f: res = f.read(most+1)
+        with open(at, 'rb') as f: res = f.read(min(most, os.fstat(at).st_size)+1) # which is what is allocated
     except OSError as e: raise error(f'{file} cannot be read: {e.strerror}') from e
     if len(res)>most: raise error(f'{file} has more than {most:,} bytes')
     return res
