@@ -325,6 +325,7 @@ def save(self:Bundle,
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f'{given} is there already: give another folder, as nothing is written over')
     folder.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder.parent) # of a process that was killed
     tmp = folder.parent/f'{temp_name(folder.name)}.part'
     shutil.rmtree(tmp, ignore_errors=True)
     tmp.mkdir()

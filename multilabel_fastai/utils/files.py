@@ -7,7 +7,7 @@ __all__ = ['temp_name', 'write_atomic', 'remove_leftovers', 'check_plain_file', 
            'printable', 'escaped_output', 'is_junk', 'folder_entries', 'files_below', 'natural_key']
 
 # %% ../../nbs/00_utils/00_files.ipynb #be81ab55
-import json, os, platform, re, stat, sys
+import json, os, platform, re, shutil, stat, sys, threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,8 +23,8 @@ def temp_name(
 # %% ../../nbs/00_utils/00_files.ipynb #cc9ba9ae
 def _give_usual_mode(file):
     "Give a file that other code has made the mode that a new file has under the umask"
-    probe = file.with_name(f'{file.name}.mode')
-    os.close(os.open(probe, os.O_CREAT|os.O_EXCL|os.O_WRONLY, 0o666))
+    probe = file.with_name(f'{temp_name("mode")}.{threading.get_ident()}')
+    os.close(os.open(probe, os.O_CREAT|os.O_WRONLY, 0o666))
     try: os.chmod(file, stat.S_IMODE(probe.stat().st_mode))
     finally: probe.unlink()
 
@@ -55,11 +55,13 @@ def _is_dead(pid):
 def remove_leftovers(
     folder:str|Path, # Folder that processes write to; folders in it are not entered
 ):
-    "Remove temporary files in `folder` whose process, of this machine, is no longer alive"
+    "Remove temporary files and folders in `folder` whose process, of this machine, is no longer alive"
     if os.name!='posix': return # elsewhere a signal of 0 would end the process
     for o in Path(folder).glob('.*.*.*.*'):
         *_,host,pid,_ = o.name.split('.')
-        if host==_host() and pid.isdigit() and _is_dead(int(pid)): o.unlink(missing_ok=True)
+        if not (host==_host() and pid.isdigit() and _is_dead(int(pid))): continue
+        if o.is_dir() and not o.is_symlink(): shutil.rmtree(o, ignore_errors=True)
+        else: o.unlink(missing_ok=True)
 
 # %% ../../nbs/00_utils/00_files.ipynb #5d1b0a12
 def check_plain_file(
