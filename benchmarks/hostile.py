@@ -305,8 +305,8 @@ class Page:
 
     def state(self):
         "What is wrong with it, or None: it still does what it is for, and keeps nothing that was broken off"
-        time.sleep(.2)
-        kept = {str(o) for o in self.server.folder.rglob('*') if o.is_file()}-set(self.uploaded)
+        time.sleep(.5)
+        kept = [o for o in self.server.folder.iterdir() if o.is_file()] # those that came to their end have folders
         if kept: return f'{len(kept)} files are left of uploads that were broken off'
         return None if send(self.port, 'GET', 'config', {}, b'')[0]==200 else 'the page is dead'
 

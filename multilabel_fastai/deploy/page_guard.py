@@ -132,7 +132,10 @@ def _length(scope):
 def _no_number(text): raise ValueError(f'{text} is no number of JSON')
 
 def _check_json(body):
-    "Raise `PageRefusal` for what is not JSON as its standard has it (RFC 8259), such as NaN, which breaks what answers"
+    """Raise `PageRefusal` for what is not JSON as its standard has it (RFC 8259), such as NaN, and for text with NUL
+
+    Both break what answers."""
+    if b'\\u0000' in body: raise PageRefusal(400, 'the request holds text with NUL')
     try: json.loads(body, parse_constant=_no_number)
     except (ValueError,RecursionError): raise PageRefusal(400, 'the request is not valid JSON') from None
 
