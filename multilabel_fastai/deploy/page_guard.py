@@ -131,13 +131,19 @@ def _length(scope):
 
 def _no_number(text): raise ValueError(f'{text} is no number of JSON')
 
-def _check_json(body):
-    """Raise `PageRefusal` for what is not JSON as its standard has it (RFC 8259), such as NaN, and for text with NUL
+def _is_deeper(v, depth):
+    "Whether lists and dicts are nested deeper than `depth`"
+    if not isinstance(v, (list,dict)): return False
+    return not depth or any(_is_deeper(o, depth-1) for o in (v.values() if isinstance(v, dict) else v))
 
-    Both break what answers."""
+def _check_json(body):
+    """Raise `PageRefusal` for what is not JSON as its standard has it (RFC 8259), such as NaN
+
+    Text with NUL is refused too, and what is nested deep: all three break what answers."""
     if b'\\u0000' in body: raise PageRefusal(400, 'the request holds text with NUL')
-    try: json.loads(body, parse_constant=_no_number)
-    except (ValueError,RecursionError): raise PageRefusal(400, 'the request is not valid JSON') from None
+    try: is_flat = not _is_deeper(json.loads(body, parse_constant=_no_number), 20)
+    except (ValueError,RecursionError): is_flat = False
+    if not is_flat: raise PageRefusal(400, 'the request is not valid JSON')
 
 class _Exchange:
     "One request and its answer"
