@@ -269,11 +269,11 @@ def request(rng, contents, uploaded):
 
 def _damaged(b, rng): return DAMAGE[rng.integers(len(DAMAGE))](b, rng)
 
-def send(port, method, path, headers, body):
+def send(port, method, path, headers, body, seconds=2):
     "Status and text of the answer to a request as it stands; the connection is closed after it"
     lines = [f'{method} /{path} HTTP/1.1', *(f'{k}: {v}' for k,v in (dict(Host=f'127.0.0.1:{port}')|headers).items())]
     if body and 'Content-Length' not in headers: lines.append(f'Content-Length: {len(body)}')
-    with socket.create_connection(('127.0.0.1',port), timeout=2) as s:
+    with socket.create_connection(('127.0.0.1',port), timeout=seconds) as s:
         s.sendall('\r\n'.join([*lines,'Connection: close','','']).encode('latin-1', 'replace')+body)
         r = http.client.HTTPResponse(s, method=method)
         r.begin()
@@ -283,7 +283,7 @@ def try_request(server, port, contents, uploaded, rng):
     "'read', 'refused', or what happened instead"
     method,path,headers,body = request(rng, contents, uploaded)
     try: status,text = send(port, method, path, headers, body)
-    except (ConnectionError,TimeoutError,http.client.HTTPException): status,text = 400,'' # closed without an answer
+    except (OSError,http.client.HTTPException): status,text = 400,'' # closed without an answer
     except Late: return 'time'
     if status==200 and path.endswith('upload') and text.startswith('['): uploaded.extend(json.loads(text))
     foreign = headers.get('Host') or headers.get('Origin')
@@ -308,7 +308,9 @@ class Page:
         time.sleep(.5)
         kept = [o for o in self.server.folder.iterdir() if o.is_file()] # those that came to their end have folders
         if kept: return f'{len(kept)} files are left of uploads that were broken off'
-        return None if send(self.port, 'GET', 'config', {}, b'')[0]==200 else 'the page is dead'
+        try: alive = send(self.port, 'GET', 'config', {}, b'', 10)[0]==200
+        except (OSError,http.client.HTTPException): alive = False
+        return None if alive else 'the page is dead'
 
     def attack(self, rng):
         "Try one request, and after every fifty look at the page"

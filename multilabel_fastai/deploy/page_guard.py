@@ -131,6 +131,10 @@ def _length(scope):
 
 def _no_number(text): raise ValueError(f'{text} is no number of JSON')
 
+def _int64(text):
+    if len(text)<20 and abs(int(text))<2**63: return int(text)
+    raise ValueError('a number of more than 64 bits')
+
 def _is_deeper(v, depth):
     "Whether lists and dicts are nested deeper than `depth`"
     if not isinstance(v, (list,dict)): return False
@@ -139,9 +143,9 @@ def _is_deeper(v, depth):
 def _check_json(body):
     """Raise `PageRefusal` for what is not JSON as its standard has it (RFC 8259), such as NaN
 
-    Text with NUL is refused too, and what is nested deep: all three break what answers."""
+    Text with NUL is refused too, whole numbers of more than 64 bits, and what is nested deep: all break what answers."""
     if b'\\u0000' in body: raise PageRefusal(400, 'the request holds text with NUL')
-    try: is_flat = not _is_deeper(json.loads(body, parse_constant=_no_number), 20)
+    try: is_flat = not _is_deeper(json.loads(body, parse_constant=_no_number, parse_int=_int64), 20)
     except (ValueError,RecursionError): is_flat = False
     if not is_flat: raise PageRefusal(400, 'the request is not valid JSON')
 
