@@ -143,7 +143,7 @@ def _is_deeper(v, depth):
 def _check_json(body):
     """Raise `PageRefusal` for what is not JSON as its standard has it (RFC 8259), such as NaN
 
-    Text with NUL is refused too, whole numbers of more than 64 bits, and what is nested deep: all break what answers."""
+    Refused too are text with NUL, numbers of more than 64 bits, and what is nested deep: all break what answers."""
     if b'\\u0000' in body: raise PageRefusal(400, 'the request holds text with NUL')
     try: is_flat = not _is_deeper(json.loads(body, parse_constant=_no_number, parse_int=_int64), 20)
     except (ValueError,RecursionError): is_flat = False
