@@ -115,36 +115,45 @@ def memory(reset=False):
     line = next(o for o in Path('/proc/self/status').read_text().splitlines() if o.startswith('VmHWM'))
     return int(line.split()[1])*1024
 
-def work(numbers, o, queue, folder):
-    "Try files in this process; say which one begins and what came of it, so that the death of the process has a name"
+def limit_process(gb):
+    "Let this process have `gb` more of memory, and be quiet"
     warnings.simplefilter('ignore')
     logging.disable(logging.CRITICAL)
-    files,at = dicom_files(o.files)|image_files(),Path(folder)/f'{os.getpid()}.bin'
-    if sys.platform=='linux':
-        pages = int(Path('/proc/self/statm').read_text().split()[0])
-        resource.setrlimit(resource.RLIMIT_AS, (pages*os.sysconf('SC_PAGE_SIZE')+int(o.gb*2**30),)*2)
     signal.signal(signal.SIGALRM, _late)
+    if sys.platform!='linux': return
+    pages = int(Path('/proc/self/statm').read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages*os.sysconf('SC_PAGE_SIZE')+int(gb*2**30),)*2)
+
+def report_trial(queue, i, name, seconds, trial):
+    "Put into a queue that trial `i` begins, and what came of it, with its time and memory"
+    queue.put((i, name, None, 0., 0))
+    before,t = memory(reset=True),time.perf_counter()
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try: res = trial()
+    except Late: res = 'time'
+    finally: signal.setitimer(signal.ITIMER_REAL, 0)
+    queue.put((i, name, res, time.perf_counter()-t, memory()-before))
+
+def work(numbers, o, queue, folder):
+    "Try files in this process; say which one begins and what came of it, so that the death of the process has a name"
+    files,at = dicom_files(o.files)|image_files(),Path(folder)/f'{os.getpid()}.bin'
+    limit_process(o.gb)
     for i in numbers:
         name,b = damaged(files, i, o.seed)
-        queue.put((i, name, None, 0., 0))
-        before,t = memory(reset=True),time.perf_counter()
-        signal.setitimer(signal.ITIMER_REAL, o.seconds)
-        res = try_file(b, WAYS[i%len(WAYS)], at)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        queue.put((i, name, res, time.perf_counter()-t, memory()-before))
+        report_trial(queue, i, name, o.seconds, lambda: try_file(b, WAYS[i%len(WAYS)], at))
     queue.put(None)
 
 class Worker:
-    "A process that tries `numbers` in turn, and is replaced where it dies or hangs"
-    def __init__(self, numbers, o, folder):
-        self.numbers,self.o,self.folder = list(numbers),o,folder
+    "A process that tries `numbers` in turn with `target`, and is replaced where it dies or hangs"
+    def __init__(self, numbers, o, folder, target=work):
+        self.numbers,self.o,self.folder,self.target = list(numbers),o,folder,target
         self.begun = None
         self.start()
 
     def start(self):
         self.queue = multiprocessing.Queue()
         args = (self.numbers, self.o, self.queue, self.folder)
-        self.process = multiprocessing.Process(target=work, args=args, daemon=True)
+        self.process = multiprocessing.Process(target=self.target, args=args, daemon=True)
         self.process.start()
         self.heard = time.monotonic()
 
@@ -173,35 +182,49 @@ class Worker:
         self.begun = None
         if self.numbers: self.start()
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument('-n', type=int, default=20_000, help='damaged files to try')
+def arguments(doc, n):
+    "A parser with the flags of a campaign"
+    p = argparse.ArgumentParser(description=doc)
+    p.add_argument('-n', type=int, default=n, help='damaged files to try')
     p.add_argument('--first', type=int, default=0, help='number of the first; number and seed make the file')
     p.add_argument('--seed', type=int, default=0)
     p.add_argument('--processes', type=int, default=1)
     p.add_argument('--seconds', type=float, default=20, help='that a file may take')
     p.add_argument('--gb', type=float, default=1, help='of memory that a file may take')
-    p.add_argument('--files', help='folder of further DICOM files to damage')
-    o = p.parse_args()
+    return p
+
+def campaign(o, folder, target=work):
+    "Number, name, result, seconds and bytes of each trial; what is neither read nor refused is printed at once"
     numbers,found,t = range(o.first, o.first+o.n),[],time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        workers = [Worker(numbers[i::o.processes], o, folder) for i in range(o.processes)]
-        while any(w.numbers for w in workers):
-            for w in workers:
-                for i,name,res,seconds,size in w.results():
-                    if size>o.gb*2**30: res = 'memory'
-                    found.append((i, name, res, seconds, size))
-                    if res not in ('read','refused'): print(f'--first {i} -n 1: {name}: {res}', flush=True)
-                    if len(found)%2000==0: print(f'{len(found):,} files in {time.monotonic()-t:,.0f} s', flush=True)
-    dicom = set(dicom_files(o.files))
-    for what,is_dicom in (('DICOM',True), ('others',False)):
-        of = [o for o in found if (o[1].split(' (')[0] in dicom)==is_dicom]
+    workers = [Worker(numbers[i::o.processes], o, folder, target) for i in range(o.processes)]
+    while any(w.numbers for w in workers):
+        for w in workers:
+            for i,name,res,seconds,size in w.results():
+                if size>o.gb*2**30: res = 'memory'
+                found.append((i, name, res, seconds, size))
+                if res not in ('read','refused'): print(f'--first {i} -n 1: {name}: {res}', flush=True)
+                if len(found)%2000==0: print(f'{len(found):,} files in {time.monotonic()-t:,.0f} s', flush=True)
+    return found
+
+def print_counts(found, kinds):
+    "Print a line for each of `kinds`, the slowest and the largest; return whether all were read or refused"
+    for what,of in kinds.items():
         n = Counter(o[2] for o in of)
         others = len(of)-n['read']-n['refused']
         print(f'{what}: {len(of):,} files, {n["read"]:,} read, {n["refused"]:,} refused, {others:,} anything else')
     slow,large = [sorted(found, key=lambda o: -o[k])[:3] for k in (3,4)]
     for i,name,_,seconds,_ in slow: print(f'slowest: {seconds:.1f} s, file {i}, {name}')
     for i,name,_,_,size in large: print(f'most memory: {size/2**20:,.0f} MiB, file {i}, {name}')
-    sys.exit(any(o[2] not in ('read','refused') for o in found))
+    return all(o[2] in ('read','refused') for o in found)
+
+def main():
+    p = arguments(__doc__, 20_000)
+    p.add_argument('--files', help='folder of further DICOM files to damage')
+    o = p.parse_args()
+    with tempfile.TemporaryDirectory() as folder: found = campaign(o, folder)
+    dicom = set(dicom_files(o.files))
+    is_dicom = lambda o: o[1].split(' (')[0] in dicom
+    kinds = {'DICOM':[o for o in found if is_dicom(o)], 'others':[o for o in found if not is_dicom(o)]}
+    sys.exit(not print_counts(found, kinds))
 
 if __name__=='__main__': main()

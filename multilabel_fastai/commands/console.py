@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastai.vision.all import *
 from pydicom import uid
 from pydicom.pixels import get_decoder
+from ..utils.files import *
 from ..labels.table import *
 from ..images.dicom import *
 from ..images.packs import *
@@ -71,6 +72,15 @@ def _on_top(run, given, folder):
         res['labels'] = str(Path(given['data'])/Path(res['labels']).relative_to(data))
     return res|given
 
+def _is_in(path, folder): return Path(path).resolve().is_relative_to(Path(folder).resolve())
+
+def _check_places(run, given, folder):
+    "Raise where the settings of a run, which may have come from elsewhere, name a place to write outside its folder"
+    pack = run.get('pack')
+    if not pack or 'pack' in given or _is_in(pack, folder): return
+    raise ValueError(f'The run in {folder} keeps decoded images in {pack}, outside its folder, and would write there. '
+        f'Fix: --pack {pack} if that is meant, or --pack with another folder')
+
 def _differing(given, was, names):
     "Those of the flags `names` that say something else than a run does"
     def _values(o):
@@ -102,7 +112,9 @@ def _resumed(given, out):
     if others:
         were = f'{len(others)} others that were' if len(others)>1 else '1 other that was'
         print(f'{were} broken off: {", ".join(map(str, others[:5]))}; --out takes up another')
-    return _on_top(run_flags(folder), given, folder), folder
+    run = run_flags(folder)
+    _check_places(run, given, folder)
+    return _on_top(run, given, folder), folder
 
 # %% ../../nbs/11_commands/05_console.ipynb #095390b0
 def _overridden(given):
@@ -175,7 +187,8 @@ def _for_weights(given, was, folder, chosen, other):
     if 'loss' in chosen and given['loss']!=loss: loss,activation = given['loss'],None
     if 'activation' in chosen: activation = given['activation']
     res = _on_top(was, given, folder) if folder else dict(given)
-    if 'data' in other and 'pack' not in chosen: res['pack'] = None # which is of other images
+    outside = folder and res.get('pack') and not _is_in(res['pack'], folder) # where nobody has said to write
+    if ('data' in other or outside) and 'pack' not in chosen: res['pack'] = None # or it is of other images
     return res|dict(loss=loss, activation=activation, epochs=0, stages=None, stage=1, best=None, frozen=False,
         views=0, weights=None, scratch=False)
 
@@ -330,8 +343,8 @@ def load_saved(
 )->Bundle:
     "Return the bundle in `folder`, or the model of the run there, whose images need not be there"
     file = Path(folder)/'config.json'
-    try: run = 'settings' in json.loads(file.read_text(encoding='utf-8'))
-    except (OSError,ValueError,TypeError,RecursionError): run = False # what is wrong with it is said by load_bundle
+    try: run = 'settings' in read_json_file(file)
+    except ValueError: run = False # what is wrong with it is said by load_bundle
     if not run: return load_bundle(folder, device)
     return Bundle.from_learner(load_run(folder, device=device, images=False), metrics=False)
 

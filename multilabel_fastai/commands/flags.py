@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fastcore.docments import docments
 from fastai.vision.all import *
+from ..utils.files import *
 from ..utils.hints import *
 from ..labels.table import *
 from .settings import *
@@ -233,7 +234,7 @@ def command(
                 given = with_config(parse_words(name, func.__doc__, flags, examples, words), flags)
                 given.pop('traceback', None)
                 with _warnings_in_lines(name): func(**given)
-            return exit_status(name, _run, '--traceback' in words)
+            with escaped_output(): return exit_status(name, _run, '--traceback' in words)
         _command.__name__ = _command.__qualname__ = name
         _command.__doc__,_command.__module__,_command.flags = func.__doc__,func.__module__,flags
         return _command

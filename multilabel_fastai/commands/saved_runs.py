@@ -6,7 +6,9 @@
 __all__ = ['run_labels', 'run_of', 'run_splits', 'load_run', 'evaluate_run', 'bundle_run', 'run_comparison']
 
 # %% ../../nbs/11_commands/02_saved_runs.ipynb #9d7fdac1
+import os
 from fastai.vision.all import *
+from ..utils.spreadsheets import *
 from ..utils.files import *
 from ..labels.table import *
 from ..labels.splits import *
@@ -19,6 +21,7 @@ from ..images.datablock import *
 from ..images.sources import *
 from ..training.learner import *
 from ..training.evaluation import *
+from ..training.fit_state import *
 from ..training.compare import *
 from ..training.compare_plots import *
 from ..deploy.image_facts import *
@@ -34,14 +37,16 @@ _text_columns = ('path','group','split')
 
 def _read_labels_csv(file, vocab):
     "The table of a run and the names of its columns; raises `RunError` where it is damaged"
-    if not file.is_file(): raise RunError(f'{file} is missing')
+    if not os.path.lexists(file): raise RunError(f'{file} is missing')
+    check_plain_file(file, RunError)
     try:
-        cols = list(pd.read_csv(file, nrows=0).columns)
+        cols = [text_of_spreadsheet(o) for o in pd.read_csv(file, nrows=0).columns]
         types = {o:str for o in _text_columns}|{o:np.float32 for o in vocab}
         empty = {o:[''] for o in cols if o not in _text_columns} # a name such as NA is a name
-        df = pd.read_csv(file, dtype={k:v for k,v in types.items() if k in cols}, keep_default_na=False,
-            na_values=empty)
-    except (ValueError,pd.errors.ParserError) as e: raise RunError(f'{file} is damaged: {e}') from e
+        df = table_of_spreadsheet(pd.read_csv(file, names=cols, header=0, keep_default_na=False, na_values=empty,
+            dtype={k:v for k,v in types.items() if k in cols}))
+    except (ValueError,TypeError,OverflowError,pd.errors.ParserError) as e:
+        raise RunError(f'{file} is damaged: {e}') from e
     if lost:=[o for o in ('path','split',*vocab) if o not in cols]:
         raise RunError(f'{file} is damaged: it lacks the columns {lost[:5]}')
     return df
@@ -63,13 +68,14 @@ def run_of(file)->Path:
     folder = Path(file).absolute().parent
     if folder.name=='checkpoints': folder = folder.parent
     config = folder/'config.json'
-    return folder if config.is_file() and is_run_config(read_json_file(config, '')) else None
+    return folder if config.is_file() and is_run_config(read_json_file(config, RunError)) else None
 
 def _ended_run(folder):
     "What config.json of a run says; raises `RunError` unless the run has ended"
     config,file = read_run(folder),folder/'model.safetensors'
-    bad = file if not file.is_file() else folder/'config.json' if 'vocab' not in config else None
+    bad = file if not os.path.lexists(file) else folder/'config.json' if 'vocab' not in config else None
     if bad: raise RunError(f'{bad} is missing or not finished: the run in {folder} has not ended, and can be resumed')
+    check_plain_file(file, RunError)
     return config
 
 def run_splits(
@@ -117,12 +123,17 @@ def load_run(
     folder = Path(folder)
     config = _ended_run(folder)
     o,file = config['settings'],folder/'model.safetensors'
-    labels = run_labels(folder, config['vocab'], Path(data).absolute() if data else Path(config['root']))
+    root = Path(data).absolute() if data else Path(config['root'])
+    try: labels = run_labels(folder, config['vocab'], root)
+    except RunError: raise
+    except DAMAGE as e: raise RunError(f'{folder}/labels.csv is damaged: {first_line(e)}') from e
     if images and not o.pack: _check_images(labels, folder)
-    learn = run_learner(_run_dls(labels, o, images, device), o, *o.final_loss(config.get('final_stage', -1)),
-        trained=False)
+    dls = _run_dls(labels, o, images, device)
+    try: learn = run_learner(dls, o, *o.final_loss(config.get('final_stage', -1)), trained=False)
+    except (ValueError,TypeError,LookupError,AttributeError) as e:
+        raise RunError(f'{folder}/config.json does not describe a network: {first_line(e)}') from e
     try: set_weights(learn.model, file, config['vocab'])
-    except ValueError as e: raise RunError(str(e)) from e
+    except (ValueError,OSError) as e: raise RunError(str(e)) from e
     _use_run_decisions(learn, folder, o)
     return learn.accelerate(o.precision)
 

@@ -438,5 +438,7 @@ def load(cls:Decision,
     "Return the decision in `file`; no code in it is run"
     file = Path(file)
     if not file.is_file(): raise FileNotFoundError(f'There is no decision file {file}')
-    try: return cls.from_dict(json.loads(file.read_text(encoding='utf-8')))
-    except (ValueError, TypeError, KeyError, AttributeError) as e: raise ValueError(f'{file}: {e}') from e
+    d = read_json_file(file)
+    try: return cls.from_dict(d)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as e:
+        raise ValueError(f'{file}: {e}') from e

@@ -266,8 +266,10 @@ def load_decisions(
     "Return the decisions in a file; raises `ValueError` that names the file for one without a decision for `key`"
     file = Path(file)
     if not file.is_file(): raise FileNotFoundError(f'There is no decision file {file}')
-    try: return _from_json(json.loads(file.read_text(encoding='utf-8')), key)
-    except (ValueError, TypeError, KeyError, AttributeError) as e: raise ValueError(f'{file}: {e}') from e
+    d = read_json_file(file)
+    try: return _from_json(d, key)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as e:
+        raise ValueError(f'{file}: {e}') from e
 
 def _from_json(d, key):
     if d.get('kind')!=_file_kind: return {key or DecisionKey():Decision.from_dict(d)}

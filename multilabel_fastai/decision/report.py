@@ -10,6 +10,7 @@ import html
 from warnings import warn
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from fastcore.all import *
+from ..utils.spreadsheets import *
 from ..utils.plots import *
 from ..metrics.predictions import *
 from ..metrics.classwise import *
@@ -267,9 +268,10 @@ def _repr_html_(self:ClassReport):
 @patch
 def to_csv(self:ClassReport,
     file:str|Path, # File to write
+    spreadsheet:bool=True, # Write names that a spreadsheet would take for formulas, such as =1+1, as text?
 )->Path:
     "Write `df` as CSV, and return the file"
-    self.df.to_csv(file)
+    spreadsheet_table(self.df, spreadsheet).to_csv(file)
     return Path(file)
 
 # %% ../../nbs/03_decision/04_report.ipynb #38b49a53

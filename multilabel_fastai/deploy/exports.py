@@ -198,7 +198,7 @@ class DecisionLayer(nn.Module):
         may = torch.where(self.thresholds.isinf(), torch.full_like(p, float('nan')), p) # never is never
         for o in self.limits: res = o(res, may)
         for o in self.rules: res = o(res, p)
-        return res
+        return res&~torch.isnan(p).any(1, keepdim=True) # no labels without probabilities
 
     def forward(self, scores)->Tuple[Tensor,Tensor]:
         p = self.act.read(scores.float()-self.shift)
@@ -306,10 +306,11 @@ def predict(self:ExportedModel,
     batches = [self(_read(items[i:i+bs])) for i in range(0, len(items), bs)]
     p,y = map(np.concatenate, zip(*batches))
     paths = [str(o) if isinstance(o, (str,Path)) else f'image {i}' for i,o in enumerate(items)]
-    labels = ['|'.join(np.array(self.vocab)[row]) for row in y]
+    labels = joined_labels(self.vocab, y, p)
+    if n:=labels.count(None): warn(f'{n} of {len(p)} images have no labels: {NOT_FINITE}')
     res = pd.DataFrame(p, columns=self.vocab)
     res.insert(0, 'path', paths)
-    return res.assign(labels=labels)
+    return res.assign(labels=pd.Series(labels, dtype=object))
 
 # %% ../../nbs/10_deploy/03_exports.ipynb #952dcd2c
 @contextmanager
@@ -493,7 +494,7 @@ def compare_export(
         x = np.stack([get(int(j)) for j in k])
         p,y = model(x)
         q = parts.probs(x) if want is None else want[k]
-        far = max(far, np.abs(p-q).max().item())
+        far = float(np.maximum(far, np.abs(p-q).max())) # NaN stays NaN
         wrong += int((y!=parts.readout.labels(torch.from_numpy(q)).numpy()).sum())
     row = {'images':len(rows), 'largest difference':far, 'labels':len(rows)*len(parts.vocab),
            'labels that differ':wrong, 'MB':round(file.stat().st_size/1e6, 2)}

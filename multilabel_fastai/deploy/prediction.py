@@ -257,21 +257,22 @@ def _probabilities(bundle, x, calibrated):
     return np.concatenate([bundle.probabilities(x[i:i+n], calibrated).numpy() for i in range(0, len(x), n)])
 
 # %% ../../nbs/10_deploy/05_prediction.ipynb #8cbb18dd
-def _joined_labels(vocab, predicted): return ['|'.join(c for c,d in zip(vocab, o) if d) for o in predicted]
-
 def _chunk_table(bundle, items, got, grouped, pool):
     "The table of `items` (name, file, group), and of the probabilities of those without a reason"
-    ok = np.array([o is None for o in got.why], bool)
+    why,ok = list(got.why),np.array([o is None for o in got.why], bool)
     full = np.full((len(items),len(bundle.vocab)), np.nan, np.float32)
     full[ok] = got.values
+    spoilt = ok&~np.isfinite(full).all(1)
+    full[spoilt] = np.nan
+    for i in np.flatnonzero(spoilt): why[i] = NOT_FINITE
     res = pd.DataFrame(full, columns=bundle.vocab)
     res.insert(0, 'path', text_column(name for name,*_ in items))
     if grouped: res.insert(1, 'group', text_column(g if g is not None else t for (*_,g),t in zip(items, got.tags)))
     if not pool:
         labels = np.full(len(items), None, object)
-        labels[ok] = _joined_labels(bundle.vocab, bundle.decide(got.values.astype(np.float64)))
+        labels[ok] = joined_labels(bundle.vocab, bundle.decide(got.values.astype(np.float64)), got.values)
         res['labels'] = text_column(labels)
-    return res.assign(reason=text_column(got.why))
+    return res.assign(reason=text_column(why))
 
 def _tables(bundle, chunks, reader, bs, grouped=False, pool=False, calibrated=True, tick=noop):
     "A table and the facts of each of `chunks`, lists of (name, file, group)"
@@ -348,7 +349,7 @@ def _pooled_table(bundle, pooled, decision):
         p[ok] = decision.calibrate(p[ok])
         predicted = decision.decide(p[ok], calibrated=True)
     labels = np.full(len(res), None, object)
-    labels[ok] = _joined_labels(vocab, predicted)
+    labels[ok] = joined_labels(vocab, predicted)
     res[vocab] = p.astype(np.float32)
     res.insert(res.shape[1]-1, 'labels', text_column(labels))
     return res
@@ -372,10 +373,11 @@ def _decision_digest(bundle):
     decisions = [[str(k.short),v.to_dict()] for k,v in r.decisions.items()]
     return _digest([[getattr(r.activation, 'name', None), odds, thresholds, decisions]])
 
-def _about(bundle, pool, by, columns, root=None):
+def _about(bundle, pool, by, columns, root=None, spreadsheet=True):
     "What decides about the rows, in words for which each can differ"
     return dict(format=1, classes=bundle.vocab, preprocessing=str(bundle.preprocess), weights=_weights_digest(bundle),
-                decision=_decision_digest(bundle), pool=pool, by=by, columns=columns, root=root)
+                decision=_decision_digest(bundle), pool=pool, by=by, columns=columns, root=root,
+                spreadsheet=spreadsheet)
 
 # %% ../../nbs/10_deploy/05_prediction.ipynb #7bd21b0c
 def _out_file(out):
@@ -384,7 +386,7 @@ def _out_file(out):
     out = Path(out)
     if out.suffix not in ('.csv','.parquet'): raise PredictionError(f'out is {out.name!r}: it ends in .csv or .parquet')
     if out.suffix=='.parquet': import_pyarrow()
-    if out.exists():
+    if out.exists() and not is_joined(out):
         raise FileExistsError(f'{out} is there already, and nothing is written over: read_predictions reads it; '
                               'for other predictions give another file')
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -423,7 +425,8 @@ def _warn_of_limits(bundle, pool):
 def _warn_of(bundle, counts):
     "Warn of what a look at the table does not show"
     if counts.bad:
-        warn(f'{counts.bad:,} of {counts.n:,} files could not be read, such as {counts.example}: see the column reason')
+        what = 'have no prediction' if counts.example.endswith(f'({NOT_FINITE})') else 'could not be read'
+        warn(f'{counts.bad:,} of {counts.n:,} files {what}, such as {counts.example}: see the column reason')
     differ = bundle.facts.differences(counts.facts)
     if differ: warn(f'The images are not like those of the training: {"; ".join(differ)}')
 
@@ -452,15 +455,15 @@ class _Collected:
             else: self.counts += parts.counts(i)
 
 # %% ../../nbs/10_deploy/05_prediction.ipynb #79f0a0d5
-def _parts_of(b, src, out, pool, rows):
+def _parts_of(b, src, out, pool, rows, spreadsheet):
     "The parts of the file `out`, of `rows` files each, new or begun"
     columns = ['path', *(['group'] if src.grouped else []), *b.vocab, *([] if pool else ['labels']), 'reason']
     root = os.path.abspath(src.root or '.') if src.is_table else None
-    return ResumableTable(out, _about(b, pool, src.by, columns, root), rows)
+    return ResumableTable(out, _about(b, pool, src.by, columns, root, spreadsheet), rows)
 
-def _predict(b, src, reader, out, pool, decision, bs, part_rows):
-    "The table of images or groups, or with `out` the file of it"
-    parts,got = _parts_of(b, src, out, pool, part_rows) if out else None,_Collected(pool, b.vocab)
+def _predict(b, src, reader, parts, pool, decision, bs, part_rows):
+    "The table of images or groups, or with `parts` the file of it"
+    got = _Collected(pool, b.vocab)
     chunks,done = (parts.remaining(src),parts.n*parts.rows) if parts else (chunked(src, part_rows),0)
     tables = _tables(b, chunks, reader, bs, src.grouped, bool(pool), decision is None, _ticker(src, done))
     for df,facts in tables: (parts.write if parts else got.add)(df, FileCounts.of(df, facts))
@@ -487,6 +490,7 @@ def predict_table(
     channels_last:bool=False, # On a CPU: convolve in a layout up to twice as fast; probabilities differ by up to 3e-6
     part_rows:int=512, # Files in a part of `out`
     read:bool=True, # Return the table? False returns the path of `out`, and memory does not grow with the files
+    spreadsheet:bool=True, # In CSV: write names that a spreadsheet would take for formulas, such as =1+1, as text?
 )->pd.DataFrame: # path, group if known, a probability for each class, `labels` such as A|B, `reason`
     """Predict probabilities and labels of images, a row for each file in their order, or for each group
 
@@ -505,7 +509,8 @@ def predict_table(
         reader = _reader_of(b, src, pack, num_workers)
         decision = _pool_decision(b, pool, by) if pool else None
         if pool and decision is None: _warn_of_limits(b, pool)
-        res = _predict(b, src, reader, out, pool, decision, bs, part_rows)
+        with _parts_of(b, src, out, pool, part_rows, spreadsheet) if out else nullcontext() as parts:
+            res = _predict(b, src, reader, parts, pool, decision, bs, part_rows)
         return read_predictions(res) if out and read else res
 
 # %% ../../nbs/10_deploy/05_prediction.ipynb #2d799d8f

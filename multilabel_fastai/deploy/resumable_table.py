@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['TABLE_COLUMNS', 'PredictionError', 'text_column', 'typed_texts', 'import_pyarrow', 'read_predictions', 'FileCounts',
-           'ResumableTable']
+           'ResumableTable', 'is_joined']
 
 # %% ../../nbs/10_deploy/04_resumable_table.ipynb #0a55a023
-import json, shutil
+import json, shutil, zlib
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fastai.vision.all import *
 from ..utils.files import *
+from ..utils.spreadsheets import *
 from .image_facts import *
 
 # %% ../../nbs/10_deploy/04_resumable_table.ipynb #fdd84afb
@@ -45,23 +47,34 @@ def import_pyarrow():
                           'or let out end in .csv') from e
     return pyarrow
 
+_fix = 'Fix: another out, or remove the folder'
+
 # Names may have a carriage return in them
 _reading = dict(encoding_errors='surrogateescape', lineterminator='\n', keep_default_na=False)
 
 def _from_csv(file, columns=None, rows=None):
     "A table written by `to_csv`, or with `rows` a reader of so many rows at a time"
-    names = columns or list(pd.read_csv(file, nrows=0, **_reading).columns)
+    names = columns or [text_of_spreadsheet(o) for o in pd.read_csv(file, nrows=0, **_reading).columns]
     kind = lambda o: object if o in _TEXTS else int if o in _COUNTS else np.float32
     missing = {o:[''] for o in names if o not in _TEXTS}
     return pd.read_csv(file, names=names, header=None if columns else 0, dtype={o:kind(o) for o in names},
                        na_values=missing, chunksize=rows, **_reading)
+
+def _read_part(file, read):
+    "What `read` makes of the file of a part; raises `PredictionError` for one that is damaged"
+    check_plain_file(file, PredictionError)
+    try: return read(file)
+    except (ValueError,TypeError,LookupError,OverflowError,OSError) as e:
+        raise PredictionError(f'{file} is damaged: {str(e).splitlines()[0]}. {_fix}') from e
 
 def read_predictions(
     file:str|Path, # CSV or Parquet that `predict_table` wrote
     rows:int=None, # Rows at a time; all at once if None
 ):
     "Return the table in `file`, or with `rows` an iterator of tables"
-    if Path(file).suffix!='.parquet': res = _from_csv(file, rows=rows)
+    if Path(file).suffix!='.parquet':
+        res = _from_csv(file, rows=rows)
+        res = map(table_of_spreadsheet, res) if rows else table_of_spreadsheet(res)
     else:
         pq = import_pyarrow().parquet
         if rows: res = (o.to_pandas() for o in pq.ParquetFile(file).iter_batches(rows))
@@ -93,17 +106,30 @@ class FileCounts:
         return FileCounts(self.n+o.n, self.bad+o.bad, self.example or o.example, self.facts+o.facts)
 
 # %% ../../nbs/10_deploy/04_resumable_table.ipynb #ee6203c6
-_fix = 'Fix: another out, or remove the folder'
-
 class ResumableTable:
     "Rows of a file that is being made, in parts of a fixed number of files"
     def __init__(self,
         out:Path, # File to make: .csv or .parquet
-        about:dict, # What decides about the rows, as JSON has it, and their `columns`
+        about:dict, # What decides about the rows, as JSON has it, their `columns`, and whether for a `spreadsheet`
         rows:int, # Files in a part, where the table is new
     ):
         self.out,self.folder,self.columns = out,out.with_name(f'{out.name}.part'),about['columns']
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.spreadsheet,self._lock = about.get('spreadsheet', True),ExitStack()
+        self._lock.enter_context(only_one(self.folder/'.lock', PredictionError))
+        try: self._begin(about, rows)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        "Let another process go on"
+        self._lock.close()
+
+    def __enter__(self): return self
+    def __exit__(self, *args): self.close()
+
+    def _begin(self, about, rows):
+        "Take up what is there"
         remove_leftovers(self.folder)
         about = json.loads(json.dumps(about|dict(rows=rows)))
         was = self._begun(about)
@@ -111,32 +137,59 @@ class ResumableTable:
         if differ:
             what = '; '.join(f'{k} {was.get(k)}, and now {about[k]}' for k in differ[:3])
             raise PredictionError(f'{self.folder} holds the beginning of other predictions: {what}. {_fix}')
+        if type(was.get('rows')) is not int or was['rows']<1:
+            raise PredictionError(f'{self.folder}/about.json is damaged: it has no rows. {_fix}')
         self.rows,self.n = was['rows'],len(list(self.folder.glob('[0-9]*.csv')))
 
     def _begun(self, about):
         "What the parts that are there are about; `about` if there are none"
         file = self.folder/'about.json'
         if not file.exists():
-            if any(self.folder.iterdir()):
+            if any(o.name!='.lock' for o in self.folder.iterdir()):
                 raise PredictionError(f'{self.folder} is in the way: it is no beginning of predictions. {_fix}')
             write_atomic(file, lambda o: o.write_text(json.dumps(about, indent=1)))
-        try: return json.loads(file.read_text())
-        except ValueError as e: raise PredictionError(f'{file} is not valid JSON: {e}. {_fix}') from e
+        try: return read_json_file(file, PredictionError)
+        except PredictionError as e: raise PredictionError(f'{e}. {_fix}') from e
 
-    def file(self, i): return self.folder/f'{i:06}.csv'
+# %% ../../nbs/10_deploy/04_resumable_table.ipynb #7a11c031
+@patch
+def file(self:ResumableTable, i)->Path:
+    "Return the file of part `i`"
+    return self.folder/f'{i:06}.csv'
 
-    def read(self, i):
-        "Table of part `i`"
-        return typed_texts(_from_csv(self.file(i), self.columns))
+@patch
+def read(self:ResumableTable, i)->pd.DataFrame:
+    "Return the table of part `i`"
+    df = _read_part(self.file(i), partial(_from_csv, columns=self.columns))
+    return typed_texts(table_of_spreadsheet(df))
 
-    def counts(self, i): return FileCounts.from_dict(json.loads(self.file(i).with_suffix('.json').read_text()))
+@patch
+def _facts(self:ResumableTable, i):
+    "What stands beside part `i`: counts, and the checksum of the part"
+    return read_json_file(self.file(i).with_suffix('.json'), PredictionError)
 
-    def write(self, df, counts):
-        "Add a part"
-        write_atomic(self.file(self.n).with_suffix('.json'), lambda o: o.write_text(json.dumps(counts.to_dict())))
-        to_csv = lambda o: df.to_csv(o, header=False, index=False, errors='surrogateescape')
-        write_atomic(self.file(self.n), to_csv) # last, since it says that the part is there
-        self.n += 1
+@patch
+def counts(self:ResumableTable, i)->FileCounts:
+    "Return the counts of part `i`"
+    try: return FileCounts.from_dict({k:v for k,v in self._facts(i).items() if k!='crc'})
+    except (TypeError,ValueError,LookupError,AttributeError,OverflowError) as e:
+        raise PredictionError(f'The counts of {self.file(i)} are damaged: {e}. {_fix}') from e
+
+@patch
+def _check_part(self:ResumableTable, i):
+    "Raise where part `i` is not what was written"
+    crc = self._facts(i).get('crc') # an earlier version wrote none
+    if crc is None or crc==zlib.crc32(read_plain_file(self.file(i), PredictionError, 2**31)): return
+    raise PredictionError(f'{self.file(i)} is damaged: its checksum is another. {_fix}')
+
+@patch
+def write(self:ResumableTable, df, counts):
+    "Add a part"
+    text = spreadsheet_table(df, self.spreadsheet).to_csv(header=False, index=False).encode('utf-8', 'surrogateescape')
+    about = json.dumps(counts.to_dict()|dict(crc=zlib.crc32(text)))
+    write_atomic(self.file(self.n).with_suffix('.json'), lambda o: o.write_text(about))
+    write_atomic(self.file(self.n), lambda o: o.write_bytes(text)) # last, since it says that the part is there
+    self.n += 1
 
 # %% ../../nbs/10_deploy/04_resumable_table.ipynb #7e4d0c00
 @patch
@@ -150,12 +203,13 @@ def remaining(self:ResumableTable, items):
 
 @patch
 def _compare(self:ResumableTable, i, items):
-    "Raise unless part `i` is of these items"
+    "Raise unless part `i` is whole, and of these items"
+    self._check_part(i)
     use = [0,1] if 'group' in self.columns else [0]
-    t = pd.read_csv(self.file(i), header=None, usecols=use, dtype=object, **_reading)
+    t = _read_part(self.file(i), partial(pd.read_csv, header=None, usecols=use, dtype=object, **_reading))
     for k,what,at in ((0,'files',0),(1,'groups',2)):
         if k not in t: continue
-        was,now = t[k].tolist(),[o[at] for o in items]
+        was,now = [text_of_spreadsheet(o) for o in t[k]],[o[at] for o in items]
         if was==now or k and now[0] is None: continue # a group that is known once the file is read
         pair = first((a,b) for a,b in itertools.zip_longest(was, now) if a!=b)
         self._other(i, *pair, what)
@@ -192,26 +246,42 @@ def _write_csv(self:ResumableTable, file, table=None):
     "Write the parts, or a table, to one CSV file"
     with open(file, 'wb') as f:
         columns = self.columns if table is None else list(table.columns)
-        f.write(pd.DataFrame(columns=columns).to_csv(index=False).encode())
+        f.write(spreadsheet_table(pd.DataFrame(columns=columns), self.spreadsheet).to_csv(index=False).encode())
         if table is not None:
+            table = spreadsheet_table(table, self.spreadsheet)
             f.write(table.to_csv(header=False, index=False).encode('utf-8', 'surrogateescape'))
             return
         for i in range(self.n):
             with open(self.file(i), 'rb') as part: shutil.copyfileobj(part, f)
 
+def _stamp(file):
+    "Size and time of a file, which stay the same where it is moved"
+    s = file.stat()
+    return dict(bytes=s.st_size, mtime_ns=s.st_mtime_ns)
+
+def is_joined(
+    out:Path, # File that a `ResumableTable` makes
+)->bool:
+    "Return whether `out` was made of its parts by a process that was killed before it removed them"
+    mark = out.with_name(f'{out.name}.part')/'joined.json'
+    return out.exists() and mark.is_file() and read_json_file(mark, PredictionError)==_stamp(out)
+
 @patch
 def join(self:ResumableTable,
-    table:pd.DataFrame=None, # Table to write in place of the rows, such as of groups
+    table:pd.DataFrame=None, # Table to write instead of the rows, such as of groups
 )->Path: # The file
-    "Make the file out of the parts, or of a table, and remove the parts"
-    if self.out.exists():
-        raise FileExistsError(f'{self.out} has come to be there meanwhile, and nothing is written over: '
-                              f'its rows are in {self.folder}')
-    if self.out.suffix=='.parquet':
-        if table is None: tables,columns = map(self.read, range(self.n)),self.columns
-        else: tables,columns = [table],list(table.columns)
-        write_atomic(self.out, lambda o: _write_parquet(o, tables, columns))
-    else: write_atomic(self.out, lambda o: self._write_csv(o, table))
+    "Make the file out of the parts, or of a table, in their folder, move it to its place, and remove the parts"
+    if not is_joined(self.out):
+        if self.out.exists():
+            raise FileExistsError(f'{self.out} has come to be there meanwhile, and nothing is written over: '
+                                  f'its rows are in {self.folder}')
+        new = self.folder/f'joined{self.out.suffix}'
+        if self.out.suffix=='.parquet':
+            tables,columns = (map(self.read, range(self.n)),self.columns) if table is None else ([table],list(table))
+            write_atomic(new, lambda o: _write_parquet(o, tables, columns))
+        else: write_atomic(new, lambda o: self._write_csv(o, table))
+        write_atomic(self.folder/'joined.json', lambda o: o.write_text(json.dumps(_stamp(new))))
+        os.replace(new, self.out)
     self.remove()
     return self.out
 
@@ -219,3 +289,4 @@ def join(self:ResumableTable,
 def remove(self:ResumableTable):
     "Remove the parts"
     shutil.rmtree(self.folder, ignore_errors=True)
+    self.close()

@@ -9,6 +9,7 @@ __all__ = ['READER_DIED', 'PackError', 'PackedImages', 'pack_images']
 import hashlib, json, os, shutil
 from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
+from tokenize import TokenError
 from fastai.vision.all import *
 from ..utils.files import *
 from ..utils.progress import *
@@ -37,7 +38,7 @@ def _content(fn):
 # %% ../../nbs/04_images/09_packs.ipynb #a8e7994d
 def _fill(shard, first_row, files, preprocess):
     "Rows from `first_row` of the array file `shard`; returns (size, time, hash, reason, fault) of each"
-    out,res = np.load(shard, mmap_mode='r+'),[]
+    out,res = np.load(shard, mmap_mode='r+', allow_pickle=False),[]
     windows = len(preprocess.windows) if preprocess.multi_window else 1
     for i,f in enumerate(files, first_row):
         why,size,mtime,sha,fault = '',0,0,'',''
@@ -61,28 +62,84 @@ _from_csv = dict(keep_default_na=False, encoding_errors='surrogateescape')
 
 def _is_old(about): return about.get('rules', 1)<_rules
 
-def _read_plan(folder): return pd.read_csv(folder/'files.csv', dtype=dict(path=str, shard=int), **_from_csv)
+_again = 'make the pack again in another folder'
+_damage = (ValueError,TypeError,LookupError,ArithmeticError,OSError,RecursionError) # what a damaged file can raise
+
+def _ends_in_line(file):
+    "Whether a file of lines has the end of its last one"
+    with open(file, 'rb') as f: return f.seek(0, 2)>0 and f.seek(-1, 2)>=0 and f.read()==b'\n'
+
+def _read_csv(file, dtype, needed, integers=()):
+    "A table of a pack, whose columns `integers` hold whole numbers from 0"
+    check_plain_file(file, PackError)
+    if not _ends_in_line(file): raise PackError(f'{file} is damaged: it was cut short')
+    try:
+        df = pd.read_csv(file, dtype=dict.fromkeys(dtype, str), **_from_csv)
+        res = df.astype(dict.fromkeys(integers, np.int64))
+    except _damage as e: raise PackError(f'{file} is damaged: {str(e).splitlines()[0]}') from e
+    if lost:=[o for o in needed if o not in res]: raise PackError(f'{file} is damaged: it has no column {lost[0]!r}')
+    if not len(res) or res[list(integers)].to_numpy().min()>=0: return res
+    raise PackError(f'{file} is damaged: it has numbers below 0')
+
+def _read_plan(folder):
+    "Path and shard of every file of a pack"
+    file = folder/'files.csv'
+    plan = _read_csv(file, ['path'], ['path','shard'], ['shard'])
+    if not len(plan) or plan.path.duplicated().any() or not plan.shard.is_monotonic_increasing:
+        raise PackError(f'{file} is damaged: its files are not there once each, shard after shard')
+    return plan
+
 def _missing(folder, plan): return [o for o in plan.shard.unique() if not (folder/f'{o:05}.csv').exists()]
 
+def _of_pack(file, about):
+    "The preprocessing that `pack.json` describes; raises `PackError` for one that is not that of its fingerprint"
+    kinds = dict(format=int, preprocess=dict, fingerprint=str)
+    if bad:=[k for k,t in kinds.items() if not isinstance(about.get(k), t)]:
+        raise PackError(f'{file} is damaged: {bad[0]} is {str(about.get(bad[0]))[:60]!r}. Fix: {_again}')
+    try: prep = Preprocess.from_config(about['preprocess'])
+    except (*_damage,AttributeError) as e: raise PackError(f'{file} is damaged: {str(e)[:300]}. Fix: {_again}') from e
+    if prep.fingerprint==about['fingerprint'] and about.get('shape', list(prep.shape))==list(prep.shape): return prep
+    raise PackError(f'{file} was changed, or is damaged: its preprocessing has the fingerprint {prep.fingerprint}, '
+                    f'and the pack was made with {about["fingerprint"][:40]}. Fix: {_again}')
+
 def _read_about(folder):
-    "What `pack.json` says; raises `PackError` where it is none of this format"
+    "What `pack.json` says, and the preprocessing; raises `PackError` where it is none of this format"
     file = folder/'pack.json'
-    if not file.exists(): raise PackError(f'There is no pack in {folder}: labels.pack or pack_images makes one')
-    try: res = json.loads(file.read_text())
-    except ValueError as e: raise PackError(f'{file} is damaged: make the pack again in another folder') from e
-    if res['format']!=_format:
-        raise PackError(f"The pack in {folder} has the format {res['format']}, and this library reads {_format}: "
-                        'make it again in another folder')
-    return res
+    if not os.path.lexists(file): raise PackError(f'There is no pack in {folder}: labels.pack or pack_images makes one')
+    res = read_json_file(file, PackError)
+    if res.get('format')!=_format:
+        raise PackError(f"The pack in {folder} has the format {str(res.get('format'))[:20]}, and this library reads "
+                        f'{_format}: {_again}')
+    return res,_of_pack(file, res)
+
+# %% ../../nbs/04_images/09_packs.ipynb #7a11c011
+def _open_array(npy, n, shape):
+    "The memory-mapped array of a shard; raises `PackError` for one of another type, shape or order"
+    fix = f'The shard {npy} is damaged or was copied in part: remove {npy.stem}.csv and pack again'
+    if not os.path.lexists(npy): raise PackError(fix)
+    check_plain_file(npy, PackError)
+    with open(npy, 'rb') as f: is_array = f.read(6)==b'\x93NUMPY'
+    try: res = np.load(npy, mmap_mode='r', allow_pickle=False) if is_array else None
+    except (*_damage,SyntaxError,TokenError,EOFError,MemoryError) as e: raise PackError(fix) from e
+    if not isinstance(res, np.memmap): raise PackError(fix)
+    if res.dtype==np.uint8 and res.shape==(n,*shape) and res.flags.c_contiguous:
+        if res.offset+res.nbytes==npy.stat().st_size: return res
+        raise PackError(fix)
+    raise PackError(f'The shard {npy} is damaged: it holds {res.dtype} of the shape {res.shape}, and the pack uint8 of '
+                    f'{(n,*shape)}. Fix: remove {npy.stem}.csv and pack again')
+
+_of_shard = ('bytes','mtime_ns','hash','reason')
 
 def _read_shard(folder, shard, n, shape):
     "What is known of the `n` files of a shard"
     npy = folder/f'{shard:05}.npy'
-    rows = pd.read_csv(npy.with_suffix('.csv'), dtype=dict(hash=str, reason=str, fault=str), **_from_csv)
+    rows = _read_csv(npy.with_suffix('.csv'), ['hash','reason','fault'], _of_shard, _of_shard[:2])
     if 'fault' not in rows: rows['fault'] = '' # of an earlier version, which did not look
-    if len(rows)!=n or not npy.exists() or npy.stat().st_size<n*np.prod(shape):
-        raise PackError(f'The shard {npy} is damaged or was copied in part: remove {npy.stem}.csv and pack again')
-    return rows
+    if len(rows)!=n:
+        raise PackError(f'{npy.with_suffix(".csv")} is damaged: it has {len(rows):,} rows, and {n:,} files are in the '
+                        f'shard. Fix: remove {npy.stem}.csv and pack again')
+    _open_array(npy, n, shape)
+    return rows[[*_of_shard,'fault']]
 
 def _read_table(folder, shape):
     "Path, shard, size, time, hash, reason and fault of every file; raises `PackError` where shards are missing"
@@ -92,16 +149,15 @@ def _read_table(folder, shape):
                         'the call that made the pack goes on where it stopped')
     sizes = plan.groupby('shard', sort=False).size()
     rows = pd.concat([_read_shard(folder, o, n, shape) for o,n in sizes.items()], ignore_index=True)
-    return pd.concat([plan, rows], axis=1)
+    return pd.concat([plan[['path','shard']], rows], axis=1)
 
 # %% ../../nbs/04_images/09_packs.ipynb #acc98398
 class PackedImages:
     "Images decoded once: uint8 arrays in memory-mapped files, found by the path that their table has"
     def __init__(self, folder:str|Path):
         self.folder = Path(folder)
-        self.about = _read_about(self.folder)
+        self.about,self.preprocess = _read_about(self.folder)
         if _is_old(self.about): warn(_old_pack.format(self.folder))
-        self.preprocess = Preprocess.from_config(self.about['preprocess'])
         self._table,self._maps = _read_table(self.folder, self.preprocess.shape),None
         self.row = FileIndex(self.table.path)
         sizes = self.table.groupby('shard', sort=False).size()
@@ -128,7 +184,9 @@ class PackedImages:
     @property
     def maps(self)->list:
         "The memory-mapped array of each shard"
-        if self._maps is None: self._maps = [np.load(self.folder/f'{o:05}.npy', mmap_mode='r') for o in self.shards]
+        if self._maps is None:
+            sizes,shape = np.diff(self._start),self.preprocess.shape
+            self._maps = [_open_array(self.folder/f'{o:05}.npy', n, shape) for o,n in zip(self.shards, sizes)]
         return self._maps
 
     def __len__(self): return len(self.row)
@@ -189,7 +247,7 @@ def _about(folder, prep):
     about = dict(format=_format, rules=_rules, fingerprint=prep.fingerprint, preprocess=prep.config,
                  shape=list(prep.shape), versions=versions)
     if not (folder/'pack.json').exists(): return about
-    was = _read_about(folder)
+    was,_ = _read_about(folder)
     if was['fingerprint']==prep.fingerprint: return was
     raise PackError(f"The pack in {folder} was made otherwise: {_differences(was['preprocess'], prep.config)}. "
                     'Take another folder, or the same arguments')
@@ -202,7 +260,7 @@ def _make_plan(paths, folder, prep, shard_mb):
     seen = set(plan.path)
     new = [o for o in dict.fromkeys(paths) if o not in seen]
     if new:
-        size = max(1, int(shard_mb*2**20/np.prod(about['shape'])))
+        size = max(1, int(shard_mb*2**20/np.prod(prep.shape)))
         start = plan.shard.max()+1 if len(plan) else 0
         more = pd.DataFrame(dict(path=new, shard=start+np.arange(len(new))//size))
         plan = pd.concat([plan, more], ignore_index=True)
@@ -266,7 +324,8 @@ def _fill_shards(folder, plan, shards, root, prep, num_workers):
     for (tmp,first_row,fs,_),res in pool.run(_jobs(folder, plan, shards, files, prep)):
         done.setdefault(tmp, {})[first_row] = res
         if bar: bar.update(min(total, bar.last_v+len(fs)))
-        if sum(map(len, done[tmp].values()))==len(np.load(tmp, mmap_mode='r')): _finish(folder, tmp, done.pop(tmp))
+        rows = len(np.load(tmp, mmap_mode='r', allow_pickle=False))
+        if sum(map(len, done[tmp].values()))==rows: _finish(folder, tmp, done.pop(tmp))
 
 # %% ../../nbs/04_images/09_packs.ipynb #9211574a
 def _facts_of(folder):
@@ -286,7 +345,7 @@ def _warn_of_new_faults(pack, shards, root, num_workers):
 # %% ../../nbs/04_images/09_packs.ipynb #9211574c
 def _check_rules(folder):
     "Raise `PackError` for a pack of an earlier version, to which no images can be added"
-    if _is_old(_read_about(folder)):
+    if _is_old(_read_about(folder)[0]):
         raise PackError(f'The pack in {folder} was made by an earlier version, which read some files otherwise: '
                         'make it again in another folder')
 

@@ -10,6 +10,7 @@ import os
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 from pathlib import Path
 from fastcore.all import *
+from ..utils.spreadsheets import *
 from ..utils.hints import *
 from ..utils.plots import *
 
@@ -374,9 +375,10 @@ def fill_unknown(self:LabelTable,
 @patch
 def to_csv(self:LabelTable,
     fname:str|Path, # File to write; .gz compresses it
+    spreadsheet:bool=True, # Write names that a spreadsheet would take for formulas, such as =1+1, as text?
 )->Path:
     "Write the table with one column for each class; `LabelTable.from_onehot` reads it back"
-    self._df.to_csv(fname, index=False)
+    spreadsheet_table(self._df, spreadsheet).to_csv(fname, index=False)
     return Path(fname)
 
 @patch

@@ -11,6 +11,7 @@ import numpy as np, pandas as pd
 from contextlib import contextmanager
 from pathlib import Path
 from fastcore.all import *
+from ..utils.spreadsheets import *
 from ..utils.hints import *
 from .table import *
 
@@ -144,12 +145,13 @@ def _read_text(src, text, sep=None, columns=None):
     _check_no_zeros(src)
     sep,names,skip = _head_of(src, sep, columns)
     _check_widths(src, sep, len(names), skip)
+    names = [text_of_spreadsheet(o) for o in names]
     na = {o: [''] if o in text else _missing for o in names}
     with _open_bytes(src) as f:
         df = pd.read_csv(f, sep=sep, names=names, header=0 if skip else None, index_col=False, low_memory=False,
             dtype={o:str for o in text if o in names}, na_values=na, keep_default_na=False, encoding='utf-8-sig')
     blank = [o for o in names if o.startswith('Unnamed: ') and df[o].isna().all()]
-    return df.drop(columns=blank)
+    return table_of_spreadsheet(df.drop(columns=blank))
 
 # %% ../../nbs/01_labels/01_table_files.ipynb #c656684a
 def _read_excel(src, text, sep=None, columns=None):

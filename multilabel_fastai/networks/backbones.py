@@ -22,17 +22,27 @@ from .heads import *
 # %% ../../nbs/06_networks/01_backbones.ipynb #5a07c2ae
 _no_weights = ('There is no weights file {}: give the path of a .safetensors or .pth file, '
     'or leave weights out to load them from the hub')
+_old_torch = ('{} is a torch file, and reading one is safe from torch 2.10 on: torch {} could run code in it '
+    "(CVE-2025-32434, CVE-2026-24747). Fix: pip install 'torch>=2.10', or a .safetensors file")
+
+def _check_torch(file):
+    "Raise `ValueError` where torch reads its own files with holes that are known: the one place that decides"
+    if torch.__version__>='2.10': return # compares as a version
+    raise ValueError(_old_torch.format(file, torch.__version__))
 
 # What `learn.save` writes of an optimizer beside tensors: numbers and lists
 _in_optimizer = [L, np.float64(0).__reduce__()[0], np.dtype, *[getattr(np.dtypes, o) for o in np.dtypes.__all__]]
 
 def load_weights(
-    file:str|Path, # .safetensors, or a torch file of tensors (.pt, .pth, .bin)
+    file:str|Path, # .safetensors, or from torch 2.10 on a torch file of tensors (.pt, .pth, .bin)
 )->dict: # Name to tensor
-    "Return the state dict in `file`, the network's if there is an optimizer's too; no code in it is run"
+    """Return the state dict in `file`, the network's if there is an optimizer's too; no code in it is run
+
+    Raises `ValueError` for a torch file where torch is older."""
     file = Path(file)
     if not file.is_file(): raise FileNotFoundError(_no_weights.format(file))
     if file.suffix=='.safetensors': return load_file(file)
+    _check_torch(file)
     with torch.serialization.safe_globals(_in_optimizer):
         sd = torch.load(file, map_location='cpu', weights_only=True)
     if not isinstance(sd, dict): return sd

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from fastai.vision.all import *
 from safetensors.torch import save_model
+from ..utils.spreadsheets import *
 from ..utils.files import *
 from ..utils.tensors import *
 from ..labels.table import *
@@ -305,6 +306,8 @@ def save_weights(self:Learner,
     write_atomic(Path(folder)/'model.safetensors', lambda o: save_model(unwrap_model(self.model), str(o), classes))
 
 # %% ../../nbs/08_training/04_evaluation.ipynb #8f28c415
+def _safe_csv(df, file): spreadsheet_table(df).to_csv(file, index=False)
+
 def save_reports(
     reports:dict, # Name, such as 'test', to `ClassReport`
     folder:str|Path, # Folder to write to; made if it is not there
@@ -313,9 +316,9 @@ def save_reports(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name,r in reports.items():
-        write_atomic(folder/f'predictions_{name}.csv', partial(report_rows(r).to_csv, index=False))
-        write_atomic(folder/f'report_{name}.csv', r.df.to_csv)
-        write_atomic(folder/f'overall_{name}.csv', r.overall.to_csv)
+        write_atomic(folder/f'predictions_{name}.csv', partial(_safe_csv, report_rows(r)))
+        write_atomic(folder/f'report_{name}.csv', spreadsheet_table(r.df).to_csv)
+        write_atomic(folder/f'overall_{name}.csv', spreadsheet_table(r.overall).to_csv)
         save_plot(folder/f'report_{name}.png', partial(plot_report, r))
 
 @patch
@@ -323,12 +326,12 @@ def _save_data(self:Learner, folder):
     "Write table, quarantine, faults and history, those that there are, with their plots"
     labels,history = labels_of(self.dls),self.history
     if labels:
-        write_atomic(folder/'labels.csv', partial(labels.frame.to_csv, index=False))
+        write_atomic(folder/'labels.csv', partial(_safe_csv, labels.frame))
         save_plot(folder/'counts.png', labels.plot_counts)
         save_plot(folder/'cooccurrence.png', labels.plot_cooccurrence)
     if isinstance(self.dls, MultiLabelDLs):
-        write_atomic(folder/'quarantine.csv', partial(self.dls.quarantine.to_csv, index=False))
-        if len(self.dls.faults): write_atomic(folder/'faults.csv', partial(self.dls.faults.to_csv, index=False))
+        write_atomic(folder/'quarantine.csv', partial(_safe_csv, self.dls.quarantine))
+        if len(self.dls.faults): write_atomic(folder/'faults.csv', partial(_safe_csv, self.dls.faults))
     if len(history):
         write_atomic(folder/'history.csv', partial(history.to_csv, index=False))
         save_plot(folder/'history.png', partial(plot_history, history))
