@@ -7,7 +7,7 @@ __all__ = ['files_of_request', 'only_here', 'page_hosts', 'is_served', 'PageRefu
            'PageGuard']
 
 # %% ../../nbs/10_deploy/06_page_guard.ipynb #6b50e005
-import asyncio, ipaddress, json, os, socket, time
+import asyncio, ipaddress, json, logging, os, socket, time
 from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -214,7 +214,11 @@ class PageGuard:
         if any(k==b'content-type' and b'json' in v.lower() for k,v in scope['headers']): _check_json(body)
         left = [dict(type='http.request', body=body, more_body=False)]
         async def _receive(): return left.pop() if left else await x.receive()
-        await self.app(scope, _receive, x.answer)
+        try: await self.app(scope, _receive, x.answer)
+        except Exception as e:
+            if not scope['path'].endswith('/queue/join'): raise
+            logging.getLogger(__name__).warning('An event cannot be understood', exc_info=True) # it has not run yet
+            raise PageRefusal(400, 'the event cannot be understood') from e
 
     async def _upload(self, scope, x):
         "An upload, of which nothing stays where it does not come to its end"
