@@ -26,13 +26,7 @@ from .guards import *
 from .epoch_metrics import *
 from .recorder import *
 
-# %% ../../nbs/08_training/03_learner.ipynb #08273c1c
-_device_callbacks = {Recorder:DeviceRecorder, ProgressCallback:DeviceProgress}
-
-_for_single_labels = {'with_decoded','with_preds','with_targs','act'} # only `ClassificationInterpretation` names all
-_many_labels = ('ClassificationInterpretation is for images with one label, and these have several. '
-                'Fix: learn.interpret() with its confusion, plot_confusion(), swaps() or plot_swaps(); learn.report()')
-
+# %% ../../nbs/08_training/03_learner.ipynb #aa10c3d2
 def _check_like(was, now):
     "Raise `ValueError` for loaders of other classes, or another order of them, or other channels than the network has"
     old,new = [list(map(str, getattr(o, 'vocab', None) or [])) for o in (was,now)]
@@ -44,6 +38,7 @@ def _check_like(was, now):
         raise ValueError(f'The images of the learner have {old} channels, and those of the other loaders {new}. '
                          'Fix: multilabel_dls(labels, preprocess=learn.dls.preprocess), maybe of another size')
 
+# %% ../../nbs/08_training/03_learner.ipynb #cc32e5f4
 def _with_column(y, w): return torch.cat([y, w[:,None].to(y.dtype)], 1) # (N,C+1)
 def _without_column(y): return y[:,:-1],plain_tensor(y[:,-1])
 
@@ -68,6 +63,13 @@ def _give_weights(learn):
     if not isinstance(loss, MultiLabelLoss):
         raise ValueError(_no_weights.format(getattr(loss, '__name__', type(loss).__name__)))
     learn.yb = (learn.y,learn.image_weights)
+
+# %% ../../nbs/08_training/03_learner.ipynb #08273c1c
+_device_callbacks = {Recorder:DeviceRecorder, ProgressCallback:DeviceProgress}
+
+_for_single_labels = {'with_decoded','with_preds','with_targs','act'} # only `ClassificationInterpretation` names all
+_many_labels = ('ClassificationInterpretation is for images with one label, and these have several. '
+                'Fix: learn.interpret() with its confusion, plot_confusion(), swaps() or plot_swaps(); learn.report()')
 
 class MultiLabelLearner(Learner):
     "A `Learner` that normalizes its loaders: with `stats` of its network, or as the user's first loaders do"
