@@ -146,7 +146,8 @@ def check_batch_tfms(
 ):
     "Raise `ValueError` for a transform of single items, which does nothing to batches, or the same to a whole one"
     shape = 2,*preprocess.shape
-    def batch(): return image_type(torch.linspace(0, 1, math.prod(shape)).view(shape)),TensorMultiCategory(torch.eye(2))
+    x = (torch.arange(math.prod(shape), dtype=torch.float64)*0.618034%1).float().view(shape) # neighbours differ
+    def batch(): return image_type(x.clone()),TensorMultiCategory(torch.eye(2))
     for o in tfms:
         if not isinstance(o, Transform): continue
         instead = first(v for k,v in _for_items.items() if isinstance(o, k))
