@@ -202,8 +202,8 @@ def check_pipeline(
     if preprocess_of(dls) is None:
         raise BundleError('The DataLoaders do not say how a file becomes pixels, as those of multilabel_dls do. Fix: '
                           f'learn.dls = multilabel_dls(labels, size=..., stats={_stats_of(dls)}), with the classes in '
-                          'the order of the network, and learn.tune_decision(); of a learner on features, the learner that '
-                          f'the features are of. {_exported}')
+                          'the order of the network, and learn.tune_decision(); of a learner on features, the learner '
+                          f'that the features are of. {_exported}')
     if not hasattr(dls, 'vocab'):
         raise BundleError(f'The DataLoaders have no classes, so this is no multi-label model. {_exported}')
     stages = [getattr(dls.valid, k) for k in ('after_item','before_batch','after_batch')]

@@ -151,7 +151,8 @@ def check_batch_tfms(
 ):
     "Raise `ValueError` for a transform of single items, which does nothing to batches, or the same to a whole one"
     shape = 2,*preprocess.shape
-    def batch(): return image_type(torch.linspace(0, 1, math.prod(shape)).view(shape)),TensorMultiCategory(torch.eye(2))
+    x = (torch.arange(math.prod(shape), dtype=torch.float64)*0.618034%1).float().view(shape) # neighbours differ
+    def batch(): return image_type(x.clone()),TensorMultiCategory(torch.eye(2))
     for o in tfms:
         if not isinstance(o, Transform): continue
         instead = first(v for k,v in _for_items.items() if isinstance(o, k))
@@ -174,12 +175,14 @@ _elsewhere = { # Arguments of fastai's loaders: what does it here
     'normalize':'stats=imagenet_stats; those of the network if it is left out',
     'image_weights':'multilabel_dls(labels, image_weights=...), which loads them beside the images'}
 
-def _check_arguments(kwargs, others=()):
+_others = ['augment','stats','preprocess','pack','bs','check','seed','device','num_workers','weights','per_group']
+
+def _check_arguments(kwargs):
     "Raise `TypeError` for what is no argument of `Preprocess`, with what does it here, or the nearest name"
     known = list(inspect.signature(Preprocess).parameters)
     for k in kwargs:
         if k in known: continue
-        instead,near = _elsewhere.get(k),did_you_mean(k, [*known, *others, 'augment', 'stats', 'preprocess'])
+        instead,near = _elsewhere.get(k),did_you_mean(k, known+_others)
         raise TypeError(f'There is no argument {k!r}{"" if instead else near}'
                         + (f'. Fix: {instead}' if instead else f': choose from {known}'))
 
@@ -189,9 +192,9 @@ def _as_augment(augment, kwargs):
     if augment is not None: raise TypeError('augment and batch_tfms are the same: give one or the other')
     return kwargs.pop('batch_tfms')
 
-def _which_preprocess(preprocess, pack, kwargs, others=()):
+def _which_preprocess(preprocess, pack, kwargs):
     "The `Preprocess` that is asked for; raises where it is asked for twice, or the pack has another"
-    _check_arguments(kwargs, others)
+    _check_arguments(kwargs)
     if preprocess is not None and kwargs:
         raise ValueError(f'preprocess stands in place of {list(kwargs)}: give one or the other')
     if preprocess is None: preprocess = Preprocess(**kwargs) if kwargs or pack is None else pack.preprocess
@@ -297,7 +300,7 @@ def multilabel_dls(
     if not labels.splits: raise LabelError('The table is not split', fix='labels.split(valid=0.2)')
     if isinstance(pack, (str,Path)): pack = PackedImages(pack)
     block = {k:kwargs.pop(k) for k in ('augment','batch_tfms','stats') if k in kwargs}
-    prep = _which_preprocess(kwargs.pop('preprocess', None), pack, kwargs, _own_arguments)
+    prep = _which_preprocess(kwargs.pop('preprocess', None), pack, kwargs)
     if image_weights is not None: image_weights = _checked_weights(image_weights, len(labels))
     asked = labels
     labels,bad,faults = _readable(labels, prep, pack, check, num_workers)
@@ -306,7 +309,6 @@ def multilabel_dls(
         raise LabelError('The table has no groups to draw from', fix='group_col when reading')
     kept = asked.frame.path.isin(labels.frame.path).to_numpy()
     if weights is not None: weights = _of_kept(weights, kept, asked)
-    if image_weights is not None: image_weights = image_weights[kept]
     quarantine,bs = Quarantine(bad, labels.root),min(bs, len(labels['train']))
     known = dict(preprocess=prep, quarantine=quarantine)
     block = multilabel_block(labels, pack=pack, **known, **block)
@@ -314,15 +316,13 @@ def multilabel_dls(
     dls = block.dataloaders(labels, bs=bs, val_bs=bs, device=device, num_workers=num_workers)
     for dl in dls.loaders:
         if pack is not None: _use_pack(dl, pack, labels)
-        if image_weights is not None: dl.image_weights = image_weights[dl.dataset.items.rows]
+        if image_weights is not None: dl.image_weights = image_weights[kept][dl.dataset.items.rows]
         _forget_splits(dl)
     dls = MultiLabelDLs(*dls.loaders, path=dls.path, device=dls.device, labels=labels, faults=faults, **known)
     dls.train.rng = random.Random(seed)
     dls.train.sample_by(weights, labels['train'].frame.group if per_group else None, per_group)
     dls.train.bs = min(bs, dls.train.n)
     return dls
-
-_own_arguments = list(inspect.signature(multilabel_dls).parameters)
 
 # %% ../../nbs/04_images/11_datablock.ipynb #79c304cc
 def _text_labels(rows): return L((*x,TitledStr(', '.join(map(str, y)) or '(none)')) for *x,y in rows)

@@ -78,7 +78,8 @@ class _WeighedDL(_LeanDL):
     "A loader whose images may have weights in the loss, beside their batches and not in them"
     image_weights = batch_weights = None # (N,) float32 array, one for each item; (B,) of the batch that is out
 
-    def _with_weights(self, b, rows):
+    def with_weights(self, b, rows):
+        "A batch of `rows`, with the weights of its images at its end where they have any"
         return b if self.image_weights is None else (*b, torch.from_numpy(self.image_weights[rows]))
 
     def create_batches(self, samps):
@@ -86,7 +87,7 @@ class _WeighedDL(_LeanDL):
         items = ((i,self.do_item(i)) for i in samps)
         for o in self.chunkify(o for o in items if o[1] is not None): # None: an item that is skipped
             rows,items = zip(*o)
-            yield self._with_weights(self.do_batch(list(items)), list(rows))
+            yield self.with_weights(self.do_batch(list(items)), list(rows))
 
     def __iter__(self):
         if self.image_weights is None: yield from super().__iter__(); return
@@ -164,7 +165,7 @@ class PackedDL(SampledDL):
         pack,rows,y,x_type,y_type = self.packed
         for idx in chunked(samps, self.bs, self.drop_last):
             x = torch.from_numpy(pack.gather(rows[idx])).as_subclass(x_type)
-            yield self._with_weights((x, y_type(y[idx])), idx)
+            yield self.with_weights((x, y_type(y[idx])), idx)
 
 # %% ../../nbs/04_images/10_loaders.ipynb #06ca1e7f
 class MultiLabelDLs(DataLoaders):

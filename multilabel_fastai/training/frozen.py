@@ -85,7 +85,7 @@ class FeatureDL(SampledDL):
         x = self.x[self.passes%len(self.x)] # (N,F)
         self.passes += 1
         for idx in chunked(samps, self.bs, self.drop_last):
-            yield (x[idx],) if self.y is None else self._with_weights((x[idx],self.y[idx]), idx)
+            yield (x[idx],) if self.y is None else self.with_weights((x[idx],self.y[idx]), idx)
 
     def new(self, dataset=None, cls=None, **kwargs):
         other = dataset is not None and dataset is not self.dataset

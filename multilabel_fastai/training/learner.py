@@ -28,6 +28,40 @@ from .guards import *
 from .epoch_metrics import *
 from .recorder import *
 
+# %% ../../nbs/08_training/03_learner.ipynb #aa10c3d2
+def _check_channels(was, now):
+    "Raise `ValueError` for loaders of other channels than the network has"
+    old,new = [getattr(preprocess_of(o), 'channels', None) for o in (was,now)]
+    if old and new and old!=new:
+        raise ValueError(f'The images of the learner have {old} channels, and those of the other loaders {new}. '
+                         'Fix: multilabel_dls(labels, preprocess=learn.dls.preprocess), maybe of another size')
+
+# %% ../../nbs/08_training/03_learner.ipynb #cc32e5f4
+def _with_column(y, w): return torch.cat([y, w[:,None].to(y.dtype)], 1) # (N,C+1)
+def _without_column(y): return y[:,:-1],plain_tensor(y[:,-1])
+
+def _mix_weights(learn, before_batch):
+    "Run `before_batch`, in which `MixUp` and `CutMix` mix a column of weights as they mix the targets"
+    mixers = [o for o in learn.cbs if isinstance(o, MixHandler)] if learn.training else []
+    if not mixers: return before_batch()
+    learn.yb = (_with_column(learn.y, learn.image_weights),)
+    try: before_batch()
+    finally:
+        y,learn.image_weights = _without_column(learn.y)
+        learn.yb = (y,)
+        for o in mixers: o.yb1 = _without_column(o.yb1[0]) # of the other images: for a loss that is mixed itself
+
+_no_weights = ('The images have weights, and {} takes none. '
+               'Fix: a loss by name, see loss_table(), wrap_loss(...), or loaders without image_weights')
+
+def _give_weights(learn):
+    "Let the loss of this batch have the weights of its images"
+    loss = learn.loss_func
+    if isinstance(getattr(loss, '__self__', None), MixHandler): loss = loss.__self__.old_lf
+    if not isinstance(loss, MultiLabelLoss):
+        raise ValueError(_no_weights.format(getattr(loss, '__name__', type(loss).__name__)))
+    learn.yb = (learn.y,learn.image_weights)
+
 # %% ../../nbs/08_training/03_learner.ipynb #8029c5b1
 def _class_names(dls):
     "Names of the classes of loaders; None for those without, as of points"
@@ -83,38 +117,6 @@ _device_callbacks = {Recorder:DeviceRecorder, ProgressCallback:DeviceProgress}
 _for_single_labels = {'with_decoded','with_preds','with_targs','act'} # only `ClassificationInterpretation` names all
 _many_labels = ('ClassificationInterpretation is for images with one label, and these have several. '
                 'Fix: learn.interpret() with its confusion, plot_confusion(), swaps() or plot_swaps(); learn.report()')
-
-def _check_channels(was, now):
-    "Raise `ValueError` for loaders of other channels than the network has"
-    old,new = [getattr(preprocess_of(o), 'channels', None) for o in (was,now)]
-    if old and new and old!=new:
-        raise ValueError(f'The images of the learner have {old} channels, and those of the other loaders {new}. '
-                         'Fix: multilabel_dls(labels, preprocess=learn.dls.preprocess), maybe of another size')
-
-def _with_column(y, w): return torch.cat([y, w[:,None].to(y.dtype)], 1) # (N,C+1)
-def _without_column(y): return y[:,:-1],plain_tensor(y[:,-1])
-
-def _mix_weights(learn, before_batch):
-    "Run `before_batch`, in which `MixUp` and `CutMix` mix a column of weights as they mix the targets"
-    mixers = [o for o in learn.cbs if isinstance(o, MixHandler)] if learn.training else []
-    if not mixers: return before_batch()
-    learn.yb = (_with_column(learn.y, learn.image_weights),)
-    try: before_batch()
-    finally:
-        y,learn.image_weights = _without_column(learn.y)
-        learn.yb = (y,)
-        for o in mixers: o.yb1 = _without_column(o.yb1[0]) # of the other images: for a loss that is mixed itself
-
-_no_weights = ('The images have weights, and {} takes none. '
-               'Fix: a loss by name, see loss_table(), wrap_loss(...), or loaders without image_weights')
-
-def _give_weights(learn):
-    "Let the loss of this batch have the weights of its images"
-    loss = learn.loss_func
-    if isinstance(getattr(loss, '__self__', None), MixHandler): loss = loss.__self__.old_lf
-    if not isinstance(loss, MultiLabelLoss):
-        raise ValueError(_no_weights.format(getattr(loss, '__name__', type(loss).__name__)))
-    learn.yb = (learn.y,learn.image_weights)
 
 class MultiLabelLearner(Learner):
     "A `Learner` that normalizes its loaders: with `stats` of its network, or as the user's first loaders do"
