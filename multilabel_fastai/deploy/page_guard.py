@@ -239,4 +239,4 @@ class PageGuard:
         finally:
             files_of_request.reset(token)
             self.quota.arriving -= size
-            if x.status!=200: discard(files, self.quota.folder)
+            discard(files, self.quota.folder) # those that came to their end have been moved from there
