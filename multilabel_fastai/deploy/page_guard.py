@@ -105,7 +105,7 @@ def discard(
 
 # %% ../../nbs/10_deploy/06_page_guard.ipynb #6b50e013
 # What the page needs of /gradio_api/
-_api = ('upload','queue/','heartbeat/','startup-events','theme.css','login_check','login','logout',
+_api = ('upload','upload_progress','queue/','heartbeat/','startup-events','theme.css','login_check','login','logout',
         'token','config','cancel','reset','app_id')
 _policy = '; '.join((
     "default-src 'self'", "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:", "style-src 'self' 'unsafe-inline'",
@@ -120,7 +120,6 @@ def is_closed(
     path:str, # Of a request
 )->bool:
     "Return whether a path is of what Gradio has and the page does not need"
-    if path==_upload+'_progress': return True
     if path.startswith('/gradio_api/'): return not path.startswith(tuple('/gradio_api/'+o for o in _api))
     return path.startswith(('/monitoring','/file=','/proxy=','/openapi.json','/docs'))
 
@@ -223,7 +222,7 @@ class PageGuard:
     async def _upload(self, scope, x):
         "An upload, of which nothing stays where it does not come to its end"
         held,end,size = self.quota.begin(),time.monotonic()+self.quota.seconds,0
-        files,scope = [],scope|dict(query_string=b'') # without the id for which Gradio would keep the progress
+        files = []
         async def _receive():
             nonlocal size
             m = await x.read(end-time.monotonic())
@@ -239,4 +238,4 @@ class PageGuard:
         finally:
             files_of_request.reset(token)
             self.quota.arriving -= size
-            if x.status!=200: discard(files, self.quota.folder)
+            discard(files, self.quota.folder) # those that came to their end have been moved from there
