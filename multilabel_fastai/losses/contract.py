@@ -58,8 +58,8 @@ def _as_thresh(thresh):
     "Thresholds as a tensor; raises for what are not probabilities, one or (C,)"
     if thresh is None: return None
     t = plain_tensor(thresh)
-    if t.ndim<2 and ((t>=0)&(t<=1)).all(): return t
-    raise ValueError(f'thresh is {t.tolist()}: one probability or (C,), from 0 to 1')
+    if t.ndim<2 and ((t>=0)&((t<=1)|t.isinf())).all(): return t
+    raise ValueError(f'thresh is {t.tolist()}: one probability or (C,), from 0 to 1, or inf for never')
 
 _REDUCTIONS = ('mean','sum','rows','none')
 
