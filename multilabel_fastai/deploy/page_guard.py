@@ -210,7 +210,7 @@ class PageGuard:
             body,more = body+m.get('body', b''),m.get('more_body', False)
             if len(body)>_most_body: raise PageRefusal(413, 'the request is too large')
         if x.gone: return
-        if any(k==b'content-type' and b'json' in v.lower() for k,v in scope['headers']): _check_json(body)
+        if body and any(k==b'content-type' and b'json' in v.lower() for k,v in scope['headers']): _check_json(body)
         left = [dict(type='http.request', body=body, more_body=False)]
         async def _receive(): return left.pop() if left else await x.receive()
         try: await self.app(scope, _receive, x.answer)
