@@ -32,7 +32,7 @@ _star = {
     'decision.curve_plots': '''plot_roc plot_precision_recall plot_reliability plot_thresholds plot_cost_curves
         plot_net_benefit''',
     'images.decoders': '',
-    'images.dicom_header': '',
+    'images.dicom_header': 'ImageError',
     'images.dicom_samples': '',
     'images.dicom': 'WINDOWS DicomError read_dicom',
     'images.header_table': 'dicom_table',

@@ -34,11 +34,11 @@ def unit_weights(
 
 # %% ../../nbs/02_metrics/03_replicates.ipynb #cec24099
 def outcome_groups(
-    targs, # Targets (N,C): 1, 0, NaN for unknown
+    y, # Targets (N,C): 1, 0, NaN for unknown
     groups=None, # Patient or study of each row (N,); None where each row stands on its own
 )->np.ndarray: # (2,C) int
     "Return how many groups have a positive of each class, and how many a negative"
-    y = hard_targets(as_float64(targs))
+    y = hard_targets(as_float64(y))
     code = group_codes(groups, len(y))
     return np.array([[len(np.unique(code[o])) for o in (y==v).T] for v in (1,0)])
 
