@@ -104,12 +104,14 @@ def _run_dls(labels, o, images, device):
 def _use_run_decisions(learn, folder, o):
     "Let the learner of a run decide as the run did"
     fitted = o.objective and 'valid' in learn.dls.labels.splits and not o.decision
-    for pool in dict.fromkeys((None, o.pool)):
-        file = folder/('decision_groups.json' if pool else 'decision.json')
-        brought = o.decision and not pool
-        if not file.exists() and not (fitted or brought): continue
+    there = {k:folder/f'{k}.json' for k in ('decision','decision_groups')}
+    needed = ['decision', *(['decision_groups'] if o.pool else [])] if fitted else []
+    if o.decision and not any(f.exists() for f in there.values()): needed = ['decision']
+    for k,file in there.items():
+        if not (file.exists() or k in needed): continue
+        wanted = None if o.decision else DecisionKey(o.pool if k=='decision_groups' else None)
         try:
-            for k,d in load_decisions(file, DecisionKey(pool)).items(): learn.use_decision(d, k.pool, k.by)
+            for key,d in load_decisions(file, wanted).items(): learn.use_decision(d, key.pool, key.by)
         except (ValueError,FileNotFoundError) as e: raise RunError(f'{e}') from e
     if (d:=learn.decisions.get(None)) is not None: learn.dls.labels.logic = d.logic
 

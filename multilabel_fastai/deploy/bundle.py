@@ -157,6 +157,7 @@ def predict(self:Bundle,
     if not items: raise ValueError('There is no image to predict')
     batches = [items[i:i+bs] for i in range(0, len(items), bs)]
     p = np.concatenate([self.probabilities(np.stack(list(map(self.preprocess, o)))) for o in batches])
+    p[~np.isfinite(p).all(1)] = np.nan # in the row of an image all or none
     res = pd.DataFrame(p, columns=self.vocab)
     res.insert(0, 'path', item_names(source, items))
     labels = joined_labels(self.vocab, self.decide(p), p)

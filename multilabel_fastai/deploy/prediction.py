@@ -66,11 +66,19 @@ class _Source:
             self.items = image_items(source, labels)
         if self.is_table: self.names = item_names(source, self.items)
         self._take_groups(by)
+        if once and isinstance(source, pd.DataFrame): self._drop_repeated() # a `LabelTable` has each file once
 
     def _take_groups(self, by):
         column = by or ('group' if self.is_table and 'group' in self.rows else None)
         if self.is_table and column in self.rows.columns: self._take_column(column)
         elif by not in (None,'folder'): self._take_tag(by)
+
+    def _drop_repeated(self):
+        "Leave out rows of a table that come again in the same group"
+        group = None if self.column is None else self.column.astype(str).to_numpy()
+        kept = np.flatnonzero(~pd.DataFrame(dict(file=list(map(str, self.items)), group=group)).duplicated())
+        self.items,self.names = ([o[i] for i in kept] for o in (self.items,self.names))
+        if self.column is not None: self.column = self.column.iloc[kept]
 
     def _take_column(self, name):
         self.column = self.rows[name]
@@ -106,7 +114,8 @@ class _Source:
 
     def count(self):
         "How many there are, repeated ones too; None where that shows at the end"
-        if self.is_table or self.is_pack: return len(self.source)
+        if self.is_table: return len(self.items)
+        if self.is_pack: return len(self.source)
         return sum(1 for _ in walk_images(self._listed(), self.slices)) if hasattr(self, 'items') else None
 
 # %% ../../nbs/10_deploy/05_prediction.ipynb #683c2fd0

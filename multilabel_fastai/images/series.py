@@ -435,7 +435,7 @@ def expand_slices(self:LabelTable,
     return self.with_df(res)
 
 # %% ../../nbs/04_images/05_series.ipynb #19bc92ed
-def _noisy_or(p): return 1-np.exp(np.log1p(-p.clip(upper=1-1e-7)).sum(min_count=1))
+def _noisy_or(p): return 1-np.exp(np.log1p(-p.astype(np.float64).clip(upper=1-1e-7)).sum(min_count=1))
 POOLS = {'max':lambda p: p.max(), 'mean':lambda p: p.mean(), 'noisy-or':_noisy_or}
 
 def _groups_of(labels, paths):

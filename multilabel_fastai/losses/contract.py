@@ -290,7 +290,9 @@ def loss_names()->list:
     "Return the names that `get_loss` knows, besides those of torch"
     return sorted(_registry)
 
-_torch_losses = { # name of ours, activation that the torch loss has inside, ours if none is given
+# Name of ours, activation that the torch loss has inside, ours if none is given. Those of single labels have the values
+# of torch; `ce` and `mlm` are made for several labels, and divide by the labels and pairs that are known.
+_torch_losses = {
     'BCELoss':('bce',None,'sigmoid'), 'BCEWithLogitsLoss':('bce','sigmoid','sigmoid'),
     'CrossEntropyLoss':('ce','softmax','softmax'), 'MultiLabelMarginLoss':('mlm',None,'identity'),
     'MultiLabelSoftMarginLoss':('mlsm','sigmoid','sigmoid')}
@@ -400,6 +402,7 @@ def wrap_loss(
     if takes!=(known or takes):
         sigmoids = 'two sigmoids' if takes=='probabilities' else 'none'
         raise TypeError(f'{name} takes {known}: with takes={takes!r} there would be {sigmoids}')
+    if getattr(getattr(module, 'func', module), 'reduction', None)=='sum': kwargs.setdefault('reduction', 'sum')
     if takes=='scores' and hasattr(module, 'thresh'): kwargs.setdefault('thresh', module.thresh) # of fastai's
     return WrappedLoss(module, takes, **kwargs)
 

@@ -150,8 +150,9 @@ def _repeatable(d):
 
 def _fitted_on(d, cases, name):
     "Whether the decision was fitted on these rows"
-    if name in SPLITS and d.fitted.get('split')==name: return True
-    return d.fitted.get('fingerprint')==data_fingerprint(cases.targets, cases.vocab, cases.paths)
+    known = d.fitted.get('fingerprint')
+    if known is None: return name in SPLITS and d.fitted.get('split')==name
+    return known==data_fingerprint(cases.targets, cases.vocab, cases.paths)
 
 # %% ../../nbs/08_training/04_evaluation.ipynb #53ad2e30
 @dataclass

@@ -40,16 +40,20 @@ def _check_channels(was, now):
 def _with_column(y, w): return torch.cat([y, w[:,None].to(y.dtype)], 1) # (N,C+1)
 def _without_column(y): return y[:,:-1],plain_tensor(y[:,-1])
 
-def _mix_weights(learn, before_batch):
-    "Run `before_batch`, in which `MixUp` and `CutMix` mix a column of weights as they mix the targets"
-    mixers = [o for o in learn.cbs if isinstance(o, MixHandler)] if learn.training else []
-    if not mixers: return before_batch()
+def _mix_weights(learn, mixer):
+    "Let `MixUp` or `CutMix` mix a column of weights as it mixes the targets"
     learn.yb = (_with_column(learn.y, learn.image_weights),)
-    try: before_batch()
+    try: mixer('before_batch')
     finally:
         y,learn.image_weights = _without_column(learn.y)
         learn.yb = (y,)
-        for o in mixers: o.yb1 = _without_column(o.yb1[0]) # of the other images: for a loss that is mixed itself
+        mixer.yb1 = _without_column(mixer.yb1[0]) # of the other images: for a loss that is mixed itself
+
+def _call_before_batch(learn):
+    "Run the event; callbacks other than those that mix see the targets alone"
+    for cb in learn.cbs.sorted('order'):
+        if isinstance(cb, MixHandler) and learn.training: _mix_weights(learn, cb)
+        else: cb('before_batch')
 
 _no_weights = ('The images have weights, and {} takes none. '
                'Fix: a loss by name, see loss_table(), wrap_loss(...), or loaders without image_weights')
@@ -67,11 +71,20 @@ def _class_names(dls):
     "Names of the classes of loaders; None for those without, as of points"
     return list(map(str, dls.vocab)) if hasattr(dls, 'vocab') else None
 
+def _of_batch(o):
+    "A transform of batches in words: the class, the size, and the numbers of a normalization"
+    if isinstance(o, Normalize):
+        return f'Normalize {[[round(v, 4) for v in s.flatten().tolist()] for s in (o.mean,o.std)]}'
+    return f'{type(o).__name__} {o.size}' if getattr(o, 'size', None) else type(o).__name__
+
 def pixels_of(
     dls:DataLoaders, # Of a learner
 )->str:
-    "Return what makes pixels of a file, in words: the `Preprocess`, or the item transforms of plain fastai"
-    return str(preprocess_of(dls) or getattr(dls.valid, 'after_item', ''))
+    "Return what makes the pixels that a network sees in validation, in words"
+    first_step = str(preprocess_of(dls) or getattr(dls.valid, 'after_item', ''))
+    steps = [o for o in getattr(getattr(dls.valid, 'after_batch', None), 'fs', []) if o.split_idx!=0]
+    changing = [_of_batch(o) for o in steps if isinstance(o, Normalize) or getattr(o, 'size', None)]
+    return ', '.join([first_step, *changing])
 
 def drop_moved(
     readout, # `Readout` of a loss
@@ -132,11 +145,11 @@ class MultiLabelLearner(Learner):
     def dls(self)->DataLoaders: return self._dls
     @dls.setter
     def dls(self, dls):
-        was = vars(self).get('_dls')
+        was,new = vars(self).get('_dls'),dls if self.stats is None else normalized(dls, self.stats)
         if was is not None:
-            _check_channels(was, dls)
-            self._check_new_loaders(was, dls)
-        self._dls = dls if self.stats is None else normalized(dls, self.stats)
+            _check_channels(was, new)
+            self._check_new_loaders(was, new)
+        self._dls = new
 
     def add_cb(self, cb):
         "Add a callback; fastai's own recorder and progress bar make way for those that do not wait for a GPU"
@@ -157,7 +170,7 @@ class MultiLabelLearner(Learner):
     def __call__(self, event_name):
         "Run an event; the weights of the images are with the targets while these are mixed, and for the loss alone"
         if self.image_weights is None: return super().__call__(event_name)
-        if event_name=='before_batch': return _mix_weights(self, partial(super().__call__, event_name))
+        if event_name=='before_batch': return _call_before_batch(self)
         if event_name=='after_loss': self.yb = self.yb[:1]
         super().__call__(event_name)
         if event_name=='after_pred': _give_weights(self)
