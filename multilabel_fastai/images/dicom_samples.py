@@ -155,7 +155,8 @@ def _is_wrapped(v, h):
     counts = np.bincount((v&(n-1)).ravel(), minlength=n)
     between,air = counts[n//2:n-1100],counts[n-1100:n-200] # as signed values: below all tissue, and -1100 to -200
     many,varied = air.sum()>=0.01*v.size,np.count_nonzero(air)>=8
-    return bool(many and varied and between.sum()-between.max()<0.1*air.sum()) # one value may be padding
+    if not (many and varied and between.sum()-between.max()<0.1*air.sum()): return False # one value may be padding
+    return bool(counts[1:201].sum()>=counts[701:1301].sum()/3)
 
 def _has_own_modality(ds):
     "Do a LUT or the functional groups of frames say what stored values mean?"

@@ -282,7 +282,7 @@ def paths(self:LabelTable)->np.ndarray:
 
 @patch
 def row_of(self:LabelTable,
-    paths, # (M,) paths as the table has them, or files below `root`
+    paths, # (M,) paths as the table has them, or its files, from `root` or absolute
     missing:str='raise', # A path that is not in the table: 'raise', or 'keep' with -1 as its row
 )->np.ndarray: # (M,) int
     "Return the row number of each path, from one index of the table; raises `LabelError` for paths that are not in it"
@@ -294,6 +294,9 @@ def row_of(self:LabelTable,
     if self.root is not None and other.any():
         root = (self.root/'_').as_posix()[:-1]
         rows[other] = index.get_indexer([o.removeprefix(root) for o in names[other]])
+    if (other:=rows<0).any():
+        files = {os.path.abspath(os.path.join(self.root or '', o)):i for i,o in enumerate(index)}
+        rows[other] = [files.get(os.path.abspath(o), -1) for o in names[other]]
     gone = names[rows<0]
     if len(gone) and missing=='raise':
         near = did_you_mean(gone[0], index) if len(index)<5000 else ''
