@@ -15,6 +15,7 @@ from ..utils.hints import *
 from ..labels.table import *
 from ..labels.splits import *
 from .dicom import *
+from .series import *
 from .preprocess import *
 from .files import *
 from .loaders import *
@@ -31,10 +32,22 @@ def _is_image(f): return f.suffix.lower() in image_extensions or _is_volume(f) o
 
 def _is_slice(f): return f.name.upper()!='DICOMDIR' and _is_dicom_file(f) # and not the directory of a disk
 
+def _is_stack(folder, found):
+    "Is a folder of slices read as a stack of its own, and not as that of a folder below, which is an image itself?"
+    own = [f for f,is_folder in found if not is_folder and _is_slice(f)]
+    if not own: return False
+    if not any(o.is_dir() for f,is_folder in found if is_folder for o in _walk(f, 1)): return True
+    try: taken,_ = read_stack(folder)
+    except DicomError: return True # which whoever opens it is told
+    if all(f.parent==Path(folder) for f,_ in taken): return True
+    if len(own)>1: warn(f'{len(own)} DICOM files in {folder}, such as {own[0].name}, are not read: folders in it have '
+                        'larger stacks, which are read. Fix: move the files to a folder of their own')
+    return False
+
 def _walk(folder, slices=None):
     "Images in and below a folder, or with `slices` the folders that hold some; holds the names of one folder at a time"
     found = folder_entries(folder)
-    if slices and any(_is_slice(f) for f,is_folder in found if not is_folder): yield Path(folder)
+    if slices and _is_stack(folder, found): yield Path(folder)
     for f,is_folder in found:
         if is_folder: yield from _walk(f, slices)
         elif _is_volume(f) or not slices and _is_image(f): yield f
