@@ -33,9 +33,9 @@ def _separator_of(v): return {'\\t':'\t', 'tab':'\t'}.get(v, v)
 def _agreement(v): return int(v) if str(v).isdigit() else str(v)
 
 def _plain_value(text):
-    "Return a number, true or false, or the text itself; a list where + stands between several"
+    "Return a number, true or false, or the text itself, as it is in quotes; a list where + stands between several"
     if '+' in text: return [_plain_value(o) for o in text.split('+')]
-    try: return json.loads(text.lower())
+    try: return json.loads(text if '"' in text else text.lower())
     except ValueError: return text
 
 def _further(v):

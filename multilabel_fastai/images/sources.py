@@ -133,11 +133,14 @@ def image_items(
     source, # `LabelTable`, DataFrame with a column `path`, Series or list of files, or images in memory; or one of them
     labels:LabelTable=None, # Table whose root paths start from, and whose names are files
 )->list: # Files, and images in memory as they are
-    "Return what can be opened of `source`, an item for each row; raises `LabelError` for a table without `path`"
+    "Return what can be opened of `source`, an item for each row; raises `LabelError` where there is no path"
     if isinstance(source, LabelTable): return list(source.files)
     if isinstance(source, pd.DataFrame): return [_below(getattr(labels, 'root', None), o) for o in path_column(source)]
     items = [source] if is_one_image(source) else list(source)
-    return _named_files([o['path'] if isinstance(o, pd.Series) and 'path' in o else o for o in items], labels)
+    items = [o['path'] if isinstance(o, pd.Series) and 'path' in o else o for o in items]
+    gone = [i for i,o in enumerate(items) if pd.api.types.is_scalar(o) and pd.isna(o)]
+    if gone: raise LabelError(f'{len(gone):,} items have no path', dict(item=gone), fix='files.dropna() for a Series')
+    return _named_files(items, labels)
 
 def item_names(
     source, # As in `image_items`

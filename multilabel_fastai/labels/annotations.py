@@ -58,12 +58,12 @@ def _rows_of_ids(src, ids, known, what):
 
 # %% ../../nbs/01_labels/06_annotations.ipynb #46585c76
 def _lvis_unknown(images, categories, y):
-    "Fill `y` (N,C) in place with NaN where an image was not searched for a category"
+    "Fill `y` (N,C) in place with NaN where an image does not say that it was searched for a category"
     if 'neg_category_ids' not in images: return
     column = {o:i for i,o in enumerate(categories.id)}
     for r,ids in enumerate(images.neg_category_ids):
         searched = y[r]==1
-        searched[[column[o] for o in ids]] = True
+        if isinstance(ids, list): searched[[column[o] for o in ids]] = True
         y[r,~searched] = np.nan
 
 def _only_above(categories, used, vocab):

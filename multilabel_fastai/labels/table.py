@@ -320,9 +320,11 @@ def with_classes(self:LabelTable,
 
 @patch
 def drop_classes(self:LabelTable,
-    vocab:list, # Classes to leave out
+    vocab:list, # Classes to leave out, or the name of one
 )->LabelTable:
     "Return the same rows without the classes in `vocab`"
+    vocab = [vocab] if isinstance(vocab, str) else list(vocab)
+    if not vocab: return self
     self.with_classes(vocab)
     return self.with_classes([o for o in self.vocab if o not in vocab])
 
