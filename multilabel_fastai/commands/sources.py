@@ -33,9 +33,9 @@ def _separator_of(v): return {'\\t':'\t', 'tab':'\t'}.get(v, v)
 def _agreement(v): return int(v) if str(v).isdigit() else str(v)
 
 def _plain_value(text):
-    "Return a number, true or false, or the text itself; a list where + stands between several"
+    "Return a number, true or false, or the text itself, as it is in quotes; a list where + stands between several"
     if '+' in text: return [_plain_value(o) for o in text.split('+')]
-    try: return json.loads(text.lower())
+    try: return json.loads(text if '"' in text else text.lower())
     except ValueError: return text
 
 def _further(v):
@@ -154,13 +154,12 @@ _name_form = f'--form with one of {list(FORMS)}, and --labels with the file'
 def _form_of_folder(folder):
     there = {o.suffix for o in files_below(folder) if not o.name.startswith('README')}&{'.xml','.txt'}
     if there=={'.xml'}: return 'voc'
-    if there=={'.txt'}: return 'yolo' if _has_yolo_names(folder) else 'txt'
+    if there=={'.txt'}: return 'yolo' if yolo_name_files(folder) else 'txt'
     near = sorted(o.name for o,_ in folder_entries(folder) if o.suffix in _label_files)
     holds = f'; it holds {near[:5]}' if near else ''
     raise LabelError(f'{folder.name} does not say what form its labels have{holds}', fix=_name_form)
 
 _label_files = ('.csv','.tsv','.parquet','.mat','.gz','.zip','.xlsx','.json','.jsonl','.npz')
-def _has_yolo_names(folder): return any((folder/o).is_file() for o in ('data.yaml','classes.txt','obj.names'))
 
 # %% ../../nbs/11_commands/03_sources.ipynb #2fcd72ad
 def _label_file(root, labels):

@@ -155,7 +155,12 @@ def _is_wrapped(v, h):
     counts = np.bincount((v&(n-1)).ravel(), minlength=n)
     between,air = counts[n//2:n-1100],counts[n-1100:n-200] # as signed values: below all tissue, and -1100 to -200
     many,varied = air.sum()>=0.01*v.size,np.count_nonzero(air)>=8
-    return bool(many and varied and between.sum()-between.max()<0.1*air.sum()) # one value may be padding
+    if not (many and varied and between.sum()-between.max()<0.1*air.sum()): return False # one value may be padding
+    fat,offset = counts[n-150:n-1].sum(),counts[900:1050].sum() # as signed values -150 to -2; of tissue as HU+1000
+    if offset/8<fat<offset/2:
+        raise ValueError('its values may be signed Hounsfield units that have wrapped, or units from 0, as HU+1000. '
+                         'Fix: header=dict(PixelRepresentation=1) for signed ones, and 0 for those as they stand')
+    return bool(fat>=offset/2)
 
 def _has_own_modality(ds):
     "Do a LUT or the functional groups of frames say what stored values mean?"

@@ -169,10 +169,11 @@ def _images_in(im):
 def _take_image(im, frame):
     "Go to image `frame` of a file that holds several, and return its number in the file; raises `ValueError`"
     found = _images_in(im)
-    if len(found)==1: return 0
+    n = len(found)
     if frame=='middle':
-        raise ValueError(f'it holds {len(found)} images. Fix: frame=0 for the first, or the one that is meant alone')
-    if frame>=len(found): raise ValueError(f'frame is {frame}, and it holds {len(found)} images: from 0')
+        if n==1: return 0
+        raise ValueError(f'it holds {n} images. Fix: frame=0 for the first, or the one that is meant alone')
+    if not 0<=frame<n: raise ValueError(f'there is no frame {frame}: it has {n}, counted from 0')
     im.seek(found[frame])
     return found[frame]
 

@@ -15,6 +15,7 @@ from ..utils.hints import *
 from ..labels.table import *
 from ..labels.splits import *
 from .dicom import *
+from .series import *
 from .preprocess import *
 from .files import *
 from .loaders import *
@@ -31,10 +32,22 @@ def _is_image(f): return f.suffix.lower() in image_extensions or _is_volume(f) o
 
 def _is_slice(f): return f.name.upper()!='DICOMDIR' and _is_dicom_file(f) # and not the directory of a disk
 
+def _is_stack(folder, found):
+    "Is a folder of slices read as a stack of its own, and not as that of a folder below, which is an image itself?"
+    own = [f for f,is_folder in found if not is_folder and _is_slice(f)]
+    if not own: return False
+    if not any(o.is_dir() for f,is_folder in found if is_folder for o in _walk(f, 1)): return True
+    try: taken,_ = read_stack(folder)
+    except DicomError: return True # which whoever opens it is told
+    if all(f.parent==Path(folder) for f,_ in taken): return True
+    if len(own)>1: warn(f'{len(own)} DICOM files in {folder}, such as {own[0].name}, are not read: folders in it have '
+                        'larger stacks, which are read. Fix: move the files to a folder of their own')
+    return False
+
 def _walk(folder, slices=None):
     "Images in and below a folder, or with `slices` the folders that hold some; holds the names of one folder at a time"
     found = folder_entries(folder)
-    if slices and any(_is_slice(f) for f,is_folder in found if not is_folder): yield Path(folder)
+    if slices and _is_stack(folder, found): yield Path(folder)
     for f,is_folder in found:
         if is_folder: yield from _walk(f, slices)
         elif _is_volume(f) or not slices and _is_image(f): yield f
@@ -105,23 +118,29 @@ def _below(root, o):
     return o if root is None else Path(root)/o
 
 def _named_files(items, labels):
-    "The items, of which names that a table has are its files"
+    "The items, of which names that a table has are its files; where another file has this name here, it is meant"
     named = [i for i,o in enumerate(items) if isinstance(o, (str,Path)) and not os.path.isabs(o)]
     if labels is None or not named: return items
     rows = labels.row_of([items[i] for i in named], missing='keep')
     for i,row in zip(named, rows):
-        if row>=0: items[i] = _below(labels.root, labels.paths[row])
+        if row<0: continue
+        o,file = items[i],_below(labels.root, labels.paths[row])
+        if os.path.exists(o) and os.path.realpath(o)!=os.path.realpath(file): items[i] = type(o)(os.path.abspath(o))
+        elif labels.root is not None: items[i] = file
     return items
 
 def image_items(
     source, # `LabelTable`, DataFrame with a column `path`, Series or list of files, or images in memory; or one of them
     labels:LabelTable=None, # Table whose root paths start from, and whose names are files
 )->list: # Files, and images in memory as they are
-    "Return what can be opened of `source`, an item for each row; raises `LabelError` for a table without `path`"
+    "Return what can be opened of `source`, an item for each row; raises `LabelError` where there is no path"
     if isinstance(source, LabelTable): return list(source.files)
     if isinstance(source, pd.DataFrame): return [_below(getattr(labels, 'root', None), o) for o in path_column(source)]
     items = [source] if is_one_image(source) else list(source)
-    return _named_files([o['path'] if isinstance(o, pd.Series) and 'path' in o else o for o in items], labels)
+    items = [o['path'] if isinstance(o, pd.Series) and 'path' in o else o for o in items]
+    gone = [i for i,o in enumerate(items) if pd.api.types.is_scalar(o) and pd.isna(o)]
+    if gone: raise LabelError(f'{len(gone):,} items have no path', dict(item=gone), fix='files.dropna() for a Series')
+    return _named_files(items, labels)
 
 def item_names(
     source, # As in `image_items`
@@ -217,7 +236,7 @@ def seen_in_training(
     "Return what other rows share with the training rows, in words"
     if trained is None or 'train' not in trained.splits: return []
     rows = trained['train']
-    n = len({str(o.absolute()) for o in rows.files} & {str(o.absolute()) for o in labels.files})
+    n = len({os.path.realpath(o) for o in rows.files} & {os.path.realpath(o) for o in labels.files})
     m = len(set(rows.frame.group) & set(labels.frame.group)) if rows.has_group and labels.has_group else 0
     res = [f'{n:,} of {len(labels):,} images are among those that the network was trained on'] if n else []
     return res + ([f'{m:,} groups have a name that is among those of the training images'] if m else [])
@@ -236,8 +255,8 @@ def _opened_as_validation(ds, files):
         raise LabelError(f'The images are in a {type(ds).__name__}, which does not say how a file is opened',
                          fix='DataLoaders of multilabel_dls, or of a DataBlock')
     kinds = L(t if is_listy(t) else [t] for t in ds.tls[0].types).concat()
-    if not any(issubclass(Path, t) for t in kinds): files = list(map(str, files))
-    return test_set(ds, files)
+    kind = Path if any(issubclass(Path, t) for t in kinds) else str
+    return test_set(ds, [kind(o) if isinstance(o, (str,Path)) else o for o in files])
 
 def with_targets(
     dls:DataLoaders, # Whose images of validation are opened in the same way
@@ -254,9 +273,9 @@ def with_targets(
 
 # %% ../../nbs/04_images/12_sources.ipynb #adae078a
 def _known_targets(labels, files):
-    "Targets (N,C) of files that a table has; NaN, with a warning, for others. None if it has all"
+    "Targets (N,C) of files that a table has; NaN, with a warning, for others"
     rows = labels.row_of([str(o) for o in files], missing='keep')
-    if (rows>=0).all(): return None
+    if (rows>=0).all(): return labels.targets[rows]
     n,one = (rows<0).sum(),files[int(np.argmax(rows<0))]
     warn(f'The labels of {n:,} of {len(files):,} files are not known, such as {one}: they are not '
          'in the table of these DataLoaders. Fix: dls.test_dl(table, with_labels=True) with a LabelTable that has them')
@@ -277,8 +296,8 @@ def test_dl(self:MultiLabelDLs,
         table = labelled_table(test_items, list(map(str, self.vocab)), self.labels)
         return self.valid.new(with_targets(self, table.files, table.targets), **kwargs)
     items = image_items(test_items, self.labels)
-    y = _known_targets(self.labels, items) if with_labels and self.labels is not None else None
-    if y is not None: return self.valid.new(with_targets(self, items, y), **kwargs)
+    if with_labels and self.labels is not None:
+        return self.valid.new(with_targets(self, items, _known_targets(self.labels, items)), **kwargs)
     return super(MultiLabelDLs, self).test_dl(items, rm_type_tfms, with_labels, **kwargs)
 
 # %% ../../nbs/04_images/12_sources.ipynb #5207c5d4

@@ -50,6 +50,16 @@ def _stripped(labels):
     codes,names = pd.factorize(labels)
     return pd.Series(np.array([o.strip() for o in names], dtype=object)[codes], dtype=object)
 
+def _reader_names(df, reader_col):
+    "Return who gave each row, '' where that is not asked; raises for blank cells"
+    if reader_col is None: return pd.Series('', df.index)
+    names = df[reader_col].astype(str).str.strip()
+    blank = df[reader_col].isna() | (names=='')
+    if blank.any():
+        raise LabelError(f'{blank.sum():,} cells of {reader_col!r} are blank: whether that is one reader is not known',
+            df[blank], fix='a name in each of them, or leave reader_col out')
+    return names
+
 def _row_values(df, value_col):
     "Return 1, 0 or NaN (blank) for each row; raises for anything else"
     if value_col is None: return np.ones(len(df))
@@ -75,6 +85,15 @@ def _check_none_rows(rows, none_label, reader_col):
     fix = 'correct these rows' if reader_col else 'reader_col=... if these rows come from several readers'
     raise LabelError(f'{clash.sum():,} images have the label {none_label!r} and another',
         dict(path=clash.index[clash].get_level_values(0)), fix=fix)
+
+def _check_values(rows, reader_col):
+    "Raise where one reader says yes and no to a label of an image"
+    keys = ['path','label','reader']
+    clash = rows.groupby(keys, sort=False).value.transform('nunique')>1
+    if not clash.any(): return
+    fix = 'correct these rows' if reader_col else 'reader_col=... if these rows come from several readers'
+    raise LabelError(f'{len(rows[clash].drop_duplicates(keys)):,} labels have rows that say yes, and rows that say no',
+        rows[clash].sort_values(keys, kind='stable'), fix=fix)
 
 def _classes_of_rows(rows, none_label, none_as_class, vocab):
     "Return the class names"
@@ -142,7 +161,8 @@ def from_rows(cls:LabelTable,
     if split_id is not None: df,label_col = _split_ids(df, path_col, split_id),'_label'
     rows = pd.DataFrame(dict(path=format_paths(df, df[path_col], path_fmt),
         label=_stripped(label_cells(df, path_col, label_col, empty)),
-        reader=df[reader_col].astype(str) if reader_col else '', value=_row_values(df, value_col)))
+        reader=_reader_names(df, reader_col), value=_row_values(df, value_col)))
+    _check_values(rows, reader_col)
     if none_label is not None: _check_none_rows(rows, none_label, reader_col)
     vocab = _classes_of_rows(rows, none_label, none_as_class, vocab)
     paths,y = _targets_of_rows(rows, vocab, agree, value_col is not None, missing)

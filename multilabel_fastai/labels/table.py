@@ -282,7 +282,7 @@ def paths(self:LabelTable)->np.ndarray:
 
 @patch
 def row_of(self:LabelTable,
-    paths, # (M,) paths as the table has them, or files below `root`
+    paths, # (M,) paths as the table has them, or its files, from `root` or absolute
     missing:str='raise', # A path that is not in the table: 'raise', or 'keep' with -1 as its row
 )->np.ndarray: # (M,) int
     "Return the row number of each path, from one index of the table; raises `LabelError` for paths that are not in it"
@@ -294,6 +294,9 @@ def row_of(self:LabelTable,
     if self.root is not None and other.any():
         root = (self.root/'_').as_posix()[:-1]
         rows[other] = index.get_indexer([o.removeprefix(root) for o in names[other]])
+    if (other:=rows<0).any():
+        files = {os.path.abspath(os.path.join(self.root or '', o)):i for i,o in enumerate(index)}
+        rows[other] = [files.get(os.path.abspath(o), -1) for o in names[other]]
     gone = names[rows<0]
     if len(gone) and missing=='raise':
         near = did_you_mean(gone[0], index) if len(index)<5000 else ''
@@ -317,9 +320,11 @@ def with_classes(self:LabelTable,
 
 @patch
 def drop_classes(self:LabelTable,
-    vocab:list, # Classes to leave out
+    vocab:list, # Classes to leave out, or the name of one
 )->LabelTable:
     "Return the same rows without the classes in `vocab`"
+    vocab = [vocab] if isinstance(vocab, str) else list(vocab)
+    if not vocab: return self
     self.with_classes(vocab)
     return self.with_classes([o for o in self.vocab if o not in vocab])
 
