@@ -74,12 +74,16 @@ def _on_top(run, given, folder):
 
 def _is_in(path, folder): return Path(path).resolve().is_relative_to(Path(folder).resolve())
 
+def _packs_elsewhere(pack, folder):
+    "Would a run make a pack outside its folder, where there is none yet?"
+    return bool(pack) and not _is_in(pack, folder) and not (Path(pack)/'pack.json').is_file()
+
 def _check_places(run, given, folder):
-    "Raise where the settings of a run, which may have come from elsewhere, name a place to write outside its folder"
+    "Raise where the settings of a run, which may have come from elsewhere, name a new place outside its folder"
     pack = run.get('pack')
-    if not pack or 'pack' in given or _is_in(pack, folder): return
-    raise ValueError(f'The run in {folder} keeps decoded images in {pack}, outside its folder, and would write there. '
-        f'Fix: --pack {pack} if that is meant, or --pack with another folder')
+    if 'pack' in given or not _packs_elsewhere(pack, folder): return
+    raise ValueError(f'The run in {folder} keeps decoded images in {pack}, outside its folder, where there are none, '
+        f'and would write there. Fix: --pack {pack} if that is meant, or --pack with another folder')
 
 def _differing(given, was, names):
     "Those of the flags `names` that say something else than a run does"
@@ -187,7 +191,7 @@ def _for_weights(given, was, folder, chosen, other):
     if 'loss' in chosen and given['loss']!=loss: loss,activation = given['loss'],None
     if 'activation' in chosen: activation = given['activation']
     res = _on_top(was, given, folder) if folder else dict(given)
-    outside = folder and res.get('pack') and not _is_in(res['pack'], folder) # where nobody has said to write
+    outside = folder and _packs_elsewhere(res.get('pack'), folder) # where nobody has said to write
     if ('data' in other or outside) and 'pack' not in chosen: res['pack'] = None # or it is of other images
     return res|dict(loss=loss, activation=activation, epochs=0, stages=None, stage=1, best=None, frozen=False,
         views=0, weights=None, scratch=False)
