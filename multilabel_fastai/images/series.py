@@ -435,7 +435,7 @@ def expand_slices(self:LabelTable,
     return self.with_df(res)
 
 # %% ../../nbs/04_images/05_series.ipynb #19bc92ed
-def _noisy_or(p): return 1-np.exp(np.log1p(-p.astype(np.float64).clip(upper=1-1e-7)).sum(min_count=1))
+def _noisy_or(p): return 1-np.exp(np.log1p(-p.clip(upper=1-1e-7)).sum(min_count=1))
 POOLS = {'max':lambda p: p.max(), 'mean':lambda p: p.mean(), 'noisy-or':_noisy_or}
 
 def _groups_of(labels, paths):
@@ -459,6 +459,7 @@ def pool_slices(
     if how not in POOLS: raise ValueError(f'how is {how!r}: choose from {list(POOLS)}')
     if isinstance(group, LabelTable): group = _groups_of(group, predictions.path)
     df = predictions.drop(columns='path', errors='ignore')
+    df = df.astype({o:np.float64 for o in df.columns if pd.api.types.is_float_dtype(df[o])})
     is_target = {o for o in df.columns if o.endswith('_target') and o.removesuffix('_target') in df.columns}
     by = df.groupby(np.asarray(group), sort=False)
     res = by.agg(lambda o: o.max() if o.name in is_target else POOLS[how](o))

@@ -11,6 +11,7 @@ from fastai.vision.all import *
 from ..utils.spreadsheets import *
 from ..utils.hints import *
 from ..labels.table import *
+from ..labels.table_files import read_table
 from ..labels.splits import *
 from ..images.preprocess import *
 from ..images.loaders import *
@@ -234,7 +235,7 @@ def from_table(cls:MultiLabelInterpretation,
     """Return the interpretation of a table with one row for each image
 
     The columns of the classes are probabilities. A `LabelTable` also gives targets that are not in `df`."""
-    if not isinstance(df, pd.DataFrame): df = table_of_spreadsheet(pd.read_csv(df, converters=dict(path=str)))
+    if not isinstance(df, pd.DataFrame): df = table_of_spreadsheet(read_table(df, ['path']))
     with_target = [o.removesuffix('_target') for o in map(str, df.columns) if o.endswith('_target')]
     vocab = list(vocab or with_target or getattr(labels, 'vocab', []))
     lacks = [o for o in ['path',*vocab] if o not in df]
