@@ -123,6 +123,7 @@ def is_closed(
     if path.startswith('/gradio_api/'): return not path.startswith(tuple('/gradio_api/'+o for o in _api))
     return path.startswith(('/monitoring','/file=','/proxy=','/openapi.json','/docs'))
 
+# %% ../../nbs/10_deploy/06_page_guard.ipynb #6b50e021
 def _length(scope):
     "Bytes of the body that a request declares"
     given = [v for k,v in scope['headers'] if k==b'content-length' and v.isdigit()]
@@ -148,6 +149,7 @@ def _check_json(body):
     except (ValueError,RecursionError): is_flat = False
     if not is_flat: raise PageRefusal(400, 'the request is not valid JSON')
 
+# %% ../../nbs/10_deploy/06_page_guard.ipynb #6b50e023
 class _Exchange:
     "One request and its answer"
     def __init__(self, path, receive, send):
