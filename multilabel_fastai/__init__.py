@@ -1,4 +1,4 @@
-__version__ = "0.0.1"
+__version__ = "0.1.0"
 
 import importlib as _importlib
 
@@ -38,11 +38,11 @@ _star = {
     'images.header_table': 'dicom_table',
     'images.series': 'series_table series_files pool_slices',
     'images.nifti': 'read_nifti',
-    'images.preprocess': 'open_image DicomImage Preprocess',
+    'images.preprocess': 'open_image Preprocess',
     'images.files': '',
     'images.packs': 'PackedImages pack_images',
     'images.loaders': 'MultiLabelDLs',
-    'images.datablock': 'multilabel_block multilabel_dls',
+    'images.datablock': 'DicomImage multilabel_block multilabel_dls',
     'images.sources': '',
     'losses.activations': 'activation_names get_activation',
     'losses.contract': 'MultiLabelLoss MultiLabelBCE register_loss loss_names loss_table get_loss wrap_loss why_not',

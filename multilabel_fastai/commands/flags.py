@@ -11,12 +11,10 @@ import argparse, inspect, re, shutil, sys, textwrap, traceback, warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fastcore.docments import docments
-from fastai.vision.all import *
 from ..utils.files import *
 from ..utils.hints import *
 from ..labels.table import *
 from .settings import *
-from .sources import *
 
 # %% ../../nbs/11_commands/04_flags.ipynb #05189a2f
 @dataclass
@@ -148,6 +146,7 @@ def in_flags(
     text:str, # Such as "delim=','"
 )->str:
     "Return advice for Python as a command takes it: arguments of readers as flags, readers as forms"
+    from multilabel_fastai.commands.sources import FORMS, further_arguments # which know all readers
     further = further_arguments()-{*RunSettings.names()}
     def _flag(m):
         name,value = m[1],m[2]
@@ -192,12 +191,14 @@ def going_on(
     try: yield
     except KeyboardInterrupt as e: raise KeyboardInterrupt(f'{how} goes on') from e
 
-_stops = (FloatingPointError,torch.cuda.OutOfMemoryError)
+def _ends_training(e):
+    "Is `e` a loss that is no number, or memory that does not suffice?"
+    return isinstance(e, FloatingPointError) or type(e).__name__=='OutOfMemoryError' # torch's, where it is loaded
 
 def _status_and_line(e):
     "Exit status and message for an error"
     if isinstance(e, KeyboardInterrupt): return 130,f'stopped; {e}' if str(e) else 'stopped'
-    if isinstance(e, _stops): return 1,one_line(e)
+    if _ends_training(e): return 1,one_line(e)
     if isinstance(e, (ValueError,OSError,ImportError)):
         return 2,one_line(e) # LabelError, CheckpointError, RunError and the like are ValueErrors
     return 1,f'{type(e).__name__}: {one_line(e)}; --traceback shows where it came from'

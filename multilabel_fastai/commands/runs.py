@@ -12,6 +12,8 @@ import os, pickle, sys, tempfile, time
 from contextlib import nullcontext
 from importlib.metadata import version
 from safetensors import SafetensorError
+from .. import _quiet_fastai # noqa: F401
+from fastai import optimizer
 from fastai.vision.all import *
 from ..utils.files import *
 from ..utils.progress import *
@@ -251,8 +253,9 @@ def _as_trained(learn):
 
 def _optimizer(o):
     "Arguments of a learner for its optimizer"
-    if o.momentum is None: return dict(opt_func=OPTIMIZERS[o.opt], lr=o.lr, wd=o.wd)
-    return dict(opt_func=partial(OPTIMIZERS[o.opt], mom=o.momentum), lr=o.lr, wd=o.wd, moms=(o.momentum,)*3)
+    opt = getattr(optimizer, OPTIMIZERS[o.opt])
+    if o.momentum is None: return dict(opt_func=opt, lr=o.lr, wd=o.wd)
+    return dict(opt_func=partial(opt, mom=o.momentum), lr=o.lr, wd=o.wd, moms=(o.momentum,)*3)
 
 def run_learner(
     dls:DataLoaders, # From `training_dls`

@@ -7,6 +7,7 @@ __all__ = ['run_labels', 'run_of', 'run_splits', 'load_run', 'evaluate_run', 'bu
 
 # %% ../../nbs/11_commands/02_saved_runs.ipynb #9d7fdac1
 import os
+from .. import _quiet_fastai # noqa: F401
 from fastai.vision.all import *
 from ..utils.spreadsheets import *
 from ..utils.files import *

@@ -4,31 +4,23 @@
 
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'read_as', 'setting', 'in_range', 'at_least', 'one_of', 'Settings', 'settings_class', 'as_size',
-           'as_window', 'as_frame', 'as_header', 'PreprocessSettings', 'as_path', 'as_augment', 'SplitSettings',
+           'as_window', 'as_frame', 'as_header', 'PreprocessSettings', 'as_path', 'check_augment', 'SplitSettings',
            'ImageSettings', 'LoaderSettings', 'as_today', 'is_run_config', 'RunConfig', 'read_config', 'as_head',
-           'as_stages', 'check_objective', 'check_loss_name', 'check_calibration', 'check_pair', 'NetworkSettings',
-           'FitSettings', 'TrainingSettings', 'DecisionSettings', 'RunSettings', 'ComparisonSettings', 'takes_settings']
+           'as_stages', 'check_objective', 'check_loss_name', 'check_pair', 'check_calibration', 'NetworkSettings',
+           'FitSettings', 'TrainingSettings', 'DecisionSettings', 'RunSettings', 'ComparisonSettings', 'LabelColumns',
+           'LabelSource', 'reader_arguments', 'takes_settings']
 
 # %% ../../nbs/11_commands/00_settings.ipynb #11a7d21d
 import inspect, json, math, os, re
 from dataclasses import dataclass, field, fields
+from functools import partial
 from itertools import chain
+from pathlib import Path
+from fastcore.all import *
 from fastcore.docments import docments
-from fastai.vision.all import *
 from ..utils.hints import *
 from ..images.series import *
 from ..images.preprocess import *
-from ..images.datablock import *
-from ..losses.activations import *
-from ..losses.contract import *
-from ..losses.per_label import *
-from ..losses.ranking import *
-from ..decision.thresholds import *
-from ..decision.calibration import *
-from ..networks.backbones import OWN_ARCHS
-from ..training.epoch_metrics import *
-from ..training.speed import *
-from ..training.stages import *
 
 # %% ../../nbs/11_commands/00_settings.ipynb #854652a6
 def _number(v, kind):
@@ -101,7 +93,8 @@ def _read_setting(f, v):
     read = meta['read'] or partial(read_as, kind=f.type)
     try: res = read(v)
     except (ValueError,TypeError) as e: raise ValueError(f'{f.name} is {v!r}: {e}') from e
-    for check in meta['checks']: check(f.name, v if isinstance(v, (int,float)) else res)
+    if res!=f.default:
+        for check in meta['checks']: check(f.name, v if isinstance(v, (int,float)) else res)
     return res
 
 # %% ../../nbs/11_commands/00_settings.ipynb #abf3ad14
@@ -228,10 +221,10 @@ def as_path(v):
     "Return an absolute path: a run goes on from any working directory"
     return os.path.abspath(v)
 
-def as_augment(v):
-    "Return the name of an augmentation, or transforms, as they are; raises for a name that there is not"
+def check_augment(name, v):
+    "Raise for the name of an augmentation that there is not"
+    from multilabel_fastai.images.datablock import augment_transforms
     augment_transforms(v)
-    return v
 
 @settings_class('split')
 class SplitSettings(Settings):
@@ -246,7 +239,7 @@ class SplitSettings(Settings):
 class ImageSettings(PreprocessSettings):
     "What the network sees in training"
     augment:str|list = setting('medical',
-        'medical (no flips), natural, mirror or none, or a list of batch transforms', read=as_augment, none='none')
+        'medical (no flips), natural, mirror or none, or a list of batch transforms', check_augment, none='none')
     expand:str = setting(None,
         'Rows are folders of DICOM slices: slices makes a row of each, or of as many as slices says; '
         'boxed takes labels to those with a bounding box only', one_of(['slices','boxed']))
@@ -319,6 +312,7 @@ def _json_value(s):
 
 def as_stages(v):
     "Return a list of `Stage`, also of text or from a file; raises for stages that cannot be written down"
+    from multilabel_fastai.training.stages import parse_stages
     if isinstance(v, str) and v.endswith(('.toml','.json')): v = read_config(v)
     stages = parse_stages(v)
     text = '; '.join(map(str, stages))
@@ -329,26 +323,45 @@ def as_stages(v):
     return stages
 
 # %% ../../nbs/11_commands/00_settings.ipynb #54e569b4
-OPTIMIZERS = dict(adam=Adam, sgd=SGD, rmsprop=RMSProp, lamb=Lamb, ranger=ranger)
+OPTIMIZERS = dict(adam='Adam', sgd='SGD', rmsprop='RMSProp', lamb='Lamb', ranger='ranger') # fastai's name of each
 
-def _metric_names(): return ['train_loss','valid_loss',*[o.name for o in multilabel_metrics()]]
+def _metric_names():
+    from multilabel_fastai.training.epoch_metrics import multilabel_metrics
+    return ['train_loss','valid_loss',*[o.name for o in multilabel_metrics()]]
+
+def _precisions():
+    from multilabel_fastai.training.speed import PRECISIONS
+    return PRECISIONS
 
 def _top_k(objective):
     "Return k of an objective such as 'top-1', None of another one"
     m = re.fullmatch(r'top-(\d+)', objective or '')
     return int(m[1]) if m else None
 
+# %% ../../nbs/11_commands/00_settings.ipynb #54e569b5
 def check_objective(name, v):
-    if _top_k(v) is None: best_thresholds(np.zeros((1,1)), np.zeros((1,1)), v)
+    "Raise for what thresholds cannot be best by"
+    if _top_k(v) is not None: return
+    from multilabel_fastai.decision.thresholds import best_thresholds
+    best_thresholds([[0]], [[0]], v)
 
-def check_loss_name(name, v): find_loss(v) # raises for a name that is not known
+def _contract():
+    "Return the module that knows every loss by name, once `ranking` has named the last of them"
+    from multilabel_fastai.losses import contract, ranking # noqa: F401
+    return contract
 
-def check_calibration(name, v):
-    if v not in CALIBRATIONS: raise ValueError(f'There is no calibration {v!r}: choose from {list(CALIBRATIONS)}')
+def check_loss_name(name, v): _contract().find_loss(v) # raises for a name that is not known
 
 def check_pair(activation, loss):
     "Raise where an activation cannot stand before a loss"
-    if activation and (why:=why_not(activation, loss)): raise ActivationLossError(f'{activation} with {loss}: {why}')
+    if not activation: return
+    if why := _contract().why_not(activation, loss):
+        raise _contract().ActivationLossError(f'{activation} with {loss}: {why}')
+
+def check_calibration(name, v):
+    "Raise for the name of a calibration that there is not"
+    from multilabel_fastai.decision.calibration import CALIBRATIONS
+    if v not in CALIBRATIONS: raise ValueError(f'There is no calibration {v!r}: choose from {list(CALIBRATIONS)}')
 
 # %% ../../nbs/11_commands/00_settings.ipynb #7116352d
 @settings_class('network')
@@ -397,7 +410,7 @@ class TrainingSettings(FitSettings):
     wd:float = setting(None, "Weight decay; the optimizer's own if not given", at_least(0))
     frozen:bool = setting(False, 'Train the head alone, on features that the frozen backbone makes once')
     views:int = setting(0, 'Augmented views of each training image for these', at_least(0))
-    precision:str = setting('auto', 'auto, fp32, fp16 or bf16', one_of(PRECISIONS))
+    precision:str = setting('auto', 'auto, fp32, fp16 or bf16', one_of(_precisions))
     compile:bool = setting(False, 'Compile the network')
     best:str = setting(None,
         'End with the best epoch by this metric (auroc, mAP or f1), or by valid_loss or train_loss, '
@@ -430,6 +443,7 @@ class RunSettings(LoaderSettings, NetworkSettings, TrainingSettings, DecisionSet
     @property
     def is_scratch(self)->bool:
         "Whether training begins with random weights"
+        from multilabel_fastai.networks.backbones import OWN_ARCHS
         return not self.ckpt and not self.weights and (self.scratch or self.arch in OWN_ARCHS)
 
     def final_loss(self, stage=-1)->tuple:
@@ -483,7 +497,96 @@ class ComparisonSettings(LoaderSettings, NetworkSettings, FitSettings):
             counts = f'{len(self.activations)} activations, {len(self.losses)} losses, {self.seeds} seeds'
             raise ValueError(f'{counts}: at least one of each')
         for k in self.losses: check_loss_name('losses', k)
-        for k in self.activations: why_not(k, self.losses[0]) # raises for a name that is not known
+        for k in self.activations: _contract().why_not(k, self.losses[0]) # raises for a name that is not known
+
+# %% ../../nbs/11_commands/00_settings.ipynb #aa2f4520
+def _column_names(v):
+    return [o.strip() for o in L(v) for o in str(o).split(',') if o.strip()]
+
+def _separator_of(v): return {'\\t':'\t', 'tab':'\t'}.get(v, v)
+def _agreement(v): return int(v) if str(v).isdigit() else str(v)
+
+def _plain_value(text):
+    "Return a number, true or false, or the text itself, as it is in quotes; a list where + stands between several"
+    if '+' in text: return [_plain_value(o) for o in text.split('+')]
+    try: return json.loads(text if '"' in text else text.lower())
+    except ValueError: return text
+
+def _further(v):
+    "Return arguments of a reader by name; also of text such as 'of=patient,least=10'"
+    if not isinstance(v, str): return dict(v)
+    pairs = [o.partition('=') for o in v.split(',')]
+    if not all(k.strip() and eq for k,eq,_ in pairs): raise ValueError('arguments such as of=patient,least=10')
+    return {k.strip():_plain_value(o.strip()) for k,_,o in pairs}
+
+# %% ../../nbs/11_commands/00_settings.ipynb #aa2f4526
+@settings_class('images and labels')
+class LabelColumns(Settings):
+    "Where images and labels are, and which column is what"
+    data:str = setting('spine',
+        'A sample (spine or digits), the folder of the images, '
+        'or a public data set by name where it is in a place that is looked at')
+    labels:str = setting(None,
+        'Label file, as it stands or below the folder; none where text files lie beside the images')
+    form:str = setting(None,
+        'onehot, delimited, rows, txt, mat, fastai, coco, voc, yolo, med_mnist, or a public data set '
+        '(nih_chest_xray, ...); '
+        'guessed where the file leaves no doubt')
+    path_col:str = setting(None, 'Column with the file name')
+    label_col:str = setting(None, 'Column with strings such as A|B, or with one label where a row is a label or box')
+    label_cols:list = setting(None,
+        'Columns of a one-hot table, separated by commas; all that have no other role if not given', read=_column_names)
+    group_col:str = setting(None, 'Column of what may not be split: patient, study')
+    group_by_name:str = setting(None,
+        r"Regular expression that finds in each path what may not be split, such as '(patient\d+)_'")
+    split_col:str = setting(None, 'Column that holds train, valid or test')
+    path_fmt:str = setting(None,
+        "How a path is made from the path column, such as 'images/{}.png', or from others, '{folder}/{}'; "
+        'from the number of the image for a .mat file')
+    sep:str = setting(None, 'What separates the columns of a text file, if its ending does not say so; tab for a tab',
+        read=_separator_of)
+    columns:list = setting(None, 'Names of the columns of a file without a header, separated by commas',
+        read=_column_names)
+    repeated:str = setting(None,
+        'Rows of one path: raise, first (that row counts), union (of their labels), or drop (all of them)')
+    split_by_folder:bool = setting(False, 'Take splits from folders called train, valid and test (voc, yolo)')
+
+# %% ../../nbs/11_commands/00_settings.ipynb #f73f682d
+@settings_class('how labels are written')
+class LabelSource(LabelColumns):
+    "A table of labels, as text says where it is and how it is written"
+    delim:str = setting(None, 'What separates labels in a string')
+    none_label:str = setting(None, "Label that means that there is none, such as 'No Finding'")
+    none_as_class:bool = setting(False, 'Keep that label as a class of its own')
+    empty:str = setting(None, 'An empty cell of labels: raise, none (no class) or missing (unknown)')
+    uncertain:str = setting(None, 'What -1 becomes: ignore, ones, zeros or smooth')
+    missing:str = setting(None,
+        'What a blank cell, or a label that no row names, becomes: ignore, ones, zeros or smooth')
+    reader_col:str = setting(None, 'Column that says who gave a row, where several readers gave labels or boxes')
+    agree:str = setting(None, 'Readers who must give a label: any, majority, all, or a number', read=_agreement)
+    value_col:str = setting(None, 'Column that says yes or no, where each row is one label')
+    split_id:str = setting(None, "What separates image and label in the path column, '_' for ID_12cadc6af_epidural")
+    difficult:str = setting(None, 'Objects marked as difficult in VOC: ignore, ones or zeros')
+    vocab:list = setting(None, 'Class names in the order wanted, separated by commas', read=_column_names)
+    negative:int = setting(None, 'The value that means no, in a one-hot table (0 or -1) or a .mat file (-1 or 0)')
+    targets:str = setting(None, 'Variable of the targets in a .mat file')
+    class_name:str = setting(None, 'Variable of the class names in a .mat file')
+    start:int = setting(None, 'Number of the first image of a .mat file; 1 if not given')
+    on_missing:str = setting(None,
+        'Files that are not there: raise, or drop their rows; none reads images without a file as without labels')
+
+    drop_classes:list = setting(None, 'Classes to leave out, separated by commas', read=_column_names)
+    reader_args:dict = setting(None, 'Further arguments of the reader of this form, such as those of a public data set',
+        read=_further, text='of=patient,least=10; with + between several values, views=PA+AP')
+
+    def given(self)->dict:
+        "Return what is not left out"
+        return {k:v for k,v in self.values().items() if v is not None and v is not False}
+
+def reader_arguments()->list:
+    "Return the settings of a source that are arguments of a reader"
+    other = ('data','labels','form','group_by_name','drop_classes','reader_args')
+    return [k for k in LabelSource.names() if k not in other]
 
 # %% ../../nbs/11_commands/00_settings.ipynb #a9346fb2
 def takes_settings(

@@ -8,7 +8,6 @@ __all__ = ['is_sample', 'sample_digits']
 # %% ../../nbs/07_datasets/01_digits.ipynb #90ac6f85
 import json
 from fastai.vision.all import *
-from sklearn.datasets import load_digits
 from ..labels.table import *
 from ..labels.readers import *
 
@@ -41,6 +40,7 @@ def _draw_page(glyphs, size, rng):
 # %% ../../nbs/07_datasets/01_digits.ipynb #206d2ad8
 def _write_pages(path, n, size, pools, seed):
     "Write pages and labels"
+    from sklearn.datasets import load_digits # here, as it imports much that nothing else needs
     digits,rng,rows = load_digits(),np.random.default_rng(seed),[]
     pool = rng.permutation(len(digits.target))%pools
     (path/'images').mkdir(parents=True, exist_ok=True)

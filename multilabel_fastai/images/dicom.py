@@ -9,7 +9,8 @@ __all__ = ['WINDOWS', 'modality_values', 'apply_window', 'parse_windows', 'read_
 # %% ../../nbs/04_images/03_dicom.ipynb #3639f10f
 from functools import lru_cache
 from numbers import Real
-from fastai.vision.all import *
+import numpy as np
+from fastcore.all import *
 from pydicom import uid
 from pydicom.pixels import apply_color_lut
 from .dicom_header import *
@@ -17,7 +18,6 @@ from .dicom_samples import *
 
 _all_ = ['ImageError','DicomError','MAX_PIXELS','is_dicom','scan_header',
          'file_bytes','source_name','error_line', 'stored_values','check_header_names']
-
 
 # %% ../../nbs/04_images/03_dicom.ipynb #c3f6920d
 def _lut_bits(entries, declared):

@@ -10,7 +10,8 @@ __all__ = ['HEADER_NAMES', 'DEFLATED_FRAMES', 'IMAGE_SYNTAXES', 'MAX_ELEMENTS', 
 
 # %% ../../nbs/04_images/01_dicom_header.ipynb #8e2bbf09
 import io, itertools, os, struct, zlib
-from fastai.vision.all import *
+from pathlib import Path
+from fastcore.all import *
 import pydicom
 from pydicom import Dataset, dcmread, uid
 from pydicom.datadict import dictionary_has_tag, dictionary_VR

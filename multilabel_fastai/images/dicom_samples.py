@@ -10,7 +10,8 @@ __all__ = ['LOSSY_JPEG', 'check_header_names', 'lower_bits', 'rescale_of', 'each
 import io, logging, math, pickle, struct, subprocess, sys, threading, zlib
 from contextlib import contextmanager
 from numbers import Integral
-from fastai.vision.all import *
+import numpy as np
+from fastcore.all import *
 from pydicom import dcmread, uid
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import convert_color_space, get_decoder

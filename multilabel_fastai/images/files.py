@@ -7,7 +7,9 @@ __all__ = ['FileIndex', 'FileList', 'fault_table', 'fault_lines', 'warn_of_fault
 
 # %% ../../nbs/04_images/08_files.ipynb #450c0d8c
 import atexit, hashlib, json, os, tempfile
-from fastai.vision.all import *
+from pathlib import Path
+import numpy as np, pandas as pd
+from fastcore.all import *
 from ..utils.progress import *
 from ..labels.table import *
 from .dicom import *

@@ -9,7 +9,9 @@ __all__ = ['TAGS', 'SORT_TAGS', 'NOT_DICOM', 'table_value', 'slice_position', 'r
 # %% ../../nbs/04_images/04_header_table.ipynb #8103a659
 import math, re, struct
 from functools import lru_cache
-from fastai.vision.all import *
+from pathlib import Path
+import pandas as pd
+from fastcore.all import *
 from pydicom import Dataset, uid
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from ..utils.files import *

@@ -10,6 +10,7 @@ __all__ = ['ToFloat', 'NormalizeInPlace', 'take_weights', 'SampledDL', 'PackedDL
 # %% ../../nbs/04_images/10_loaders.ipynb #f52b4bed
 import weakref
 from multiprocessing.context import get_spawning_popen
+from .. import _quiet_fastai # noqa: F401
 from fastai.vision.all import *
 from ..labels.table import *
 from .preprocess import *

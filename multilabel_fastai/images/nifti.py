@@ -8,7 +8,8 @@ __all__ = ['is_nifti', 'nifti_values', 'read_nifti']
 # %% ../../nbs/04_images/06_nifti.ipynb #a1f70005
 import gzip, io, math, zlib
 from numbers import Integral
-from fastai.vision.all import *
+import numpy as np
+from fastcore.all import *
 from ..utils.hints import *
 from .dicom import *
 from .series import _evenly

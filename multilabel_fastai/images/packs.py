@@ -10,7 +10,10 @@ import hashlib, json, os, shutil
 from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
 from tokenize import TokenError
-from fastai.vision.all import *
+from pathlib import Path
+from warnings import warn
+import numpy as np, pandas as pd
+from fastcore.all import *
 from ..utils.files import *
 from ..utils.progress import *
 from ..utils.workers import *

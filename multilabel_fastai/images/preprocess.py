@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['COLOR_MODES', 'FORMATS', 'WHITE', 'ENDS', 'read_error', 'reading', 'to_8_bits', 'is_turned', 'as_pil', 'decode_image',
-           'open_image', 'TensorGray', 'PILGray', 'TensorChannels', 'DicomImage', 'resize_pil', 'Preprocess',
-           'is_volume', 'image_fault']
+           'open_image', 'resize_pil', 'Preprocess', 'is_volume', 'image_fault']
 
 # %% ../../nbs/04_images/07_preprocess.ipynb #3bba3ed3
 import hashlib, imagecodecs, io, json, math, re, struct, zlib
 from contextlib import contextmanager
 from numbers import Integral
-from PIL import UnidentifiedImageError
-from fastai.vision.all import *
+from PIL import Image, UnidentifiedImageError
+from pathlib import Path
+import numpy as np
+from fastcore.all import *
 from .decoders import codestream_size
 from .dicom import *
 from .series import *
@@ -237,9 +238,10 @@ def as_pil(
 
     If both ends could be channels, those of a tensor come first, as in torch, and those of an array last."""
     if isinstance(o, Image.Image): return o
-    a = o.detach().cpu().numpy() if isinstance(o, Tensor) else np.asarray(o)
+    is_tensor = hasattr(o, 'detach')
+    a = o.detach().cpu().numpy() if is_tensor else np.asarray(o)
     what = f'an array of shape {a.shape} and type {a.dtype}'
-    a = _with_channels_last(a, isinstance(o, Tensor))
+    a = _with_channels_last(a, is_tensor)
     if a.ndim not in (2,3) or 0 in a.shape or a.ndim==3 and a.shape[-1] not in (3,4):
         raise ImageError(f'{what} is not one image, which is (H,W), (H,W,3) or, as a tensor, (3,H,W). '
                          'Fix: list(a) for several images')
@@ -318,42 +320,6 @@ def open_image(
         elif is_dicom(b): a = _dicom_pixels(b, fn, window, frame=frame, max_pixels=max_pixels, header=header)
         else: return decode_image(b, mode, bit_depth, max_pixels, frame=frame)
         return to_8_bits(Image.fromarray(a), mode)
-
-# %% ../../nbs/04_images/07_preprocess.ipynb #ade05fdb
-class TensorGray(TensorImageBW):
-    "Gray image that is shown with white for bright, as radiographs are; fastai's own shows the negative"
-    _show_args = dict(cmap='gray', vmin=0, vmax=255)
-
-class PILGray(PILImageBW):
-    "Gray image that is shown with white for bright"
-    _show_args,_tensor_cls = dict(cmap='gray', vmin=0, vmax=255),TensorGray
-
-class TensorChannels(TensorImage):
-    "Windows or slices as channels, shown side by side in rows of at most `per_row`"
-    _show_args,per_row = dict(cmap='gray'),4
-    def show(self, ctx=None, **kwargs):
-        x = self.as_subclass(Tensor) # (C,H,W)
-        rows = [torch.cat([F.pad(o, (0,1)) for o in r], 1) for r in x.split(self.per_row)]
-        w = max(o.shape[1] for o in rows)
-        tiled = torch.cat([F.pad(o, (0,w-o.shape[1],0,1)) for o in rows])
-        return show_image(tiled, ctx=ctx, **(self._show_args|kwargs))
-
-# %% ../../nbs/04_images/07_preprocess.ipynb #f98692e6
-class DicomImage(PILBase):
-    "DICOM file as a PIL image, for fastai's `ImageBlock(DicomImage)`: gray, or RGB for colour and for three windows"
-    _show_args,_open_args = dict(cmap='gray', vmin=0, vmax=255),{}
-    _tensor_cls = property(lambda self: TensorGray if self.mode=='L' else TensorImage)
-
-    @classmethod
-    def create(cls, fn, window='file', frame='middle'):
-        "`fn`: file, its content, an image or an array; `window` and `frame` as `read_dicom` takes them"
-        if isinstance(fn, (Tensor,np.ndarray)): return cls(Image.fromarray(np.asarray(fn)))
-        if isinstance(fn, Image.Image): return cls(fn)
-        a = read_dicom(fn, window, frame=frame)
-        if a.ndim==3 and a.shape[2]==1: a = a[...,0]
-        if a.ndim!=2 and a.shape[2:]!=(3,):
-            raise ValueError(f'a PIL image has one channel or three, and {window} makes {a.shape}: take multilabel_dls')
-        return cls(Image.fromarray(a))
 
 # %% ../../nbs/04_images/07_preprocess.ipynb #34b46f5e
 _LARGE = 2**26 # pixels of an intermediate image, from which on another order of steps avoids it

@@ -10,7 +10,9 @@ __all__ = ['POOLS', 'stack_facts', 'warn_of_stacks', 'series_table', 'read_stack
 import math
 from collections import Counter
 from itertools import chain
-from fastai.vision.all import *
+from pathlib import Path
+import numpy as np, pandas as pd
+from fastcore.all import *
 from pydicom import uid
 from ..utils.files import *
 from ..labels.table import *

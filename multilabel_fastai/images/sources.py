@@ -9,6 +9,7 @@ __all__ = ['walk_images', 'image_files', 'listed_images', 'is_one_image', 'path_
 
 # %% ../../nbs/04_images/12_sources.ipynb #fe0a6095
 import hashlib
+from .. import _quiet_fastai # noqa: F401
 from fastai.vision.all import *
 from ..utils.files import *
 from ..utils.hints import *

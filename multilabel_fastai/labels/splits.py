@@ -8,7 +8,7 @@ __all__ = ['split_index', 'stratified_counts', 'SplitAudit']
 # %% ../../nbs/01_labels/07_splits.ipynb #cd6477e4
 import hashlib, os, re
 from warnings import warn
-import numpy as np, pandas as pd, matplotlib.pyplot as plt
+import numpy as np, pandas as pd
 from pathlib import Path
 from fastcore.all import *
 from ..utils.files import *
@@ -435,7 +435,7 @@ def plot_split(self:LabelTable,
 ):
     "Plot each label's prevalence in every split, on a logarithmic scale where some are far rarer than others"
     r = self.audit(hash_files=False).rates.sort_values('all')*100
-    if ax is None: _,ax = plt.subplots(figsize=figsize or (7, 1+0.28*len(r)))
+    ax = axes_or_new(ax, figsize or (7, 1+0.28*len(r)))
     for o,color,marker in zip(self.splits, (BLUE,ORANGE,GREEN), 'osD'):
         ax.plot(r[o], r.index, marker, color=color, label=f'{o} ({len(self[o]):,})', alpha=0.75, ms=6)
     spread = r['all'].max()>8*r['all'].min()>0

@@ -7,7 +7,7 @@ __all__ = ['SPLITS', 'LabelError', 'check_vocab', 'LabelTable', 'apply_policy']
 
 # %% ../../nbs/01_labels/00_table.ipynb #3b05cc5a
 import os
-import numpy as np, pandas as pd, matplotlib.pyplot as plt
+import numpy as np, pandas as pd
 from pathlib import Path
 from fastcore.all import *
 from ..utils.spreadsheets import *
@@ -452,7 +452,7 @@ def plot_counts(self:LabelTable,
 ):
     "Plot bars of positives for each class, most frequent first, with prevalence; unknown labels in grey"
     c = self.counts().sort_values('positive')
-    if ax is None: _,ax = plt.subplots(figsize=figsize or (7, 1+0.28*len(c)))
+    ax = axes_or_new(ax, figsize or (7, 1+0.28*len(c)))
     ax.barh(c.index, c.positive, color=BLUE, label='positive')
     if c.unknown.any():
         ax.barh(c.index, c.unknown, left=c.positive, color='#cccccc', label='unknown')
@@ -478,7 +478,7 @@ def plot_cooccurrence(self:LabelTable,
 ):
     "Plot a heat map of `cooccurrence`: the share of the row's images that also have the column's label"
     n = len(self.vocab)
-    if ax is None: _,ax = plt.subplots(figsize=figsize or (2.5+0.4*n, 1.5+0.36*n))
+    ax = axes_or_new(ax, figsize or (2.5+0.4*n, 1.5+0.36*n))
     shares = self.cooccurrence(normalize=True).to_numpy(copy=True)
     np.fill_diagonal(shares, np.nan)
     top = np.nanmax(shares, initial=0)
@@ -487,5 +487,5 @@ def plot_cooccurrence(self:LabelTable,
     ax.set_yticks(range(n), [f'{o} ({v:,.0f})' for o,v in zip(self.vocab, np.diag(self.cooccurrence()))])
     if ifnone(annotate, n<=20): _annotate_shares(ax, shares, top)
     ax.set_title('share of the row that also has the column')
-    plt.colorbar(im, ax=ax, fraction=0.04, pad=0.02)
+    ax.figure.colorbar(im, ax=ax, fraction=0.04, pad=0.02)
     return ax
