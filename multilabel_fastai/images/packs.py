@@ -208,6 +208,11 @@ class PackedImages:
         if self._table is None: self._table = _read_table(self.folder, self.preprocess.own_shape)
         return self._table
     @property
+    def paths(self)->list:
+        "Names of the images, without files that are only neighbours of some"
+        table = self.table if self.is_image is None else self.table[self.is_image]
+        return table.path.tolist()
+    @property
     def nbytes(self)->int: return len(self.row)*int(np.prod(self.preprocess.own_shape))
     @property
     def quarantine(self)->pd.DataFrame:

@@ -429,7 +429,8 @@ def expand_slices(self:LabelTable,
     """Make a row for each DICOM slice in each row's folder, head to feet, with the folder's labels
 
     The folder is the group where there is none. What is no slice of the stack is set aside with a warning, and listed
-    by `series_table`. Raises `LabelError` for a folder without a stack, and for slices that are frames of a file."""
+    by `series_table`. `multilabel_dls(slices, neighbours=1)` reads each between its neighbours. Raises
+    `LabelError` for a folder without a stack, and for slices that are frames of a file."""
     root = self.root or Path()
     slices = _slices_of([root/o for o in self.frame.path], k, num_workers)
     rows = [i for i,_ in slices]
