@@ -208,11 +208,6 @@ class PackedImages:
         if self._table is None: self._table = _read_table(self.folder, self.preprocess.own_shape)
         return self._table
     @property
-    def paths(self)->list:
-        "Names of the images, without files that are only neighbours of some"
-        table = self.table if self.is_image is None else self.table[self.is_image]
-        return table.path.tolist()
-    @property
     def nbytes(self)->int: return len(self.row)*int(np.prod(self.preprocess.own_shape))
     @property
     def quarantine(self)->pd.DataFrame:
@@ -256,7 +251,9 @@ def gather(self:PackedImages,
     rows = np.asarray(rows)
     if self.beside is None: return self._gather_files(rows)
     beside = self.beside[rows] # (rows, slices)
-    if (beside<0).any(): raise PackError(f'{self.row.name(rows[(beside<0).any(1)][0])} is in the pack without neighbours')
+    if (beside<0).any():
+        lost = rows[(beside<0).any(1)][0]
+        raise PackError(f'{self.row.name(lost)} is in the pack without neighbours: labels.pack adds them')
     return self._gather_files(beside.ravel()).reshape(len(rows), *self.preprocess.shape)
 
 @patch
@@ -270,6 +267,13 @@ def _gather_files(self:PackedImages, rows):
         at = np.flatnonzero(shard==i)
         res[at] = maps[i][rows[at]-self._start[i]]
     return res
+
+# %% ../../nbs/04_images/09_packs.ipynb #005d599d
+@patch(as_prop=True)
+def paths(self:PackedImages)->list:
+    "The names of the images, without files that are only neighbours of some"
+    table = self.table if self.is_image is None else self.table[self.is_image]
+    return table.path.tolist()
 
 @patch
 def rows_of(self:PackedImages,
@@ -350,7 +354,8 @@ def _make_plan(paths, folder, prep, shard_mb, root=Path(), num_workers=0):
     if (folder/'files.csv').exists(): plan = _read_plan(folder)
     beside = _new_neighbours(paths, plan, root, prep, num_workers)
     seen = set(plan.path)
-    new = [o for o in dict.fromkeys(itertools.chain(paths, *(o for o in beside.values() if is_listy(o)))) if o not in seen]
+    also = (o for o in beside.values() if is_listy(o)) # files that lie beside others
+    new = [o for o in dict.fromkeys(itertools.chain(paths, *also)) if o not in seen]
     if new or beside:
         size = max(1, int(shard_mb*2**20/np.prod(prep.own_shape)))
         start = plan.shard.max()+1 if len(plan) else 0

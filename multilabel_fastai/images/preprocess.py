@@ -416,7 +416,8 @@ def _check_settings(color, resize, frame, slices, bit_depth, center, max_pixels,
 def _as_step(step, neighbours, slices):
     "The step between neighbours as it is written down; raises `ValueError` where these settings make no sense"
     mm = step_in_mm(step)
-    if neighbours is None and step!=1: raise ValueError(f'step is {step!r}, and there are no neighbours. Fix: neighbours=1')
+    if neighbours is None and step!=1:
+        raise ValueError(f'step is {step!r}, and there are no neighbours. Fix: neighbours=1')
     if neighbours is not None and not (isinstance(neighbours, Integral) and neighbours>=1):
         raise ValueError(f'neighbours is {neighbours!r}: at least 1 on either side, or None for none')
     if neighbours and slices:
