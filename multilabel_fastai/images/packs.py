@@ -305,10 +305,13 @@ def _names_beside(path, order, root, prep):
 
 def _neighbours_of(paths, root, prep, num_workers):
     "Names of each slice and those beside it, or why there are none, by path; and what is to be said of the stacks"
-    folders = list(dict.fromkeys((root/o).parent for o in paths))
-    orders = dict(zip(folders, slice_orders(folders, num_workers)))
-    facts = [o for order in orders.values() for o in order.facts]
-    return {o:_names_beside(o, orders[(root/o).parent], root, prep) for o in paths},facts
+    within,res,facts = {},{},[]
+    for o in paths: within.setdefault((root/o).parent, []).append(o)
+    for folders in chunked(within, 256): # whose headers are held at a time
+        for folder,order in zip(folders, slice_orders(folders, num_workers)):
+            facts += order.facts
+            res |= {o:_names_beside(o, order, root, prep) for o in within[folder]}
+    return res,facts
 
 def _new_neighbours(paths, plan, root, prep, num_workers):
     "`_neighbours_of` files that the plan does not have as images yet; warns of gaps; none for images without any"

@@ -518,13 +518,21 @@ def slice_orders(
     for folder,fs in zip(folders, files): yield SliceOrder(folder, [headers[o] for o in fs])
 
 @functools.lru_cache(maxsize=4096)
-def _order_since(folder, changed): return next(slice_orders([folder], 0))
+def _kept_order(folder, changed):
+    "The order of a folder that has `changed` at that time in ns, and when the last of its files has"
+    times = [f.stat().st_mtime_ns for f,is_folder in folder_entries(folder) if not is_folder]
+    return next(slice_orders([folder], 0)),max(times, default=0)
 
 def slice_order(
     folder:str|Path, # Folder with slices
+    changed:int=0, # Time in ns at which one of its files has changed
 )->SliceOrder:
-    "Return the order of the slices in a folder, whose headers are read again when files come to it or leave it"
-    return _order_since(str(folder), os.stat(folder).st_mtime_ns)
+    "Return the order of the slices in a folder; headers are read again when files come, go or have changed since"
+    key = str(folder),os.stat(folder).st_mtime_ns
+    order,newest = _kept_order(*key)
+    if changed<=newest: return order
+    _kept_order.cache_clear()
+    return _kept_order(*key)[0]
 
 def slice_neighbours(
     fn:str|Path, # File of a slice, beside the others of its series
@@ -540,7 +548,7 @@ def slice_neighbours(
         raise DicomError(f'{fn}: it is a folder, and a row with neighbours is the file of a slice. '
                          'Fix: labels.expand_slices()')
     if not fn.is_file(): raise DicomError(f'{fn}: it is not there')
-    return slice_order(fn.parent).neighbours(fn, n, step)
+    return slice_order(fn.parent, fn.stat().st_mtime_ns).neighbours(fn, n, step)
 
 # %% ../../nbs/04_images/05_series.ipynb #19bc92ed
 def _noisy_or(p): return 1-np.exp(np.log1p(-p.clip(upper=1-1e-7)).sum(min_count=1))
