@@ -36,7 +36,7 @@ _star = {
     'images.dicom_samples': '',
     'images.dicom': 'WINDOWS DicomError read_dicom',
     'images.header_table': 'dicom_table',
-    'images.series': 'series_table series_files pool_slices',
+    'images.series': 'series_table series_files slice_neighbours pool_slices',
     'images.nifti': 'read_nifti',
     'images.preprocess': 'open_image Preprocess',
     'images.files': '',

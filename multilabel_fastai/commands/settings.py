@@ -202,6 +202,7 @@ def as_header(v):
     size=dict(read=as_size, text='224 or 150,200'),
     window=dict(read=as_window, text="bone, 1800,400, or with + between several"),
     frame=dict(read=as_frame),
+    step=dict(read=as_frame),
     header=dict(read=as_header, text='BitsStored=16,HighBit=15'))
 class PreprocessSettings(Settings):
     "What becomes of an image file: the arguments of `Preprocess`"

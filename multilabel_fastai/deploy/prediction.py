@@ -103,7 +103,7 @@ class _Source:
     def _files(self):
         "Name and file of each image"
         if self.is_table: return zip(self.names, self.items)
-        if self.is_pack: return ((o, o) for o in self.source.table.path)
+        if self.is_pack: return ((o, o) for o in self.source.paths)
         return ((str(o), o) for o in listed_images(self._listed(), self.slices, self.once))
 
     def __iter__(self):
@@ -136,7 +136,7 @@ def _kind_of(f, b):
 
 def _pixels(f, prep):
     "Pixels of a file, its format and its modality"
-    if prep.slices: return prep(f),file_format(f)
+    if prep.slices or prep.neighbours: return prep(f),file_format(f)
     try:
         b = Path(f).read_bytes()
         x = prep(b)

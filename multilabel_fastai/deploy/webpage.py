@@ -29,9 +29,12 @@ _endings = dict(DICOM=('.dcm','.dicom','.ima'), PNG=('.png',), JPEG=('.jpg','.jp
 def page_formats(
     bundle:Bundle, # Its preprocessing and its training images decide
 )->list: # Such as 'DICOM' and 'PNG'
-    "Return the formats of files that the page of a bundle takes"
+    "Return the formats of files that the page of a bundle takes; raises `ValueError` where a file is not enough"
     p = bundle.preprocess
-    if p.slices or p.multi_window: return ['DICOM']
+    if p.neighbours:
+        raise ValueError('The model takes a slice with its neighbours, and an upload is one file. '
+                         'Fix: predict_table(bundle, folder)')
+    if p.dicom_only: return ['DICOM']
     return list(dict.fromkeys(['DICOM','PNG','JPEG',*[o for o in bundle.facts.formats if o in _endings]]))
 
 def _fits(ending, kind, formats):

@@ -128,11 +128,18 @@ def _check_image(f, preprocess):
             if p.slices and not is_volume(f):
                 slices,facts = read_stack(f, p.slices)
                 return None,image_fault(p._stack(slices), windows),facts
-            if p.dicom_only or is_dicom(f) or is_nifti(f): return None,image_fault(p(f), windows),None
+            if p.dicom_only or is_dicom(f) or is_nifti(f):
+                return None,image_fault(p(f)[p.own_channels], windows),None
             im = decode_image(file_bytes(f), COLOR_MODES[p.color], p.bit_depth, p.max_pixels, True, p.frame)
             a = np.asarray(im)
             return None,image_fault(a[None] if a.ndim==2 else a.transpose(2,0,1)),None
     except ImageError as e: return str(e).removeprefix(f'{f}: '),'',None
+
+def _facts_of_neighbours(files, preprocess):
+    "What `stack_facts` says of the series in the folders of files, where these are read with their neighbours"
+    if not preprocess.neighbours: return []
+    folders = dict.fromkeys(o.parent for o in files)
+    return [facts for o in folders if o.is_dir() for facts in slice_order(o).facts]
 
 @patch
 def look_at_images(self:LabelTable,
@@ -141,11 +148,12 @@ def look_at_images(self:LabelTable,
 )->tuple: # Tables of those that cannot be read (path, reason), and of those that show nothing (`fault_table`)
     """Read every image; JPG files at an eighth of their size
 
-    For stacks, warns once of files that are set aside and of gaps between slices."""
+    For stacks and neighbours, warns once of files that are set aside and of gaps between slices."""
     threads,bar = ifnone(num_workers, defaults.cpus),show_progress(len(self))
     res = parallel(_check_image, self.files, preprocess=preprocess, n_workers=threads, threadpool=True, progress=bar)
     why,faults,facts = zip(*res)
     warn_of_stacks([o for o in facts if o], 'series_table(labels.files)')
+    warn_of_stacks(_facts_of_neighbours(self.files, preprocess))
     bad = pd.DataFrame(dict(path=self.frame.path, reason=list(why)), dtype=object)
     return bad[bad.reason.notna()].reset_index(drop=True),fault_table(self.frame.path, faults, self.root)
 

@@ -48,7 +48,7 @@ def _fill(shard, first_row, files, preprocess):
         try:
             with reading(f):
                 size,mtime,sha = _content(f)
-                out[i] = x = preprocess(f)
+                out[i] = x = preprocess.own_pixels(f)
                 fault = image_fault(x, windows)
         except ImageError as e: why = str(e).removeprefix(f'{f}: ')
         res.append((size, mtime, sha, why, fault))
@@ -84,10 +84,12 @@ def _read_csv(file, dtype, needed, integers=()):
     if not len(res) or res[list(integers)].to_numpy().min()>=0: return res
     raise PackError(f'{file} is damaged: it has numbers below 0')
 
+_OF_SLICE = ['neighbours','apart'] # columns: rows of a slice and those beside it, or why there are none
+
 def _read_plan(folder):
-    "Path and shard of every file of a pack"
+    "Path and shard of every file of a pack, and its neighbours where it has any"
     file = folder/'files.csv'
-    plan = _read_csv(file, ['path'], ['path','shard'], ['shard'])
+    plan = _read_csv(file, ['path',*_OF_SLICE], ['path','shard'], ['shard'])
     if not len(plan) or plan.path.duplicated().any() or not plan.shard.is_monotonic_increasing:
         raise PackError(f'{file} is damaged: its files are not there once each, shard after shard')
     return plan
@@ -145,14 +147,48 @@ def _read_shard(folder, shard, n, shape):
     return rows[[*_of_shard,'fault']]
 
 def _read_table(folder, shape):
-    "Path, shard, size, time, hash, reason and fault of every file; raises `PackError` where shards are missing"
+    "The plan with size, time, hash, reason and fault of every file; raises `PackError` where shards are missing"
     plan = _read_plan(folder)
     if lost:=_missing(folder, plan):
         raise PackError(f'{len(lost)} of the {plan.shard.nunique()} shards of {folder} are not there yet: '
                         'the call that made the pack goes on where it stopped')
     sizes = plan.groupby('shard', sort=False).size()
     rows = pd.concat([_read_shard(folder, o, n, shape) for o,n in sizes.items()], ignore_index=True)
-    return pd.concat([plan[['path','shard']], rows], axis=1)
+    return pd.concat([plan, rows], axis=1)
+
+# %% ../../nbs/04_images/09_packs.ipynb #a7c4d4bb
+def _parsed_rows(folder, text, n, rows):
+    "Row numbers of `n` slices in a text; raises `PackError` for a damaged one"
+    try: res = [int(o) for o in text.split()]
+    except ValueError: res = []
+    if len(res)==n and min(res)>=0 and max(res)<rows: return res
+    raise PackError(f'{folder/"files.csv"} is damaged: the neighbours {text[:40]!r} are not {n} of its rows')
+
+def _rows_beside(folder, table, prep):
+    "Rows (files, slices) of each slice and those beside it, -1 for a file that is only a neighbour; None without any"
+    if not prep.neighbours: return None
+    if lost:=[o for o in _OF_SLICE if o not in table]:
+        raise PackError(f'{folder/"files.csv"} is damaged: it has no column {lost[0]!r}')
+    n = 2*prep.neighbours+1
+    res = np.full((len(table),n), -1)
+    for i,text in enumerate(table.neighbours):
+        if text: res[i] = _parsed_rows(folder, text, n, len(table))
+    return res
+
+def _are_images(table, beside):
+    "Which files are images, and not only neighbours of some; None where all are"
+    return None if beside is None else (beside[:,0]>=0)|(table.apart!='').to_numpy()
+
+def _reasons(table, beside):
+    "Why images of a pack cannot be read, by path: a slice also because of its neighbours"
+    bad = (table.reason!='').to_numpy()
+    if beside is None: return dict(zip(table.path[bad], table.reason[bad]))
+    res = {p:o for p,o in zip(table.path, table.apart) if o}
+    for i in np.flatnonzero((beside[:,0]>=0)&bad[beside].any(1)):
+        j = i if bad[i] else first(beside[i], lambda k: bad[k])
+        why = table.reason[j]
+        res[table.path[i]] = why if i==j else f'its neighbour {Path(table.path[j]).name}: {why}'
+    return res
 
 # %% ../../nbs/04_images/09_packs.ipynb #acc98398
 class PackedImages:
@@ -161,19 +197,21 @@ class PackedImages:
         self.folder = Path(folder)
         self.about,self.preprocess = _read_about(self.folder)
         if _is_old(self.about): warn(_old_pack.format(self.folder))
-        self._table,self._maps = _read_table(self.folder, self.preprocess.shape),None
+        self._table,self._maps = _read_table(self.folder, self.preprocess.own_shape),None
         self.row = FileIndex(self.table.path)
         sizes = self.table.groupby('shard', sort=False).size()
         self.shards,self._start = sizes.index.to_numpy(),np.r_[0, np.cumsum(sizes)]
-        self.broken = {p:r for p,r in zip(self.table.path, self.table.reason) if r}
+        self.beside = _rows_beside(self.folder, self._table, self.preprocess)
+        self.is_image = _are_images(self._table, self.beside) # of each file; None where all are
+        self.broken = _reasons(self._table, self.beside)
 
     @property
     def table(self)->pd.DataFrame:
-        "Path, shard, size, time, hash, reason and fault of every file"
-        if self._table is None: self._table = _read_table(self.folder, self.preprocess.shape)
+        "Path, shard, size, time, hash, reason and fault of every file, and the rows of its neighbours"
+        if self._table is None: self._table = _read_table(self.folder, self.preprocess.own_shape)
         return self._table
     @property
-    def nbytes(self)->int: return len(self)*int(np.prod(self.preprocess.shape))
+    def nbytes(self)->int: return len(self.row)*int(np.prod(self.preprocess.own_shape))
     @property
     def quarantine(self)->pd.DataFrame:
         "Files that could not be read, with the reason"
@@ -188,12 +226,14 @@ class PackedImages:
     def maps(self)->list:
         "The memory-mapped array of each shard"
         if self._maps is None:
-            sizes,shape = np.diff(self._start),self.preprocess.shape
+            sizes,shape = np.diff(self._start),self.preprocess.own_shape
             self._maps = [_open_array(self.folder/f'{o:05}.npy', n, shape) for o,n in zip(self.shards, sizes)]
         return self._maps
 
-    def __len__(self): return len(self.row)
-    def __contains__(self, path): return path in self.row
+    def __len__(self): return len(self.row) if self.beside is None else int(self.is_image.sum())
+    def __contains__(self, path):
+        row = self.row.get(path)
+        return row is not None and (self.beside is None or bool(self.is_image[row]))
     def __getstate__(self): return self.__dict__|dict(_maps=None, _table=None) # a worker process opens the files itself
     def __repr__(self):
         size = f'{self.nbytes/2**20:,.0f} MB in {len(self.shards)} shards'
@@ -210,15 +250,33 @@ def is_old(self:PackedImages)->bool:
 def gather(self:PackedImages,
     rows, # Row numbers
 )->np.ndarray: # uint8 (rows, channels, height, width)
-    "Many images at once, in the order of `rows`"
-    rows,maps = np.asarray(rows),self.maps
+    "Many images at once, in the order of `rows`; slices with their neighbours"
+    rows = np.asarray(rows)
+    if self.beside is None: return self._gather_files(rows)
+    beside = self.beside[rows] # (rows, slices)
+    if (beside<0).any():
+        lost = rows[(beside<0).any(1)][0]
+        raise PackError(f'{self.row.name(lost)} is in the pack without neighbours: labels.pack adds them')
+    return self._gather_files(beside.ravel()).reshape(len(rows), *self.preprocess.shape)
+
+@patch
+def _gather_files(self:PackedImages, rows):
+    "Pixels (rows, channels, height, width) of files, each by itself"
+    maps = self.maps
     if len(maps)==1: return maps[0].take(rows, axis=0)
     shard = np.searchsorted(self._start, rows, side='right')-1
-    res = np.empty((len(rows),*self.preprocess.shape), dtype=np.uint8)
+    res = np.empty((len(rows),*self.preprocess.own_shape), dtype=np.uint8)
     for i in np.unique(shard): # rising rows let the disk read on
         at = np.flatnonzero(shard==i)
         res[at] = maps[i][rows[at]-self._start[i]]
     return res
+
+# %% ../../nbs/04_images/09_packs.ipynb #005d599d
+@patch(as_prop=True)
+def paths(self:PackedImages)->list:
+    "The names of the images, without files that are only neighbours of some"
+    table = self.table if self.is_image is None else self.table[self.is_image]
+    return table.path.tolist()
 
 @patch
 def rows_of(self:PackedImages,
@@ -226,6 +284,7 @@ def rows_of(self:PackedImages,
 )->np.ndarray:
     "Row of each file of a table; raises `PackError` for files that are not in the pack"
     rows = self.row.rows(labels.frame.path)
+    if self.beside is not None: rows = np.where((rows>=0)&self.is_image[rows], rows, -1)
     foreign = labels.frame.path[rows<0]
     if not len(foreign): return rows
     raise PackError(f'{len(foreign):,} of {len(labels):,} files are not in the pack {self.folder}, '
@@ -235,8 +294,47 @@ def rows_of(self:PackedImages,
 def __getitem__(self:PackedImages, path:str)->np.ndarray:
     "The image (channels, height, width) of one path; raises `ImageError` where its file could not be read"
     if path in self.broken: raise ImageError(f'{path}: {self.broken[path]}')
-    if path not in self.row: raise PackError(f'{path} is not in the pack {self.folder}: labels.pack adds files')
+    if path not in self: raise PackError(f'{path} is not in the pack {self.folder}: labels.pack adds files')
     return self.gather([self.row[path]])[0]
+
+# %% ../../nbs/04_images/09_packs.ipynb #bd325a5f
+def _names_beside(path, order, root, prep):
+    "Names of a slice and those beside it, or why there are none"
+    try: files = order.neighbours(root/path, prep.neighbours, prep.step)
+    except DicomError as e: return str(e).removeprefix(f'{root/path}: ')
+    names = [(Path(path).parent/o.name).as_posix() for o in files]
+    names[prep.neighbours] = path
+    return names
+
+def _neighbours_of(paths, root, prep, num_workers):
+    "Names of each slice and those beside it, or why there are none, by path; and what is to be said of the stacks"
+    within,res,facts = {},{},[]
+    for o in paths: within.setdefault((root/o).parent, []).append(o)
+    for folders in chunked(within, 256): # whose headers are held at a time
+        for folder,order in zip(folders, slice_orders(folders, num_workers)):
+            facts += order.facts
+            res |= {o:_names_beside(o, order, root, prep) for o in within[folder]}
+    return res,facts
+
+def _new_neighbours(paths, plan, root, prep, num_workers):
+    "`_neighbours_of` files that the plan does not have as images yet; warns of gaps; none for images without any"
+    if not prep.neighbours: return {}
+    known = set(plan.path[(plan.neighbours!='')|(plan.apart!='')]) if 'neighbours' in plan else ()
+    new = [o for o in dict.fromkeys(paths) if o not in known]
+    _check_there(new, root)
+    res,facts = _neighbours_of(new, root, prep, num_workers)
+    warn_of_stacks(facts)
+    return res
+
+def _with_neighbours(plan, beside):
+    "The plan with what `_neighbours_of` says of some of its files"
+    columns = {o:np.full(len(plan), '', object) if o not in plan else plan[o].fillna('').to_numpy(object)
+               for o in _OF_SLICE}
+    row = dict(zip(plan.path, range(len(plan))))
+    for path,o in beside.items():
+        if isinstance(o, str): columns['apart'][row[path]] = o
+        else: columns['neighbours'][row[path]] = ' '.join(str(row[k]) for k in o)
+    return plan.assign(**columns)
 
 # %% ../../nbs/04_images/09_packs.ipynb #76436ad3
 def _differences(was, asked):
@@ -255,18 +353,21 @@ def _about(folder, prep):
     raise PackError(f"The pack in {folder} was made otherwise: {_differences(was['preprocess'], prep.config)}. "
                     'Take another folder, or the same arguments')
 
-def _make_plan(paths, folder, prep, shard_mb):
+def _make_plan(paths, folder, prep, shard_mb, root=Path(), num_workers=0):
     "Write or extend `pack.json` and `files.csv`; returns the plan"
     about = _about(folder, prep)
     plan = pd.DataFrame(dict(path=pd.Series(dtype=object), shard=pd.Series(dtype=int)))
     if (folder/'files.csv').exists(): plan = _read_plan(folder)
+    beside = _new_neighbours(paths, plan, root, prep, num_workers)
     seen = set(plan.path)
-    new = [o for o in dict.fromkeys(paths) if o not in seen]
-    if new:
-        size = max(1, int(shard_mb*2**20/np.prod(prep.shape)))
+    also = (o for o in beside.values() if is_listy(o)) # files that lie beside others
+    new = [o for o in dict.fromkeys(itertools.chain(paths, *also)) if o not in seen]
+    if new or beside:
+        size = max(1, int(shard_mb*2**20/np.prod(prep.own_shape)))
         start = plan.shard.max()+1 if len(plan) else 0
         more = pd.DataFrame(dict(path=new, shard=start+np.arange(len(new))//size))
         plan = pd.concat([plan, more], ignore_index=True)
+        if prep.neighbours: plan = _with_neighbours(plan, beside)
         write_atomic(folder/'files.csv', lambda o: plan.to_csv(o, **_csv))
     if not (folder/'pack.json').exists():
         write_atomic(folder/'pack.json', lambda o: o.write_text(json.dumps(about, indent=1)))
@@ -305,7 +406,7 @@ def _jobs(folder, plan, shards, files, preprocess, size=32):
     for s in shards:
         rows = np.flatnonzero(plan.shard==s)
         tmp = folder/(temp_name(f'{s:05}')+'.npy')
-        np.lib.format.open_memmap(tmp, 'w+', np.uint8, (len(rows),*preprocess.shape)).flush()
+        np.lib.format.open_memmap(tmp, 'w+', np.uint8, (len(rows),*preprocess.own_shape)).flush()
         if hasattr(os, 'posix_fallocate'): # so that a full disk is an error here, and not the end of the process later
             with open(tmp, 'r+b') as f: os.posix_fallocate(f.fileno(), 0, tmp.stat().st_size)
         for i in range(0, len(rows), size): yield tmp, i, [files[r] for r in rows[i:i+size]], preprocess
@@ -322,7 +423,7 @@ def _finish(folder, tmp, results):
 def _fill_shards(folder, plan, shards, root, prep, num_workers):
     "Decode the files of `shards` in worker processes, and finish each shard when its last row is there"
     total,files = int(plan.shard.isin(shards).sum()),[root/o for o in plan.path]
-    bar = comment_bar(total, _check_space(folder, total, prep.shape)) if show_progress(total, 200) else None
+    bar = comment_bar(total, _check_space(folder, total, prep.own_shape)) if show_progress(total, 200) else None
     done,pool = {},WorkerPool(_fill, _fill_one_by_one, num_workers)
     for (tmp,first_row,fs,_),res in pool.run(_jobs(folder, plan, shards, files, prep)):
         done.setdefault(tmp, {})[first_row] = res
@@ -365,21 +466,22 @@ def pack_images(
 )->PackedImages: # None where other parts are missing
     """Decode files once into `folder`; goes on where an earlier call stopped, adds new files; raises `PackError`
 
-    Warns of images that are constant, saturated or nearly black, and of where they come from."""
+    Warns of images that are constant, saturated or nearly black, and of where they come from. With `neighbours` every
+    slice is in it once, those beside the files too, and neighbours are gathered when a slice is read."""
     prep,folder,root = preprocess or Preprocess(**kwargs),Path(folder),Path(root or '')
     paths = [str(o) for o in paths]
     if not (len(part)==2 and 0<=part[0]<part[1]):
         raise ValueError(f'part is {part}: (0,1) for all, or (i,n) with i from 0 to n-1')
     if not paths: raise PackError('There are no files to pack')
     folder.mkdir(parents=True, exist_ok=True)
-    plan = _make_plan(paths, folder, prep, shard_mb)
+    num_workers = ifnone(num_workers, defaults.cpus)
+    plan = _make_plan(paths, folder, prep, shard_mb, root, num_workers)
     remove_leftovers(folder)
     missing = _missing(folder, plan)
-    _check_space(folder, plan.shard.isin(missing).sum(), prep.shape)
+    _check_space(folder, plan.shard.isin(missing).sum(), prep.own_shape)
     if missing: _check_rules(folder)
     mine = [o for o in missing if o%part[1]==part[0]]
     _check_there(plan.path[plan.shard.isin(mine)], root)
-    num_workers = ifnone(num_workers, defaults.cpus)
     _fill_shards(folder, plan, mine, root, prep, num_workers)
     if _missing(folder, plan): return None
     pack = PackedImages(folder)
@@ -405,12 +507,28 @@ def _stat(fn):
     return sum(o.st_size for o in s),max((o.st_mtime_ns for o in s), default=0)
 
 @patch
+def _with_beside(self:PackedImages, rows):
+    "Rows of files and of those beside them"
+    return rows if self.beside is None else np.unique(np.append(rows, self.beside[rows][self.beside[rows]>=0]))
+
+@patch
+def _check_order(self:PackedImages, paths, root):
+    "Raise `PackError` where other slices than in the pack lie beside a file that is there"
+    there = [o for o in paths if (root/o).exists()]
+    for path,names in _neighbours_of(there, root, self.preprocess, None)[0].items():
+        was = self.beside[self.row[path]]
+        if was[0]<0 or not isinstance(names, str) and [self.row.get(o) for o in names]==was.tolist(): continue
+        raise PackError(f'{root/path} has other neighbours than when the pack {self.folder} was made: '
+                        'make the pack again in another folder')
+
+@patch
 def check(self:PackedImages,
     labels:LabelTable, # Table that the images are wanted for
     full:bool=False, # Compare the content of every file, not only of those whose time has changed?
 ):
     "Raise `PackError` where the pack is not that of the table's files"
-    rows,root = self.rows_of(labels),labels.root or Path()
+    rows,root = self._with_beside(self.rows_of(labels)),labels.root or Path()
+    if full and self.beside is not None: self._check_order(labels.frame.path, root)
     turned = first(root/o for o in self.table.path.iloc[rows] if self.is_old and is_turned(root/o))
     if turned:
         raise PackError(f'{turned} is turned by its EXIF data, and not in the pack {self.folder}, which an earlier '

@@ -379,6 +379,17 @@ def _check_settings(color, resize, frame, slices, bit_depth, center, max_pixels,
     if max_pixels<1: raise ValueError(f'max_pixels is {max_pixels}: at least 1')
     check_header_names(header)
 
+def _as_step(step, neighbours, slices):
+    "The step between neighbours as it is written down; raises `ValueError` where these settings make no sense"
+    mm = step_in_mm(step)
+    if neighbours is None and step!=1:
+        raise ValueError(f'step is {step!r}, and there are no neighbours. Fix: neighbours=1')
+    if neighbours is not None and not (isinstance(neighbours, Integral) and neighbours>=1):
+        raise ValueError(f'neighbours is {neighbours!r}: at least 1 on either side, or None for none')
+    if neighbours and slices:
+        raise ValueError('slices takes a folder for an image, and neighbours a slice: give one or the other')
+    return step if mm is None else f'{mm:g}mm'
+
 # %% ../../nbs/04_images/07_preprocess.ipynb #50dbd205
 class Preprocess:
     "From a file or a folder of slices to uint8 of one shape"
@@ -393,19 +404,22 @@ class Preprocess:
         center:float=None, # Share of height and width that is kept, around the middle; all if None
         max_pixels:int=MAX_PIXELS, # Refuse an image of more pixels; for DICOM of more samples
         header:dict=None, # For DICOM: elements that are wrong in all files, by keyword, such as `dict(BitsStored=16)`
+        neighbours:int=None, # For DICOM slices: how many on either side are read with each, as channels head to feet
+        step:int|str=1, # From a slice to its neighbour: a number of slices, or millimetres such as '5mm'
     ):
         _check_settings(color, resize, frame, slices, bit_depth, center, max_pixels, header)
         self.windows,self.multi_window = parse_windows(window)
         window = self.windows if self.multi_window else self.windows[0]
         frame = frame if frame=='middle' else int(frame)
-        size = _as_size(size)
-        store_attr('size,color,resize,window,frame,slices,bit_depth,center,max_pixels,header')
-        self.channels = (slices or 1)*len(self.windows) if self.dicom_only else 3 if color=='rgb' else 1
+        size,step = _as_size(size),_as_step(step, neighbours, slices)
+        store_attr('size,color,resize,window,frame,slices,bit_depth,center,max_pixels,header,neighbours,step')
+        own = len(self.windows) if self.dicom_only else 3 if color=='rgb' else 1
+        self.channels = own*(slices or 2*(neighbours or 0)+1)
 
     @property
     def dicom_only(self)->bool:
         "Are windows or slices channels, which only DICOM files and NIfTI volumes have?"
-        return bool(self.multi_window or self.slices)
+        return bool(self.multi_window or self.slices or self.neighbours)
     @property
     def shape(self)->tuple: return (self.channels,*self.size)
     @property
@@ -414,6 +428,7 @@ class Preprocess:
         names = ['color','resize','window','frame','slices','bit_depth','center']
         if self.max_pixels!=MAX_PIXELS: names.append('max_pixels')
         if self.header: names.append('header')
+        if self.neighbours: names += ['neighbours','step']
         return dict(size=list(self.size), **{o:getattr(self, o) for o in names})
     @property
     def fingerprint(self)->str:
@@ -459,6 +474,7 @@ def image(self:Preprocess,
     "An image in memory as uint8 (channels, height, width); raises `ImageError` where windows or slices are wanted"
     if self.dicom_only:
         wanted = 'a folder of slices' if self.slices else 'a DICOM file'
+        if self.neighbours: wanted = 'the file of a slice, beside the others of its series'
         raise ImageError(f'{self} takes {wanted}, and not an image or an array')
     im = _upright(as_pil(im))
     return self._pixels(to_8_bits(im, 'L' if self.channels==1 else 'RGB', self.bit_depth))
@@ -496,13 +512,14 @@ def is_volume(fn):
 
 @patch
 def __call__(self:Preprocess,
-    fn, # File, its content, or with `slices` a folder or a volume; or an image in memory, see `as_pil`
+    fn, # File, its content (not with `neighbours`), or with `slices` a folder or a volume; or an image in memory
 )->np.ndarray: # uint8 (channels, height, width)
     "The pixels of `fn`; raises `ImageError` that names the file, whatever is wrong with it"
     if not isinstance(fn, (str,Path,bytes)): return self.image(fn)
     with reading(fn):
         if self.slices and is_volume(fn): return self._of_volume(file_bytes(fn), fn, slices=self.slices)
         if self.slices: return self._stack(series_slices(fn, self.slices))
+        if self.neighbours: return self._with_neighbours(fn)
         if self.multi_window: return self._channels(file_bytes(fn), fn)
         color = 'gray' if self.channels==1 else 'rgb'
         own = (self.bit_depth, self.window, self.frame, self.max_pixels, self.header)
@@ -544,6 +561,48 @@ def box_mask(self:Preprocess,
     low,high = self.points(corners, size).transpose(1,0,2)[:,:,None,None]          # (K,1,1,2)
     middles = np.stack(np.meshgrid(*[np.arange(o)+.5 for o in self.size[::-1]]), -1) # (H,W,2)
     return ((middles>=low)&(middles<high)).all(-1).any(0)
+
+# %% ../../nbs/04_images/07_preprocess.ipynb #c5a4aa07
+@patch(as_prop=True)
+def own_channels(self:Preprocess)->slice:
+    "The channels of a file itself, without its neighbours"
+    k = self.neighbours or 0
+    n = self.channels//(2*k+1)
+    return slice(k*n, k*n+n)
+
+@patch(as_prop=True)
+def own_shape(self:Preprocess)->tuple:
+    "The shape (channels, height, width) of a file itself, without its neighbours"
+    return self.channels//(2*(self.neighbours or 0)+1),*self.size
+
+@patch
+def own_pixels(self:Preprocess,
+    fn, # As `Preprocess` takes it
+)->np.ndarray: # uint8 (channels, height, width)
+    "The pixels of a file itself, without its neighbours; raises `ImageError` that names the file"
+    if not self.neighbours: return self(fn)
+    with reading(fn): return self._channels(file_bytes(fn), fn)
+
+@patch
+def _neighbour_pixels(self:Preprocess, fn, of):
+    "The pixels of a neighbour of the file `of`, which an error names too"
+    try: return self.own_pixels(fn)
+    except ImageError as e:
+        if fn==of: raise
+        raise ImageError(f'{of}: its neighbour {fn.name}: {str(e).removeprefix(f"{fn}: ")}') from None
+
+@patch
+def _with_neighbours(self:Preprocess, fn):
+    "A slice between its neighbours as (slices and windows, height, width)"
+    if isinstance(fn, bytes):
+        raise ImageError(f'{source_name(fn)}: which slices lie beside it does not stand in its content. '
+                         'Fix: the path of the file, beside the others of its series')
+    if is_volume(fn):
+        raise ImageError(f'{fn}: it is a volume, and neighbours are read of files with one slice each. '
+                         'Fix: slices= instead of neighbours=')
+    files = slice_neighbours(fn, self.neighbours, self.step)
+    pixels = {o:self._neighbour_pixels(o, Path(fn)) for o in dict.fromkeys(files)}
+    return np.concatenate([pixels[o] for o in files])
 
 # %% ../../nbs/04_images/07_preprocess.ipynb #927c2425
 _DARK,_MOST = 25,.999 # nearly black: as many of the pixels are no brighter than a tenth of white

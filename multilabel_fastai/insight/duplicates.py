@@ -19,8 +19,8 @@ from ..images.packs import *
 _THUMB,_FREQS = 32,12 # pixels and frequencies of a side
 
 def _thumbnail(item, preprocess, pack=None):
-    "Gray pixels (32,32) of a file, or of a path of a pack; None where it cannot be read"
-    try: pixels = preprocess(item) if pack is None else pack[item]                  # (channels,H,W) uint8
+    "Gray pixels (32,32) of a file, without neighbours, or of a path of a pack; None where it cannot be read"
+    try: pixels = preprocess(item) if pack is None else pack[item][pack.preprocess.own_channels] # (channels,H,W)
     except ImageError: return None
     gray = Image.fromarray(pixels.mean(0).round().astype(np.uint8))
     return np.asarray(resize_pil(gray, (_THUMB,_THUMB), 'squish'), dtype=np.float32)
@@ -67,7 +67,8 @@ def _similar_pairs(z, threshold, most, apart=None, block=2048):
 # %% ../../nbs/09_insight/04_duplicates.ipynb #d85a74d8
 def _read_thumbnails(labels, preprocess, pack, num_workers):
     "Gray pixels (N,32,32) of the rows of a table, all 0 for those that cannot be read, which a warning names"
-    config = (preprocess or Preprocess()).config|dict(size=_THUMB, color='gray', resize='squish')
+    alone = dict(size=_THUMB, color='gray', resize='squish', neighbours=None, step=1)
+    config = (preprocess or Preprocess()).config|alone
     read = partial(_thumbnail, preprocess=Preprocess(**config), pack=pack)
     items = labels.files if pack is None else labels.frame.path.tolist()
     num_workers = ifnone(num_workers, defaults.cpus)
@@ -124,11 +125,11 @@ def displayed_pixels(
     file, # File that `open_image` reads
     preprocess:Preprocess=None, # How to read it; as it is if None. Folders of slices and lists of windows need it
 )->np.ndarray: # (H,W) or (H,W,3) uint8
-    "Return the pixels of a file to show, of several windows or slices the first; black if it cannot be read"
+    "Return the pixels of a file to show, without neighbours, of windows or slices the first; black if unreadable"
     try:
         if preprocess is not None:
-            a = preprocess(file)                                                    # (channels,H,W)
-            return a.transpose(1,2,0) if len(a)==3 and not preprocess.multi_window else a[0]
+            a = preprocess.own_pixels(file)                                         # (channels,H,W)
+            return a.transpose(1,2,0) if len(a)==3 and not preprocess.dicom_only else a[0]
         a = np.asarray(open_image(file))                                            # (H,W,3)
         return a[...,0] if (a[...,:1]==a).all() else a
     except ImageError:

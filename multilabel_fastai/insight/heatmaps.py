@@ -409,10 +409,13 @@ def _slice_weights(model, x, classes):
     return a[:,classes] if a.shape[1]>1 else a.expand(-1, len(classes), -1)
 
 def _images_to_show(of, xs, sliced):
-    "Images (N,channels,H,W) in [0,1], or (N,S,channels,H,W) of stacks; of several windows the first"
+    "Images (N,channels,H,W) in [0,1], or (N,S,channels,H,W) of stacks; of windows the first, of neighbours none"
     res = torch.cat([of.images(x).cpu() for x in xs])
     if sliced: res = res.reshape(len(res), -1, of.model[0].channels, *res.shape[-2:])
-    return res[...,:1,:,:] if getattr(of.preprocess, 'multi_window', False) else res
+    p = of.preprocess
+    if p is None or not (p.multi_window or p.neighbours): return res
+    if not sliced: res = res[:,p.own_channels]
+    return res[...,:1,:,:]
 
 def label_heatmaps(
     learn, # Learner of `multilabel_learner`, or a bundle
@@ -424,7 +427,8 @@ def label_heatmaps(
 )->Heatmaps:
     """Return a map of each label in each image
 
-    A batch is of uint8 pixels, or of floats as the network takes them. Of several windows the first is shown."""
+    A batch is of uint8 pixels, or of floats as the network takes them. Of several windows the first is
+    shown, of a slice with its neighbours the slice itself."""
     of = heatmap_source(learn)
     model,items,classes = of.model,of.items(items),_class_numbers(of.vocab, labels)
     if not len(items): raise ValueError('There are no images: items is empty')

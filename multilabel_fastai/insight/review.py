@@ -504,7 +504,7 @@ def _tiled(a):
     a = np.pad(a, [(0,-len(a)%k),(0,0),(0,0)])
     return Image.fromarray(np.concatenate([np.concatenate(list(a[i:i+k]), 1) for i in range(0, len(a), k)]))
 
-def _is_tiled(preprocess): return preprocess is not None and bool(preprocess.slices or preprocess.multi_window)
+def _is_tiled(preprocess): return preprocess is not None and preprocess.dicom_only
 
 def _heat_over(heat, size, preprocess):
     "Heat map (H,W) over the network's image as one over an image of `size` (width, height)"
