@@ -46,7 +46,7 @@ def _fill(shard, first_row, files, preprocess):
             with reading(f):
                 size,mtime,sha = _content(f)
                 out[i] = x = preprocess(f)
-                fault = image_fault(x, windows)
+                fault = image_fault(x, windows, bool(preprocess.spacing))
         except ImageError as e: why = str(e).removeprefix(f'{f}: ')
         res.append((size, mtime, sha, why, fault))
     return res
@@ -239,7 +239,8 @@ def __getitem__(self:PackedImages, path:str)->np.ndarray:
 def _differences(was, asked):
     "Settings that two `Preprocess.config` differ in, in words"
     asked = json.loads(json.dumps(asked)) # in which tuples are lists, as in a file
-    return ', '.join(f'{k}={v!r}, and {asked.get(k)!r} is asked for' for k,v in was.items() if v!=asked.get(k))
+    other = [k for k in {**was, **asked} if was.get(k)!=asked.get(k)]
+    return ', '.join(f'{k}={was.get(k)!r}, and {asked.get(k)!r} is asked for' for k in other)
 
 def _about(folder, prep):
     "What `pack.json` is to say; raises `PackError` where a pack with another preprocessing is there"

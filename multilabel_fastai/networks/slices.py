@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SEQUENCES', 'SliceBackbone', 'SliceAttention', 'SliceSequence', 'SliceNetwork', 'slice_attention', 'slice_sequence',
-           'attention_weights', 'plot_slices']
+           'attention_weights', 'slice_scores', 'plot_slices']
 
 # %% ../../nbs/06_networks/02_slices.ipynb #6e83e9b2
 from contextlib import nullcontext
@@ -23,7 +23,7 @@ class SliceBackbone(nn.Module):
         self.pool = nn.Sequential(pooling, nn.Flatten()) if pool else nn.Identity()
 
     def features(self, x, there):
-        "Return features (M,F) of slices (M,C,H,W); in training 0 where there is no slice, which batch norm must not see"
+        "Return features (M,F) of slices (M,C,H,W); in training those that are absent are kept from the batch norm"
         if not self.training or there.all() or not there.any(): return self.pool(self.backbone(x))
         f = self.pool(self.backbone(x[there]))
         return f.new_zeros(len(x), f.shape[1]).index_put((there.nonzero()[:,0],), f)
@@ -32,7 +32,7 @@ class SliceBackbone(nn.Module):
         x = x.as_subclass(Tensor) if isinstance(x, TensorBase) else x
         n,c = x.shape[0],self.channels
         x = x.reshape(-1, c, *x.shape[-2:])                              # (N*S,C,H,W)
-        there = (x.amax((2,3))>x.amin((2,3))).any(1)                     # (N*S,): a black channel has a value of its own
+        there = (x.amax((2,3))>x.amin((2,3))).any(1)                     # (N*S,): black has a value in each
         f = self.features(x, there).reshape(n, x.shape[0]//n, -1)        # (N,S,F)
         there = there.reshape(n, -1, 1)                                  # (N,S,1)
         return torch.cat([f*there, there.to(f.dtype)], 2)
@@ -64,7 +64,7 @@ class SliceAttention(nn.Module):
         nn.init.kaiming_uniform_(self.score, a=math.sqrt(5))
 
     def places(self, there):
-        "Return sine and cosine (N,S,2*place) of each slice's place, from 0 for the first that is there to 1 for the last"
+        "Return sine and cosine (N,S,2*place) of each slice's place, 0 for the first that is there and 1 for the last"
         i,end = torch.arange(there.shape[1], device=there.device),there.shape[1]-1
         first,last = end-((end-i)*there).amax(1, keepdim=True),(i*there).amax(1, keepdim=True)  # (N,1)
         t = math.pi*(i-first)/(last-first).clamp(min=1)                          # (N,S)
@@ -107,7 +107,7 @@ def _eager_rnn(h, training):
     return torch.backends.cudnn.flags(enabled=False) if needs_grad else nullcontext()
 
 class _Recurrent(nn.Module):
-    "GRU or LSTM over the slices that are there, from head to feet and back: features (N,S,width), 0 where there is none"
+    "GRU or LSTM over the slices that are there, head to feet and back: features (N,S,width), 0 where there is none"
     def __init__(self, kind, width, layers, ps):
         super().__init__()
         if width%2: raise ValueError(f'width is {width}, and each direction gets half of it. Fix: width={width+1}')
@@ -152,9 +152,11 @@ class _Transformer(nn.Module):
 # %% ../../nbs/06_networks/02_slices.ipynb #26841b1f
 SEQUENCES = ('gru','lstm','transformer')
 
-def _check_kind(kind, heads, spacing):
+def _check_kind(kind, layers=1, heads=None, spacing=None, **kwargs):
     "Raise `ValueError` for a sequence model that is not known, or arguments that it has no use for"
     if kind not in SEQUENCES: raise ValueError(f'kind is {kind!r}: choose from {["attention", *SEQUENCES]}')
+    if not 1<=layers<=64: raise ValueError(f'layers is {layers}: from 1 to 64')
+    if spacing is not None and not spacing>0: raise ValueError(f'spacing is {spacing}: a distance in mm, above 0')
     given = [k for k,v in dict(heads=heads, spacing=spacing).items() if v is not None]
     if kind=='transformer' or not given: return
     raise ValueError(f'{given[0]} is an argument of the transformer, and kind is {kind!r}. '
@@ -172,7 +174,7 @@ class SliceSequence(SliceAttention):
         width:int=256, ps:float=0.25, # As in `SliceAttention`, and of the sequence model
         **kwargs
     ):
-        _check_kind(kind, heads, spacing)
+        _check_kind(kind, layers, heads, spacing)
         super().__init__(nf, n_out, width=width, ps=ps, **kwargs)
         if kind=='transformer': self.sequence = _Transformer(width, layers, ifnone(heads, 4), ps, spacing)
         else: self.sequence = _Recurrent(kind, width, layers, ps)
@@ -189,7 +191,7 @@ class SliceNetwork:
     "An architecture `arch` for each slice of a stack, with attention or a sequence model over the slices"
     def __init__(self, arch, kind='attention', channels=1, concat_pool=True, **kwargs):
         store_attr('arch,kind,channels,concat_pool,kwargs')
-        if kind!='attention': _check_kind(kind, kwargs.get('heads'), kwargs.get('spacing'))
+        if kind!='attention': _check_kind(kind, **kwargs)
 
     def __repr__(self):
         args = dict(channels=self.channels, concat_pool=self.concat_pool)|self.kwargs
@@ -250,25 +252,41 @@ def _slice_parts(learn):
     if is_pair and isinstance(m[0], SliceBackbone) and hasattr(m[1], 'attend'): return m
     raise ValueError('The network has no attention over slices. Fix: multilabel_learner(dls, slice_attention(arch))')
 
+def _attend(head, f):
+    "Return the weights (N,K,S) of slices with features (N,S,F+1)"
+    return head.attend(f)[0]
+
+def _scores(head, f):
+    "Return the scores (N,C,S) of slices with features (N,S,F+1)"
+    return head.slice_scores(f).transpose(1, 2)
+
 @torch.no_grad()
-def _attend(model, x):
-    "Return the weights (N,K,S) of slices, NaN where there is none"
-    f = model[0](x)
-    return model[1].attend(f)[0].masked_fill(f[:,None,:,-1]<0.5, torch.nan).cpu().numpy()
+def _of_slices(learn, split, values):
+    "Return a table of `values` of head and features, with a row for each slice of a split; NaN where there is none"
+    m = _slice_parts(learn).eval()
+    dl = split_loader(learn.dls, split)
+    def _masked(f): return values(m[1], f).masked_fill(f[:,None,:,-1]<0.5, torch.nan).cpu().numpy()
+    a = np.concatenate([_masked(m[0](x)) for x,*_ in dl])                                # (N,K,S)
+    paths = row_names(learn.dls, dl.dataset)
+    n,k,s = a.shape
+    vocab = list(getattr(learn.dls, 'vocab', range(k))) if k>1 or values is _scores else ['weight']
+    res = pd.DataFrame(dict(path=np.repeat(paths, s), slice=np.tile(range(s), n)))
+    return res.join(pd.DataFrame(a.transpose(0, 2, 1).reshape(-1, k), columns=vocab))
 
 def attention_weights(
-    learn:Learner, # Its network made by `slice_attention`
+    learn:Learner, # Its network made by `slice_attention` or `slice_sequence`
     split:str='valid', # 'train', 'valid' or 'test'
 )->pd.DataFrame: # path of the study, slice, and a weight for each class, or `weight` where classes share one
     "Return the weight of each slice in the predictions of a split; NaN where there is no slice"
-    m = _slice_parts(learn).eval()
-    dl = split_loader(learn.dls, split)
-    a = np.concatenate([_attend(m, x) for x,*_ in dl])                                   # (N,K,S)
-    paths = row_names(learn.dls, dl.dataset)
-    n,k,s = a.shape
-    vocab = list(getattr(learn.dls, 'vocab', range(k))) if k>1 else ['weight']
-    res = pd.DataFrame(dict(path=np.repeat(paths, s), slice=np.tile(range(s), n)))
-    return res.join(pd.DataFrame(a.transpose(0, 2, 1).reshape(-1, k), columns=vocab))
+    return _of_slices(learn, split, _attend)
+
+# %% ../../nbs/06_networks/02_slices.ipynb #ee24201a
+def slice_scores(
+    learn:Learner, # Its network made by `slice_attention` or `slice_sequence`
+    split:str='valid', # 'train', 'valid' or 'test'
+)->pd.DataFrame: # path of the study, slice, and a raw score for each class
+    "Return raw scores of the slices of a split, whose mean by `attention_weights` is the study's; NaN for no slice"
+    return _of_slices(learn, split, _scores)
 
 # %% ../../nbs/06_networks/02_slices.ipynb #fdda5fb8
 def _frame_slice(ax, image, weight, strong, lim):
