@@ -51,7 +51,7 @@ _star = {
     'losses.ranking': '',
     'networks.heads': 'HEADS flat_head',
     'networks.backbones': 'small_cnn small_resnet blood_cnn multilabel_network',
-    'networks.slices': 'slice_attention attention_weights plot_slices',
+    'networks.slices': 'slice_attention slice_sequence attention_weights slice_scores plot_slices',
     'networks.keypoints': 'points_dls points_learner point_errors plot_points',
     'datasets.public': '''NIH_FINDINGS find_dataset find_weights nih_chest_xray chexpert blood_cells
         miml_scenes pascal_2007 rsna_cervical_spine boxed_slices''',

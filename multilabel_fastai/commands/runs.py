@@ -239,11 +239,13 @@ def read_run(
 
 # %% ../../nbs/11_commands/01_runs.ipynb #f9a79298
 def run_arch(o:RunSettings):
-    "Return the architecture that the settings name, or attention over the slices that it reads"
-    arch = find_arch(o.arch)
-    if not o.attention: return arch
-    if not o.slices or o.expand: raise ValueError('attention weighs the slices of a stack: give slices, and not expand')
-    return slice_attention(arch, channels=len(o.window) if isinstance(o.window, list) else 1)
+    "Return the architecture that the settings name, or attention or a sequence model over the slices that it reads"
+    arch,kind = find_arch(o.arch),o.sequence or 'attention'
+    if not (o.attention or o.sequence): return arch
+    if not o.slices or o.expand:
+        raise ValueError('attention and sequence are of the slices of a stack: give slices, and not expand')
+    positions = dict(spacing=o.spacing) if kind=='transformer' else {}
+    return slice_sequence(arch, kind, channels=len(o.window) if isinstance(o.window, list) else 1, **positions)
 
 def _as_trained(learn):
     "A learner whose backbone holds trained weights, although it was made without: frozen, with batch norm as it is"

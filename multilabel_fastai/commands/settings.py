@@ -405,6 +405,8 @@ class TrainingSettings(FitSettings):
         "fastai, linear, miml, query or flat, with arguments as in query:groups=20; "
         "the architecture's own if not given", read=as_head)
     attention:bool = setting(False, 'One prediction for each stack of slices, which are weighed by attention')
+    sequence:str = setting(None, 'The same after a model of the sequence of slices: gru, lstm or transformer',
+        one_of(['gru','lstm','transformer']))
     opt:str = setting('adam', 'adam, sgd, rmsprop, lamb or ranger', one_of(OPTIMIZERS))
     momentum:float = setting(None, 'The same throughout; as fastai schedules it if not given',
         in_range(lambda v: 0<=v<1, 'from 0 to below 1'))

@@ -166,7 +166,8 @@ def predict(self:Bundle,
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #fd0e546e
 def _network_name(c):
-    if 'slices' in c: return f'{_network_name(c["slices"])} with attention over slices'
+    over = dict(gru='a GRU', lstm='an LSTM', transformer='a transformer').get(c.get('kind'), 'attention')
+    if 'slices' in c: return f'{_network_name(c["slices"])} with {over} over slices'
     return c.get('timm') or c.get('function')
 
 def _metrics_text(name, c):

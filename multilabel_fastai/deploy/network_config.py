@@ -81,8 +81,8 @@ def arch_config(
 )->dict:
     "Return what `arch_of_config` makes the architecture from; raises `BundleError` for one without a name"
     if isinstance(arch, SliceNetwork):
-        return dict(slices=arch_config(arch.arch), channels=arch.channels, concat_pool=arch.concat_pool,
-                    args=plain_args(arch.kwargs, 'slice_attention'))
+        return dict(slices=arch_config(arch.arch), kind=arch.kind, channels=arch.channels,
+                    concat_pool=arch.concat_pool, args=plain_args(arch.kwargs, f'the {arch.kind} over slices'))
     if isinstance(arch, partial) and not arch.args:
         return arch_config(arch.func)|dict(args=plain_args(arch.keywords, arch.func.__name__))
     try: arch = resolve_arch(arch)
@@ -117,7 +117,9 @@ def arch_of_config(
         if not isinstance(c['slices'], dict) or 'slices' in c['slices']:
             raise BundleError('the network of a slice is no description of one')
         arch = arch_of_config(c['slices'])
-        return slice_attention(arch, c.get('channels', 1), c.get('concat_pool', True), **args)
+        kind = c.get('kind', 'attention') # earlier versions had no other
+        if kind not in ('attention',*SEQUENCES): raise BundleError(f'there is no {kind!r} over slices here')
+        return slice_sequence(arch, kind, c.get('channels', 1), c.get('concat_pool', True), **args)
     name = c.get('timm') or c.get('function')
     if not isinstance(name, str): raise BundleError(f'the network has no name of an architecture: {c}')
     _check_name(name, 'timm' in c)

@@ -126,10 +126,10 @@ def _check_image(f, preprocess):
         with reading(f):
             windows = len(p.windows) if p.multi_window else 1
             if p.slices and not is_volume(f):
-                slices,facts = read_stack(f, p.slices)
-                return None,image_fault(p._stack(slices), windows),facts
+                slices,facts = read_stack(f, p.slices, p.spacing)
+                return None,image_fault(p._stack(slices), windows, bool(p.spacing)),facts
             if p.dicom_only or is_dicom(f) or is_nifti(f):
-                return None,image_fault(p(f)[p.own_channels], windows),None
+                return None,image_fault(p(f)[p.own_channels], windows, bool(p.spacing)),None
             im = decode_image(file_bytes(f), COLOR_MODES[p.color], p.bit_depth, p.max_pixels, True, p.frame)
             a = np.asarray(im)
             return None,image_fault(a[None] if a.ndim==2 else a.transpose(2,0,1)),None

@@ -12,7 +12,7 @@ import numpy as np
 from fastcore.all import *
 from ..utils.hints import *
 from .dicom import *
-from .series import _evenly
+from .series import _evenly, on_grid
 
 # %% ../../nbs/04_images/06_nifti.ipynb #a1f70007
 _HEADER = 540 # bytes of the header of NIfTI-2; that of NIfTI-1 has 348, and 4 more before the pixels
@@ -100,12 +100,17 @@ def _slice_axis(sizes):
     thick = int(np.argmax(sizes))
     return thick if sizes[thick]>=2*max(np.delete(sizes, thick)) else 2
 
-def _as_slices(a, affine):
-    "Return a volume (i,j,k) as (slices, rows, columns) in anatomical order"
+def _sizes(affine):
+    "Return orientations of the axes of a volume as nibabel has them, and the sizes of a voxel to right, front and head"
     nib = import_extra('nibabel', 'nifti')
     ornt = nib.io_orientation(affine)
     sizes = np.empty(3)
     sizes[ornt[:,0].astype(int)] = nib.affines.voxel_sizes(affine)
+    return ornt,sizes
+
+def _as_slices(a, affine):
+    "Return a volume (i,j,k) as (slices, rows, columns) in anatomical order"
+    nib,(ornt,sizes) = import_extra('nibabel', 'nifti'),_sizes(affine)
     a = nib.apply_orientation(a, ornt) # axes to the right, the front and the head
     axes,turned = zip(*_VIEWS[_slice_axis(sizes)])
     return a.transpose(axes)[tuple(slice(None, None, -1 if o else 1) for o in turned)]
@@ -134,8 +139,11 @@ def _bounds(window, h, a, scale):
         low,high = sorted(_scaled(np.array([known.min(),known.max()]), scale).tolist()) if known.size else (0.,1.)
     return max(high-low, 1e-6),(low+high)/2,'LINEAR_EXACT'
 
-def _which(frame, slices, n):
-    "Return the numbers of the slices that are asked for, of `n`"
+def _which(frame, slices, n, spacing=None, h=None):
+    "Return the numbers of the slices that are asked for, of the `n` of a volume with the header `h`"
+    if slices and spacing:
+        sizes = _sizes(_affine(h))[1]
+        return on_grid(np.arange(n)*sizes[_slice_axis(sizes)], slices, spacing)
     if slices: return _evenly(n, slices)
     if frame=='middle': return [n//2]
     if isinstance(frame, Integral) and 0<=frame<n: return [int(frame)]
@@ -156,11 +164,12 @@ def read_nifti(
     slices:int=None, # Slices to take, evenly; one of them, `frame`, if None
     frame:int|str='middle', # Number of a slice from 0, or 'middle'
     max_pixels:int=MAX_PIXELS, # Refuse a volume of more voxels
+    spacing:float=None, # Distance in mm of the slices that are taken, `slices` at most; evenly if None
 )->np.ndarray: # uint8 (slices, rows, columns), or with the windows of a list as a fourth axis
     "Return slices of a volume as they are meant to be seen; raises `ImageError` that names the file"
     windows,many = parse_windows(window)
     a,scale,h = _read(fn, max_pixels)
-    try: some = _scaled(a[_which(frame, slices, len(a))], scale)
+    try: some = _scaled(a[_which(frame, slices, len(a), spacing, h)], scale)
     except ValueError as e: raise ImageError(f'{source_name(fn)}: {e}') from None
     def _gray(o): return np.rint(np.nan_to_num(apply_window(some, *_bounds(o, h, a, scale)))*255).astype(np.uint8)
     shown = [_gray(o) for o in windows]

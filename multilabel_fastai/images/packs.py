@@ -49,7 +49,7 @@ def _fill(shard, first_row, files, preprocess):
             with reading(f):
                 size,mtime,sha = _content(f)
                 out[i] = x = preprocess.own_pixels(f)
-                fault = image_fault(x, windows)
+                fault = image_fault(x, windows, bool(preprocess.spacing))
         except ImageError as e: why = str(e).removeprefix(f'{f}: ')
         res.append((size, mtime, sha, why, fault))
     return res
@@ -340,7 +340,8 @@ def _with_neighbours(plan, beside):
 def _differences(was, asked):
     "Settings that two `Preprocess.config` differ in, in words"
     asked = json.loads(json.dumps(asked)) # in which tuples are lists, as in a file
-    return ', '.join(f'{k}={v!r}, and {asked.get(k)!r} is asked for' for k,v in was.items() if v!=asked.get(k))
+    other = [k for k in {**was, **asked} if was.get(k)!=asked.get(k)]
+    return ', '.join(f'{k}={was.get(k)!r}, and {asked.get(k)!r} is asked for' for k in other)
 
 def _about(folder, prep):
     "What `pack.json` is to say; raises `PackError` where a pack with another preprocessing is there"

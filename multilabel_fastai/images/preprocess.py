@@ -390,6 +390,12 @@ def _as_step(step, neighbours, slices):
         raise ValueError('slices takes a folder for an image, and neighbours a slice: give one or the other')
     return step if mm is None else f'{mm:g}mm'
 
+def _check_spacing(spacing, slices):
+    "Raise `ValueError` for a spacing that makes no sense"
+    if spacing is None: return
+    if not spacing>0: raise ValueError(f'spacing is {spacing}: a distance in mm, above 0')
+    if not slices: raise ValueError('spacing is the distance of the slices of a stack. Fix: slices= with it')
+
 # %% ../../nbs/04_images/07_preprocess.ipynb #50dbd205
 class Preprocess:
     "From a file or a folder of slices to uint8 of one shape"
@@ -400,6 +406,7 @@ class Preprocess:
         window='file', # For DICOM and NIfTI: as `read_dicom` takes it; a list gives a channel for each window
         frame:int|str='middle', # Frame of a DICOM file, slice of a volume or image of a TIFF, from 0, or 'middle'
         slices:int=None, # For folders of DICOM slices, files of frames and NIfTI volumes: how many, head to feet
+        spacing:float=None, # Distance of the slices in mm: shorter stacks end in black, longer ones are refused
         bit_depth:int=None, # Bits that hold the data of 16-bit images, such as 12; all 16 if None
         center:float=None, # Share of height and width that is kept, around the middle; all if None
         max_pixels:int=MAX_PIXELS, # Refuse an image of more pixels; for DICOM of more samples
@@ -408,11 +415,12 @@ class Preprocess:
         step:int|str=1, # From a slice to its neighbour: a number of slices, or millimetres such as '5mm'
     ):
         _check_settings(color, resize, frame, slices, bit_depth, center, max_pixels, header)
+        _check_spacing(spacing, slices)
         self.windows,self.multi_window = parse_windows(window)
         window = self.windows if self.multi_window else self.windows[0]
         frame = frame if frame=='middle' else int(frame)
         size,step = _as_size(size),_as_step(step, neighbours, slices)
-        store_attr('size,color,resize,window,frame,slices,bit_depth,center,max_pixels,header,neighbours,step')
+        store_attr('size,color,resize,window,frame,slices,spacing,bit_depth,center,max_pixels,header,neighbours,step')
         own = len(self.windows) if self.dicom_only else 3 if color=='rgb' else 1
         self.channels = own*(slices or 2*(neighbours or 0)+1)
 
@@ -427,7 +435,7 @@ class Preprocess:
         "The settings, ready for JSON"
         names = ['color','resize','window','frame','slices','bit_depth','center']
         if self.max_pixels!=MAX_PIXELS: names.append('max_pixels')
-        if self.header: names.append('header')
+        names += [o for o in ('header','spacing') if getattr(self, o)]
         if self.neighbours: names += ['neighbours','step']
         return dict(size=list(self.size), **{o:getattr(self, o) for o in names})
     @property
@@ -495,15 +503,22 @@ def _sized_channels(self:Preprocess, a):
     return np.stack([np.asarray(self._sized(Image.fromarray(a[...,i]))) for i in range(a.shape[2])])
 
 @patch
+def _joined(self:Preprocess, slices, is_stack=True):
+    "Windows of slices, None for black, as (slices and windows, height, width), with black ones at the end of a stack"
+    n = self.slices if self.spacing and is_stack else len(slices)
+    black = np.zeros((len(self.windows),*self.size), np.uint8)
+    return np.concatenate([*(black if o is None else o for o in slices), *[black]*(n-len(slices))])
+
+@patch
 def _of_volume(self:Preprocess, b, fn, **which):
     "Windows of slices of a NIfTI volume as (slices and windows, height, width)"
     a = _volume(b, fn, self.windows, max_pixels=self.max_pixels, **which) # (slices, rows, columns, windows)
-    return np.concatenate([self._sized_channels(o) for o in a])
+    return self._joined([self._sized_channels(o) for o in a], bool(which.get('slices')))
 
 @patch
 def _stack(self:Preprocess, slices):
-    "Slices (path, frame) as (slices and windows, height, width)"
-    return np.concatenate([self._channels(file_bytes(f), f, i) for f,i in slices])
+    "Slices (path, frame), None for black, as (slices and windows, height, width)"
+    return self._joined([None if o is None else self._channels(file_bytes(o[0]), *o) for o in slices])
 
 # %% ../../nbs/04_images/07_preprocess.ipynb #f82fbbb6
 def is_volume(fn):
@@ -517,8 +532,9 @@ def __call__(self:Preprocess,
     "The pixels of `fn`; raises `ImageError` that names the file, whatever is wrong with it"
     if not isinstance(fn, (str,Path,bytes)): return self.image(fn)
     with reading(fn):
-        if self.slices and is_volume(fn): return self._of_volume(file_bytes(fn), fn, slices=self.slices)
-        if self.slices: return self._stack(series_slices(fn, self.slices))
+        stack = dict(slices=self.slices, spacing=self.spacing)
+        if self.slices and is_volume(fn): return self._of_volume(file_bytes(fn), fn, **stack)
+        if self.slices: return self._stack(series_slices(fn, *stack.values()))
         if self.neighbours: return self._with_neighbours(fn)
         if self.multi_window: return self._channels(file_bytes(fn), fn)
         color = 'gray' if self.channels==1 else 'rgb'
@@ -622,6 +638,10 @@ def _fault(a):
 def image_fault(
     x:np.ndarray, # uint8 (channels, height, width)
     windows:int=1, # Windows of a DICOM file: as many channels follow each other, and each is looked at by itself
+    padded:bool=False, # Is it a stack with black slices where there is none, which are left out?
 )->str: # 'constant', 'nearly black', 'saturated', or '' for none of these
     "Say what is wrong with the look of an image whose channels are colours, slices, or windows"
+    if padded and x.any():
+        slices = x.reshape(-1, windows, *x.shape[1:])
+        x = slices[slices.any((1,2,3))].reshape(-1, *x.shape[1:])
     return first(filter(None, (_fault(x[i::windows]) for i in range(windows)))) or ''

@@ -104,7 +104,7 @@ def _cut_slices(model, x):
     s = x.reshape(len(x), -1, b.channels, *x.shape[-2:])                                      # (N,S,C,H,W)
     a = b.backbone(s.flatten(0, 1))                                                               # (N*S,F,h,w)
     if not _is_map(a): return None
-    there = (s.amax((2,3,4))>s.amin((2,3,4))).unsqueeze(-1).to(a.dtype)
+    there = (s.amax((3,4))>s.amin((3,4))).any(2).unsqueeze(-1).to(a.dtype) # as `SliceBackbone` has it
     return _SliceRest(model[1:], b.pool), (a.reshape(*s.shape[:2], *a.shape[1:]), there)
 
 def _cut(model, x):
