@@ -31,6 +31,7 @@ _star = {
     'decision.curves': '',
     'decision.curve_plots': '''plot_roc plot_precision_recall plot_reliability plot_thresholds plot_cost_curves
         plot_net_benefit''',
+    'decision.ensemble': 'Ensemble',
     'images.decoders': '',
     'images.dicom_header': 'ImageError',
     'images.dicom_samples': '',
@@ -72,6 +73,7 @@ _star = {
     'training.speed': 'GlobalSteps',
     'training.compare': 'COMPARISON_MEASURES LossComparison compare_losses',
     'training.compare_plots': '',
+    'training.folds': 'fit_folds',
     'insight.interpretation': 'MultiLabelInterpretation',
     'insight.interpretation_plots': '',
     'insight.heatmaps': 'label_heatmaps plot_heatmaps',
