@@ -79,7 +79,7 @@ _star = {
     'insight.heatmaps': 'label_heatmaps plot_heatmaps',
     'insight.heatmap_checks': 'pointing_game randomization_check',
     'insight.duplicates': 'near_duplicates plot_near_duplicates',
-    'insight.label_audit': 'out_of_fold feature_fit label_issues label_issue_summary plot_label_issues',
+    'insight.label_audit': 'feature_fit label_issues label_issue_summary plot_label_issues',
     'insight.review': 'LabelReview merge_reviews',
     'insight.review_widget': 'LabelReviewWidget',
     'deploy.image_facts': '',
