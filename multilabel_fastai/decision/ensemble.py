@@ -272,7 +272,7 @@ def check_unseen(self:Ensemble,
                          fix="ensemble.report('oof') for training rows, labels[mask] without these rows, or "
                              'labels.with_group(...) if groups of the same name are others')
 
-# %% ../../nbs/03_decision/07_ensemble.ipynb #281dcfea
+# %% ../../nbs/03_decision/07_ensemble.ipynb #892563af
 @patch
 def _rows_asked(self:Ensemble, source):
     "Table of the rows that are asked for"
@@ -285,7 +285,7 @@ def _rows_asked(self:Ensemble, source):
         t = source.with_classes(self.vocab) if isinstance(source, LabelTable) else self.labels.with_df(source)
         self.check_unseen(t)
         return t
-    files = list(source)
+    files = [source] if isinstance(source, Path) else list(source)
     return LabelTable(files, np.full((len(files),len(self.vocab)), np.nan), self.vocab)
 
 @patch

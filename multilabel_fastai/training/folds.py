@@ -63,7 +63,7 @@ def _begin_run(folder, labels, tables, fold, k, seed):
     write_atomic(folder/'folds.csv', lambda o: now.to_csv(o, index=False))
     write_atomic(folder/'folds.json', lambda o: o.write_text(json.dumps(plan, indent=1), encoding='utf-8'))
 
-# %% ../../nbs/08_training/14_folds.ipynb #7831919f
+# %% ../../nbs/08_training/14_folds.ipynb #4f4eed78
 def _check_trained(i, member, table):
     "Raise `LabelError` if a member was not trained on the training rows of its fold"
     own = getattr(getattr(member, 'dls', member), 'labels', None)
@@ -75,6 +75,14 @@ def _check_trained(i, member, table):
     if other.any():
         raise LabelError(f'The learner of fold {i} has {other.sum():,} training rows that the fold holds out',
                          dict(path=train[other]), fix='a make that takes the table of the fold, and no other')
+
+def _check_positives(tables, only):
+    "Raise `LabelError` for classes whose positives are all in one fold, before the first one is trained"
+    for i in only:
+        c = tables[i]['train'].counts()
+        none = c.index[~(c.positive>0)].tolist()
+        if none: raise LabelError(f'{none} have no positive outside fold {i}, so that its network cannot learn them',
+                                  fix=f'labels.drop_classes({none}), or another seed')
 
 def _trained(i, table, make, fit, folder, seed):
     "The member of fold `i`, trained, or as it was when it was"
@@ -117,18 +125,17 @@ def _saved_held_out(i, member, table, folder):
     write_atomic(done, lambda o: o.write_text(json.dumps(facts, indent=1), encoding='utf-8'))
     return df
 
-# %% ../../nbs/08_training/14_folds.ipynb #945e8dfa
+# %% ../../nbs/08_training/14_folds.ipynb #73734181
 class _FoldBar:
-    "A bar over folds, with the time that is left by the mean of those that were trained"
-    def __init__(self, n):
-        self.n,self.done,self.seconds = n,0,[]
-        self.bar = comment_bar(n) if show_progress(n, 2) else None
+    "A bar over folds, with the time that is left by the mean of those that were trained; none for less than a minute"
+    def __init__(self, n): self.n,self.done,self.seconds,self.bar = n,0,[],None
     def step(self, seconds, trained):
         self.done += 1
         if trained: self.seconds.append(seconds)
+        left = np.mean(self.seconds or [0])*(self.n-self.done) # seconds
+        if self.bar is None and left>60 and show_progress(self.n, 2): self.bar = comment_bar(self.n)
         if self.bar is None: return
-        left = self.n-self.done
-        if self.seconds and left: self.bar.comment = f'about {format_duration(np.mean(self.seconds)*left)} left'
+        self.bar.comment = f'about {format_duration(left)} left' if left else ''
         self.bar.update(self.done)
 
 def _check_folds(k, only, fit, folder):
@@ -156,6 +163,7 @@ def fit_folds(
     tables,fold = _fold_tables(labels, k, seed)
     only = list(range(k)) if only is None else list(only)
     _check_folds(k, only, fit, folder)
+    if fit is not None: _check_positives(tables, only)
     folder = None if folder is None else Path(folder)
     if folder is not None: _begin_run(folder, labels, tables, fold, k, seed)
     members,held,bar = [],[],_FoldBar(len(only))
