@@ -220,7 +220,7 @@ def _first_preprocess(ensemble):
     return preprocess_of(getattr(ensemble.members[0], 'dls', None))
 
 @patch
-def interpret(self:Ensemble,
+def interpret(self:Ensemble, # noqa: F811
     split='oof', # 'oof', 'test', or a labelled `LabelTable` from elsewhere
 )->MultiLabelInterpretation:
     "Return predictions, decisions and losses of all rows that the members have not seen, or of others"

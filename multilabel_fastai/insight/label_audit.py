@@ -60,7 +60,8 @@ def _aligned(probs, labels, what='predictions'):
     if lost.any():
         raise LabelError(f'{lost.sum():,} of {len(paths):,} rows of the table are not in the {what}',
                          dict(path=paths[lost]),
-                         fix='fit_folds(labels.split(valid=0), ...) for all rows, or labels[mask] with those that are there')
+                         fix='fit_folds(labels.split(valid=0), ...) for all rows, or labels[mask] with those that '
+                             'are there')
     p = probs[vocab].to_numpy(np.float64)[rows[paths]]
     _refuse_cells(labels, (p<0)|(p>1), p, f'{what} are not between 0 and 1',
                   'probabilities, and not the scores of the network: learn.predictions() gives them')
