@@ -173,23 +173,23 @@ def _forget_if_changed(self:Ensemble):
     if self._decision is not None: warn(_changed)
     self._decision = None
 
-# %% ../../nbs/03_decision/07_ensemble.ipynb #9050fe8f
+# %% ../../nbs/03_decision/07_ensemble.ipynb #0920b4ba
 def _quiet(member):
     "A context without the progress bar of a member"
     return member.no_bar() if hasattr(member, 'progress') and hasattr(member, 'no_bar') else nullcontext()
 
 @patch
-def _member_cases(self:Ensemble, i, labels):
-    "Predictions of member `i` as it calibrates them"
-    member = self.members[i]
-    with _quiet(member): df = member.predictions(_own_part(self.tables[i], labels), calibrated=False)
-    return self._calibrated(i, df, labels)
+def _member_cases(self:Ensemble, i, labels, own):
+    "Predictions of member `i` as it calibrates them, of rows of the ensemble's `own` table or of another one"
+    member,rows = self.members[i],_own_part(self.tables[i], labels) if own else labels
+    with _quiet(member): df = member.predictions(rows, calibrated=False)
+    return self._calibrated(i, df, labels, _unreadable(member) if own else ())
 
 @patch
-def _calibrated(self:Ensemble, i, df, labels):
+def _calibrated(self:Ensemble, i, df, labels, lost):
     "Predictions of the rows of `labels` from uncalibrated ones in a DataFrame"
     groups = labels.frame.group if labels.has_group else None
-    p = _in_order(i, df, labels, _unreadable(self.members[i]))
+    p = _in_order(i, df, labels, lost)
     cases,d = Predictions(p, labels.targets, self.vocab, labels.paths, groups),_decision_of(self.members[i])
     if d is None or not cases.predicted.any(): return cases
     p = p.copy()
@@ -202,11 +202,11 @@ def _mean(parts, average):
     if average=='probability': return parts.mean(0)
     return expit(logit(np.clip(parts, 2**-24, 1-2**-24)).mean(0))
 
-# %% ../../nbs/03_decision/07_ensemble.ipynb #99cee0a6
+# %% ../../nbs/03_decision/07_ensemble.ipynb #160c3b8e
 @patch
-def _average(self:Ensemble, members, labels):
-    "Mean of the members with these numbers"
-    parts = [self._member_cases(i, labels) for i in members]
+def _average(self:Ensemble, labels, own):
+    "Mean of all members"
+    parts = [self._member_cases(i, labels, own) for i in range(len(self.members))]
     return parts[0].with_probs(_mean([o.probs for o in parts], self.average))
 
 @patch
@@ -215,8 +215,8 @@ def _unseen_cases(self:Ensemble, i):
     rows = np.flatnonzero(~self.seen[i] & (self.fold>=0))
     if not len(rows): return None,rows
     labels = self.labels[rows]
-    if i in self._held: return self._calibrated(i, self._held[i], labels),rows
-    return self._member_cases(i, labels),rows
+    if i in self._held: return self._calibrated(i, self._held[i], labels, _unreadable(self.members[i])),rows
+    return self._member_cases(i, labels, own=True),rows
 
 @patch(as_prop=True)
 def oof(self:Ensemble)->Predictions:
@@ -272,7 +272,7 @@ def check_unseen(self:Ensemble,
                          fix="ensemble.report('oof') for training rows, labels[mask] without these rows, or "
                              'labels.with_group(...) if groups of the same name are others')
 
-# %% ../../nbs/03_decision/07_ensemble.ipynb #892563af
+# %% ../../nbs/03_decision/07_ensemble.ipynb #6e9cc92f
 @patch
 def _rows_asked(self:Ensemble, source):
     "Table of the rows that are asked for"
@@ -291,7 +291,7 @@ def _rows_asked(self:Ensemble, source):
 @patch
 def _cases(self:Ensemble, source):
     if isinstance(source, str) and source=='oof': return self.oof
-    return self._average(range(len(self.members)), self._rows_asked(source))
+    return self._average(self._rows_asked(source), own=isinstance(source, str))
 
 @patch
 def predictions(self:Ensemble,
