@@ -25,7 +25,7 @@ from .decision import *
 from .readout import *
 from .report import *
 
-# %% ../../nbs/03_decision/07_ensemble.ipynb #477d05cf
+# %% ../../nbs/03_decision/07_ensemble.ipynb #d77bcccc
 def _table_of(i, member):
     "Table of labels and splits of member `i`"
     table = getattr(getattr(member, 'dls', member), 'labels', None)
@@ -37,6 +37,8 @@ def _used_rows(table, labels, splits=('train',)):
     "Which rows (N,) of `labels` are in `splits` of the table of a member, or share a group with them"
     used = table[table.frame.split.isin(splits).to_numpy()]
     res = labels.frame.path.isin(set(used.frame.path))
+    if used.has_group: # also if `labels` does not know the groups
+        res |= labels.frame.path.isin(set(table.frame.path[table.frame.group.isin(set(used.frame.group))]))
     if not labels.has_group: return res.to_numpy()
     groups = set(labels.frame.group[res])
     if used.has_group: groups |= set(used.frame.group)
@@ -65,7 +67,7 @@ def _check_same_targets(i, table, labels):
         raise LabelError(f'The labels of {other.sum():,} rows are not those that member {i} was trained with',
                          dict(path=labels.paths[rows[other]]), fix='members of the same table of labels')
 
-# %% ../../nbs/03_decision/07_ensemble.ipynb #33171e71
+# %% ../../nbs/03_decision/07_ensemble.ipynb #97680899
 ENSEMBLE_AVERAGES = ('probability','score')
 
 def _fold_numbers(seen, is_test):
@@ -111,8 +113,8 @@ class Ensemble:
         _check_test_rows(self.tables, self.labels, is_test)
         self.seen = np.stack([_used_rows(t, self.labels) for t in self.tables]) # (M,N)
         self.fold = _fold_numbers(self.seen, is_test)                           # (N,)
-        self._decision,self._oof,self._marks = None,None,None
-        self._held = dict(enumerate(held_out or []))
+        self._decision,self._oof,self._marks,self._held = None,None,None,{}
+        if held_out: self._use_held_out(held_out)
 
 # %% ../../nbs/03_decision/07_ensemble.ipynb #424297a1
 def _own_part(table, labels):
@@ -147,7 +149,7 @@ def _in_order(i, df, labels, lost):
                          'probabilities. Fix: a learner whose loss is by name, or wrap_loss(...)')
     return p
 
-# %% ../../nbs/03_decision/07_ensemble.ipynb #69e8edeb
+# %% ../../nbs/03_decision/07_ensemble.ipynb #7a9cd880
 def _decision_of(member): return (getattr(member, 'decisions', None) or {}).get(None)
 
 def _mark_of(member):
@@ -163,6 +165,13 @@ def _is_as_marked(mark, member):
 
 _changed = ('A member has other weights, images or another decision than when the decision of the ensemble was fitted, '
             'which is dropped. Fix: ensemble.tune_decision()')
+
+@patch
+def _use_held_out(self:Ensemble, held_out):
+    "Take predictions from before, as long as the members are what they are now"
+    if len(held_out)!=len(self.members):
+        raise ValueError(f'held_out has {len(held_out)} tables for {len(self.members)} members: one for each')
+    self._held,self._marks = dict(enumerate(held_out)),list(map(_mark_of, self.members))
 
 @patch
 def _forget_if_changed(self:Ensemble):
@@ -395,7 +404,7 @@ def spread(self:Ensemble)->pd.DataFrame: # Index measure and class; a column for
     res = pd.DataFrame({k:_column(o) for k,o in rows.items()}, index=index)
     return res.assign(mean=res.mean(axis=1), sd=res.std(axis=1), pooled=_column(cases.predicted))
 
-# %% ../../nbs/03_decision/07_ensemble.ipynb #f9923cde
+# %% ../../nbs/03_decision/07_ensemble.ipynb #33603f0c
 @patch
 def predict(self:Ensemble,
     item, # What `predict` of the members takes: a file, bytes, or an image
@@ -415,6 +424,7 @@ def predict(self:Ensemble,
 def __repr__(self:Ensemble):
     n,kinds = len(self.members),L(type(o).__name__ for o in self.members).unique()
     what = f'Ensemble: {n} {"member" if n==1 else "members"} ({", ".join(kinds)}), mean {self.average}'
-    rows = f'{(self.fold>=0).sum():,} out-of-fold rows in {self.fold.max()+1} folds'
+    k = self.fold.max()+1
+    rows = f'{(self.fold>=0).sum():,} out-of-fold rows in {k} {"fold" if k==1 else "folds"}'
     rows += f', {_is_test(self.labels).sum():,} test rows'
     return f'{what}; {len(self.vocab)} classes; {rows}\n{self.decision.about if self.decision else "no decision"}'
