@@ -26,6 +26,7 @@ from ..metrics.proper_scores import *
 from ..decision.decision import *
 from ..decision.readout import *
 from ..decision.report import resolve_labels
+from ..decision.ensemble import *
 from ..training.learner import *
 from ..training.evaluation import *
 
@@ -212,6 +213,22 @@ def interpret(self:Learner,
 )->MultiLabelInterpretation:
     "Return `MultiLabelInterpretation.from_learner` of this learner"
     return MultiLabelInterpretation.from_learner(self, split, **kwargs)
+
+# %% ../../nbs/09_insight/00_interpretation.ipynb #9f2dcefc
+def _first_preprocess(ensemble):
+    "How the first member reads a file; None if that is not known"
+    return preprocess_of(getattr(ensemble.members[0], 'dls', None))
+
+@patch
+def interpret(self:Ensemble, # noqa: F811
+    split='oof', # 'oof', 'test', or a labelled `LabelTable` from elsewhere
+)->MultiLabelInterpretation:
+    "Return predictions, decisions and losses of all rows that the members have not seen, or of others"
+    o,labels = self.decided(split),self.labels if isinstance(split, str) else split
+    cases = o.predictions
+    thresholds = o.decide if np.ndim(o.decide)==1 else o.thresholds
+    return MultiLabelInterpretation(cases.probs, as_float64(cases.targets), cases.vocab, cases.paths, o.decide, labels,
+                                    images=_first_preprocess(self), thresholds=thresholds, scores=o.scores, name=o.name)
 
 # %% ../../nbs/09_insight/00_interpretation.ipynb #04ccdd09
 def _table_targets(df, vocab, labels):

@@ -289,4 +289,7 @@ def frozen_learner(
     loaders = [FeatureDL.over(dl, x, y, feats, frozen, bs) for dl,x,y in zip(learn.dls.loaders, feats.x, feats.y)]
     args = {o:getattr(learn, o) for o in ('loss_func','opt_func','lr','path','model_dir','wd','wd_bn_bias','moms')}
     cbs = L(cbs)+[QuarantineWarning(),_shared_history(learn),StopAtNaN()]
-    return MultiLabelLearner(loaders_like(learn.dls, loaders), head, metrics=list(learn.metrics), cbs=cbs, **args)
+    dls = loaders_like(learn.dls, loaders)
+    res = MultiLabelLearner(dls, head, metrics=list(learn.metrics), cbs=cbs, **args)
+    res.of_images = learn # whose head it trains
+    return res
