@@ -32,6 +32,7 @@ _star = {
     'decision.curves': '',
     'decision.curve_plots': '''plot_roc plot_precision_recall plot_reliability plot_thresholds plot_cost_curves
         plot_net_benefit''',
+    'decision.baseline': 'metadata_baseline',
     'images.decoders': '',
     'images.dicom_header': 'ImageError',
     'images.dicom_samples': '',

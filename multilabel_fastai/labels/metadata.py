@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MetadataColumn', 'MetadataEncoder']
 
-# %% ../../nbs/01_labels/09_metadata.ipynb #7d1e2798
+# %% ../../nbs/01_labels/09_metadata.ipynb #426dc9a6
 import numpy as np, pandas as pd
 from dataclasses import dataclass, asdict
 from warnings import warn
@@ -13,7 +13,7 @@ from fastcore.all import *
 from ..utils.hints import *
 from .table import *
 
-# %% ../../nbs/01_labels/09_metadata.ipynb #a1877b97
+# %% ../../nbs/01_labels/09_metadata.ipynb #516cf011
 def _as_level(v):
     "Return a category as text, None if it is missing"
     if pd.isna(v): return None
@@ -34,10 +34,10 @@ def _as_numbers(col, name):
     res = pd.to_numeric(col, errors='coerce').to_numpy(np.float64, na_value=np.nan)
     if (bad := known&~np.isfinite(res)).any():
         raise LabelError(f'{bad.sum():,} values of {name} are no finite numbers',
-            {'row':np.flatnonzero(bad), name:col[bad].to_numpy()}, fix=f'numbers, such as 58, or NaN for a missing {name}')
+            {'row':np.flatnonzero(bad), name:col[bad].to_numpy()}, fix='numbers, such as 58, or NaN for a missing one')
     return res
 
-# %% ../../nbs/01_labels/09_metadata.ipynb #d6531268
+# %% ../../nbs/01_labels/09_metadata.ipynb #b7849789
 @dataclass(frozen=True)
 class MetadataColumn:
     "Describe how one column becomes features: numbers if it has no `levels`"
@@ -74,7 +74,7 @@ class MetadataColumn:
         gone,z = np.isnan(x),(np.clip(x, self.low, self.high)-self.mean)/self.std
         return np.stack([np.where(gone, 0, z), gone], 1).astype(np.float32),(x<self.low)|(x>self.high)
 
-# %% ../../nbs/01_labels/09_metadata.ipynb #63e9d34e
+# %% ../../nbs/01_labels/09_metadata.ipynb #0c342dc8
 _MOST_LEVELS = 64 # of categories
 
 def _is_identity(levels, groups, least):
@@ -113,7 +113,7 @@ def _check_levels(name, col, levels):
         raise LabelError(f'The column {name!r} has {len(known):,} categories, and {_MOST_LEVELS} are the most',
             {name:sorted(known)}, fix='numbers, or fewer categories')
 
-# %% ../../nbs/01_labels/09_metadata.ipynb #fcaa309b
+# %% ../../nbs/01_labels/09_metadata.ipynb #2c5bc8d7
 def _number_column(name, col):
     "Return the description of a column of numbers"
     x = _as_numbers(col, name)
@@ -134,7 +134,7 @@ def _fit_column(name, col, groups):
         warn(f'The column {name!r} is {known[0]} in all training rows: it adds nothing')
     return _number_column(name, col) if numbers else MetadataColumn(name, tuple(known))
 
-# %% ../../nbs/01_labels/09_metadata.ipynb #0e8e1940
+# %% ../../nbs/01_labels/09_metadata.ipynb #9c6459b6
 @dataclass(frozen=True)
 class MetadataEncoder:
     "Hold how columns of a table become features (N,M); made by `MetadataEncoder.fit`"
@@ -162,7 +162,7 @@ class MetadataEncoder:
         "Return the encoder as JSON can hold it"
         return dict(columns=[asdict(o)|dict(levels=list(o.levels)) for o in self.columns])
 
-# %% ../../nbs/01_labels/09_metadata.ipynb #8feb30d2
+# %% ../../nbs/01_labels/09_metadata.ipynb #708418f4
 @patch(cls_method=True)
 def fit(cls:MetadataEncoder,
     labels:LabelTable, # Training rows
@@ -178,7 +178,7 @@ def fit(cls:MetadataEncoder,
     groups = df.group if labels.has_group else np.arange(len(df))
     return cls(tuple(_fit_column(o, df[o], np.asarray(groups)) for o in columns))
 
-# %% ../../nbs/01_labels/09_metadata.ipynb #9af474d9
+# %% ../../nbs/01_labels/09_metadata.ipynb #1a684fad
 def _as_rows(rows):
     "Return rows as a DataFrame"
     if isinstance(rows, LabelTable): return rows.frame
@@ -197,6 +197,7 @@ def _warn_unlike(column, col, unlike):
 def encode(self:MetadataEncoder,
     rows, # `LabelTable` or DataFrame with the columns, a dict of one row, or a list of dicts
     absent:str='raise', # A column that is not there: 'raise', or 'mask' it as missing with a warning
+    unlike:str='warn', # Values that the training rows do not have: 'warn', or 'accept' without a word
 )->np.ndarray: # (N,M) float32
     "Return the features of rows; raises `LabelError` for an absent column, and for text in a column of numbers"
     df = _as_rows(rows)
@@ -207,16 +208,17 @@ def encode(self:MetadataEncoder,
     res = []
     for o in self.columns:
         col = df[o.name] if o.name in df else pd.Series([None]*len(df), dtype=object)
-        values,unlike = o.encode(col)
-        if unlike.any(): _warn_unlike(o, col, unlike)
+        values,odd = o.encode(col)
+        if unlike=='warn' and odd.any(): _warn_unlike(o, col, odd)
         res.append(values)
     return np.concatenate(res, 1)
 
-# %% ../../nbs/01_labels/09_metadata.ipynb #81cfb38c
+# %% ../../nbs/01_labels/09_metadata.ipynb #009f5508
 def _column_of_dict(d):
     "Return a column of a dict; raises `ValueError` for what cannot be one"
     known = {'name','levels','mean','std','low','high'}
-    if not isinstance(d, dict) or set(d)!=known: raise ValueError(f'A column of the metadata has to have {sorted(known)}')
+    if not isinstance(d, dict) or set(d)!=known:
+        raise ValueError(f'A column of the metadata has to have {sorted(known)}')
     is_text = isinstance(d['name'], str) and isinstance(d['levels'], list) and len(d['levels'])<=_MOST_LEVELS
     if not is_text or not all(isinstance(o, str) for o in d['levels']) or len(set(d['levels']))<len(d['levels']):
         raise ValueError(f'A column of the metadata has the name {str(d["name"])[:40]!r} and no list of levels')
