@@ -247,9 +247,12 @@ def _check_same(dls, bundle):
     if own!=bundle.preprocess:
         raise ValueError(f'The DataLoaders have {own}, and the bundle {bundle.preprocess}: '
                          'multilabel_dls(labels, preprocess=bundle.preprocess) has that of the bundle')
+    if metadata_of(dls)!=bundle.metadata:
+        raise ValueError(f'The DataLoaders have {metadata_of(dls) or "no metadata"}, and the bundle '
+                         f'{bundle.metadata or "none"}: multilabel_dls(labels, metadata=bundle.metadata) has those')
 
 @patch(cls_method=True)
-@delegates(multilabel_learner, but=('dls','arch','pretrained','weights','head'))
+@delegates(multilabel_learner, but=('dls','arch','pretrained','weights','head','metadata'))
 def from_bundle(cls:Learner,
     bundle, # `Bundle`
     dls:DataLoaders, # From `multilabel_dls`, with the classes and the preprocessing of the bundle
@@ -259,7 +262,8 @@ def from_bundle(cls:Learner,
     "Return a learner with the network, and without `loss` with the decisions, of a bundle"
     _check_same(dls, bundle)
     loss_func = loss or ReadoutLoss(bundle.readout)
-    learn = multilabel_learner(dls, bundle.arch, loss_func, pretrained=False, head=bundle.head, **kwargs)
+    learn = multilabel_learner(dls, bundle.arch, loss_func, pretrained=False, head=bundle.head,
+                               metadata=bundle.metadata_args, **kwargs)
     learn.stats = bundle.config['mean'],bundle.config['std']
     learn.dls = with_normalization(learn.dls, learn.stats)
     learn.model.load_state_dict(bundle.model.state_dict())
