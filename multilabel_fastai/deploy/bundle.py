@@ -135,7 +135,7 @@ def probabilities(self:Bundle,
     metadata=None, # As in `scores`
 )->Tensor: # (N,K) float32 on the CPU
     "Return probabilities of the classes; changes no state, so that threads may ask at once"
-    scores = self.scores(x, metadata).to(self.device)
+    scores = (self.scores(x) if metadata is None else self.scores(x, metadata)).to(self.device)
     with torch.inference_mode(): return self.readout.probabilities(scores, calibrated).cpu()
 
 @patch

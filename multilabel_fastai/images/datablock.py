@@ -174,7 +174,8 @@ _elsewhere = { # Arguments of fastai's loaders: what does it here
     'shuffle':'dls.train.shuffle = False afterwards',
     'drop_last':'dls.train.drop_last = False afterwards',
     'normalize':'stats=imagenet_stats; those of the network if it is left out',
-    'image_weights':'multilabel_dls(labels, image_weights=...), which loads them beside the images'}
+    'image_weights':'multilabel_dls(labels, image_weights=...), which loads them beside the images',
+    'metadata':'multilabel_dls(labels, metadata=[...]), which loads them beside the images'}
 
 _others = ['augment','stats','preprocess','pack','bs','check','seed','device','num_workers','weights','per_group',
            'metadata']
