@@ -13,6 +13,7 @@ _star = {
     'labels.annotations': '',
     'labels.splits': '',
     'labels.logic': 'LabelLogic',
+    'labels.metadata': 'MetadataEncoder',
     'metrics.predictions': 'Predictions',
     'metrics.classwise': '''auroc_multi average_precision_multi count_metric f1_multi fbeta_multi precision_multi
         recall_multi specificity_multi matthews_multi label_accuracy all_negative_accuracy''',
@@ -32,6 +33,7 @@ _star = {
     'decision.curve_plots': '''plot_roc plot_precision_recall plot_reliability plot_thresholds plot_cost_curves
         plot_net_benefit''',
     'decision.ensemble': 'Ensemble',
+    'decision.baseline': 'metadata_baseline',
     'images.decoders': '',
     'images.dicom_header': 'ImageError',
     'images.dicom_samples': '',

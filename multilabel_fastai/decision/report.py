@@ -65,7 +65,8 @@ def _overall_replicates(p, y, d, w):
 class ClassReport:
     """Hold a report: `df`, a row for each class and their mean, and `overall`; made by `class_report`
 
-    It has `to_csv`, `compare`, and a table in a notebook."""
+    It has `to_csv`, `compare`, and a table in a notebook; `baseline` is the report of predictions without pixels."""
+    baseline = None
     def __init__(self, p, y, d, vocab, thresholds, rows, groups, n_boot, level, seed, name, scores):
         self.probs,self.targs,self.decisions,self.scores = p,y,d,scores
         self.vocab,self.thresholds,self.rows,self.groups = list(vocab),thresholds,rows,groups
@@ -149,6 +150,7 @@ def class_report(
     seed:int=42, # Of the draws
     name:str='', # Heading
     scores=None, # What gives the order (N,C), if `probs` were calibrated differently from row to row; `probs` if None
+    baseline:Predictions=None, # Of these rows without pixels, see `metadata_baseline`: shown beside AUROC and AP
 )->ClassReport:
     """Return the support, prevalence, AUROC, average precision, F1 ... of each class, and their mean, with intervals
 
@@ -161,7 +163,9 @@ def class_report(
     p,d,thresholds = resolve_labels(thresh, thresholds, p, vocab)
     if rows is not None: rows = list(map(str, rows))
     if groups is not None: groups = pd.Series(list(groups), dtype=object).to_numpy()
-    return ClassReport(p, y, d, vocab, thresholds, rows, groups, n_boot, level, seed, name, scores)
+    res = ClassReport(p, y, d, vocab, thresholds, rows, groups, n_boot, level, seed, name, scores)
+    if baseline is not None: res.baseline = _baseline_report(res, baseline)
+    return res
 
 # %% ../../nbs/03_decision/04_report.ipynb #9e1f07a6
 @patch(as_prop=True)
@@ -177,6 +181,7 @@ def df(self:ClassReport)->pd.DataFrame:
         if not self.n_boot: continue
         low,high = self._ends(r, k)
         cols |= {f'{k} low':low, f'{k} high':high if k=='calibration error' else np.minimum(high, 1)}
+    if self.baseline is not None: cols |= {f'baseline {k}':self.baseline.replicates[k][0] for k in _OF_BASELINE}
     cols['threshold'] = np.append(self.thresholds[0], np.nan)
     if np.isfinite(self.thresholds[1:]).any(): # both ends, also if one is infinite for every class
         for k,v in zip(('low','high'), self.thresholds[1:]): cols[f'threshold {k}'] = np.append(v, np.nan)
@@ -294,13 +299,21 @@ def _notes(self:ClassReport):
     by = {}
     for k,why in self.undefined.items(): by.setdefault(why, []).append(k)
     rest = 'is undefined there, and left out of the mean'
-    return [f'{why}: {", ".join(o)}; {_needs[why]} {rest}' for why,o in by.items()] + self._interval_notes()
+    undefined = [f'{why}: {", ".join(o)}; {_needs[why]} {rest}' for why,o in by.items()]
+    of_baseline = [] if self.baseline is None else self._baseline_notes()
+    return undefined + self._interval_notes() + of_baseline
+
+@patch
+def _shown_columns(self:ClassReport):
+    "Return the columns of the table that is shown"
+    of_baseline = [] if self.baseline is None else [f'baseline {k}' for k in _OF_BASELINE]
+    return [*REPORT_MEASURES, *of_baseline, 'threshold']
 
 @patch
 def __repr__(self:ClassReport):
     df = self.df
     shown = {k:[f'{v:,.0f}' for v in df[k]] for k in ('support','known')}
-    shown |= {k:[_number(v) for v in df[k]] for k in (*REPORT_MEASURES,'threshold')}
+    shown |= {k:[_number(v) for v in df[k]] for k in self._shown_columns()}
     line = [_with_interval(o) for o in self.overall.itertuples()]
     lines = [' · '.join(line[i:i+4]) for i in range(0, len(line), 4)]
     return '\n'.join([self._title(), pd.DataFrame(shown, index=df.index).to_string(), *lines, *self._notes()])
@@ -316,8 +329,8 @@ def _report_cell(row, k, no_interval=False):
 def _repr_html_(self:ClassReport):
     df = self.df
     cols = {'support':[f'{n:,.0f} of {k:,.0f}' for n,k in zip(df.support, df.known)]}
-    for k in (*REPORT_MEASURES,'threshold'):
-        without = self.without_interval(k)&bool(self.n_boot)
+    for k in self._shown_columns():
+        without = self.without_interval(k)&bool(self.n_boot and k in REPORT_MEASURES)
         cols[k] = [_report_cell(row, k, o) for (_,row),o in zip(df.iterrows(), without)]
     table = pd.DataFrame(cols, index=[html.escape(i) for i in df.index]).to_html(escape=False)
     line = ' · '.join(_with_interval(o) for o in self.overall.itertuples())
@@ -485,3 +498,33 @@ def plot(self:ReportComparison,
     fig.suptitle(f'{self.names[1]} minus {self.names[0]}', fontsize=10)
     fig.tight_layout()
     return axs[0]
+
+# %% ../../nbs/03_decision/04_report.ipynb #1f2bdc79
+_OF_BASELINE = ('AUROC','average precision') # what needs no threshold
+
+def _baseline_report(report, baseline):
+    "Return the report of a baseline on the rows of `report`; raises `ValueError` if they are not all there"
+    if not isinstance(baseline, Predictions):
+        raise TypeError(f'baseline is a {type(baseline).__name__}: it has to be Predictions of the same rows, '
+                        'as metadata_baseline(labels, columns, split) returns them')
+    if list(map(str, baseline.vocab))!=report.vocab:
+        raise ValueError(f'The baseline has the classes {baseline.vocab}, the report {report.vocab}: '
+                         'it has to be of the same classes')
+    if report.rows is not None: baseline = baseline[_rows_by_name(report.rows, baseline.paths)]
+    p,y = check_arrays(baseline.probs, baseline.known_targets)
+    if not np.array_equal(y, report.targs, equal_nan=True):
+        raise ValueError('The targets of the baseline are not those of the report: '
+                         'metadata_baseline(labels, columns, split) of the same table and split')
+    return ClassReport(p, y, p>=0.5, report.vocab, np.full((3,p.shape[1]), np.nan), report.rows, report.groups,
+                       report.n_boot, report.level, report.seed, 'baseline without pixels', p)
+
+@patch
+def _baseline_notes(self:ClassReport):
+    "Return what the model adds to its baseline, in a sentence"
+    added = self.baseline.compare(self, ('baseline','model')).df
+    texts = []
+    for k in _OF_BASELINE:
+        row = added.loc[(k,'macro')]
+        text = f'{k} {_number(row.baseline)}, to which the model adds {_signed(row.difference)}'
+        texts.append(text+(f' ({_bounds(row.low, row.high, "{:+.3f}")})' if self.n_boot else ''))
+    return [f'Baseline without pixels, mean of the classes: {"; ".join(texts)}']

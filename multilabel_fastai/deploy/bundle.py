@@ -25,6 +25,7 @@ from ..images.datablock import *
 from ..images.sources import *
 from ..losses.activations import *
 from ..losses.contract import *
+from ..networks.heads import *
 from ..networks.backbones import *
 from .image_facts import *
 from .network_config import *
@@ -66,6 +67,7 @@ class Bundle:
     ):
         self.config,self.vocab,self.preprocess,self.folder = config,list(config['vocab']),preprocess,folder
         self.readout,self.facts = readout,ImageFacts(**config['images'])
+        self.metadata = metadata_of_config(config.get('network', {}))[0]
         stats = [torch.tensor(config[o], dtype=torch.float32) for o in ('mean','std')]
         self.mean,self.std = [o.view(1, -1, 1, 1) for o in stats]
         self.model = model.eval()
@@ -87,6 +89,10 @@ class Bundle:
     def head(self)->dict:
         "Name and arguments of the head, as `multilabel_learner` takes them, or None"
         return head_of_config(self.config['network']['head'])
+    @property
+    def metadata_args(self)->dict:
+        "Arguments of what takes the metadata, as `multilabel_learner` takes them, or None"
+        return metadata_of_config(self.config['network'])[1] or None
     @property
     def decision(self)->Decision:
         "Decision for single images: the one that was fitted, or the thresholds of the loss"
@@ -111,17 +117,25 @@ def normalized(self:Bundle,
     return (x.to(self.device).float()/255-self.mean)/self.std
 
 @patch
-def scores(self:Bundle, x)->Tensor: # (N,K) float32 on the CPU
-    "Return raw scores of pixels (N,C,H,W) uint8"
-    with torch.inference_mode(): return self.model(self.normalized(x)).float().cpu()
+def scores(self:Bundle,
+    x, # Pixels (N,C,H,W) uint8, as `preprocess` makes them
+    metadata=None, # (N,M), as `bundle.metadata.encode` makes them, for a network that takes some
+)->Tensor: # (N,K) float32 on the CPU
+    "Return raw scores; raises `ValueError` if metadata are there or not there against what the network takes"
+    if (metadata is None)!=(self.metadata is None):
+        raise ValueError(f'The network takes {self.metadata or "no metadata"}: '
+                         'bundle.predict(images, metadata=...) or predict_table(bundle, table) encode them')
+    m = () if metadata is None else (torch.as_tensor(metadata, dtype=torch.float32).to(self.device),)
+    with torch.inference_mode(): return self.model(self.normalized(x), *m).float().cpu()
 
 @patch
 def probabilities(self:Bundle,
     x, # Pixels (N,C,H,W) uint8, as `preprocess` makes them
     calibrated:bool=True, # As the decision has them?
+    metadata=None, # As in `scores`
 )->Tensor: # (N,K) float32 on the CPU
     "Return probabilities of the classes; changes no state, so that threads may ask at once"
-    scores = self.scores(x).to(self.device)
+    scores = (self.scores(x) if metadata is None else self.scores(x, metadata)).to(self.device)
     with torch.inference_mode(): return self.readout.probabilities(scores, calibrated).cpu()
 
 @patch
@@ -145,18 +159,43 @@ def joined_labels(
     if probs is None: return texts
     return [o if k else None for o,k in zip(texts, np.isfinite(np.asarray(probs)).all(1))]
 
+def _encoded(bundle, metadata, source, n):
+    "Metadata (n,M) for `n` images; None for a network without"
+    encoder = bundle.metadata
+    if encoder is None:
+        if metadata is None: return None
+        raise ValueError('The network takes no metadata. Fix: leave metadata out')
+    if metadata is None and isinstance(source, (LabelTable,pd.DataFrame)): return encoder.encode(source)
+    if metadata is None:
+        warn(f'The network takes {", ".join(encoder.names)} beside images: they count as missing. '
+             'Fix: bundle.predict(image, metadata=dict(...)), or a table with these columns')
+        return np.tile(encoder.missing, (n, 1))
+    if isinstance(metadata, dict): metadata = [metadata]*n
+    if len(metadata)!=n: raise ValueError(f'{len(metadata):,} rows of metadata for {n:,} images: one for each')
+    rows = pd.DataFrame(metadata)
+    other = [o for o in rows if o not in encoder.names]
+    if other and not isinstance(metadata, pd.DataFrame):
+        raise ValueError(f'metadata have {other}, and the network takes {encoder.names}')
+    return encoder.encode(rows, absent='mask')
+
 @patch
 def predict(self:Bundle,
     source, # A file, its content, a PIL image, an array or a tensor; several of these; a table; for stacks folders
     bs:int=32, # Images in a batch
+    metadata=None, # For a network that takes some: dict(age=58, sex='F') for each image, or a list or table of rows
 )->pd.DataFrame: # path, a probability for each class, and `labels` such as A|B
     """Return probabilities and labels of a few images; raises `ImageError` for one that cannot be read
 
-    Where the scores of the network are not finite, labels are None, and a warning says so."""
+    Metadata that are not given are columns of the table, or count as missing, with a warning. Where the scores of the
+    network are not finite, labels are None, and a warning says so."""
     items = image_items(source)
     if not items: raise ValueError('There is no image to predict')
-    batches = [items[i:i+bs] for i in range(0, len(items), bs)]
-    p = np.concatenate([self.probabilities(np.stack(list(map(self.preprocess, o)))) for o in batches])
+    m = _encoded(self, metadata, source, len(items))
+    p = []
+    for i in range(0, len(items), bs):
+        x = np.stack(list(map(self.preprocess, items[i:i+bs])))
+        p.append(self.probabilities(x, metadata=None if m is None else m[i:i+bs]))
+    p = np.concatenate(p)
     p[~np.isfinite(p).all(1)] = np.nan # in the row of an image all or none
     res = pd.DataFrame(p, columns=self.vocab)
     res.insert(0, 'path', item_names(source, items))
@@ -181,7 +220,8 @@ def __repr__(self:Bundle):
     c,names = self.config,', '.join(self.vocab[:12])+(', ...' if len(self.vocab)>12 else '')
     head = f'Bundle: {_network_name(c["network"])} for {len(self.vocab)} classes ({names}), saved {c["saved"]}'
     metrics = '; '.join(_metrics_text(k, v) for k,v in c['metrics'].items())
-    lines = [head, str(self.preprocess), f'trained on {self.facts}', self.decision.about, metrics]
+    metadata = f'with {self.metadata}' if self.metadata else None
+    lines = [head, str(self.preprocess), metadata, f'trained on {self.facts}', self.decision.about, metrics]
     return '\n'.join(o for o in lines if o)
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #0cf274b3
@@ -252,6 +292,7 @@ def _config(learn, sample):
     dls,vocab,prep,labels = learn.dls,list(map(str, learn.dls.vocab)),preprocess_of(learn.dls),labels_of(learn.dls)
     mean,std = check_pipeline(dls)
     network = arch_config(learn.arch)|dict(head=head_config(getattr(learn, 'head', None)))
+    network |= metadata_config(metadata_of(dls), getattr(learn, 'metadata_args', None))
     res = dict(kind=_kind, format=_format, saved=time.strftime('%Y-%m-%d'), vocab=vocab, network=network,
                preprocess=prep.config, fingerprint=prep.fingerprint, mean=mean, std=std,
                loss=_readout_config(learn.loss_func, len(vocab)), decisions=_decisions_config(_decisions(learn)),
@@ -267,12 +308,17 @@ def _decisions(learn):
 
 def _drawn_pixels(shape, n=2): return np.random.default_rng(42).integers(0, 256, (n,*shape), dtype=np.uint8)
 
+def _drawn_metadata(encoder, n=2):
+    "Metadata (n,M) for drawn pixels in a tuple, which is empty for a network without"
+    if encoder is None: return ()
+    return (torch.from_numpy(np.random.default_rng(42).normal(size=(n,len(encoder.missing))).astype(np.float32)),)
+
 # %% ../../nbs/10_deploy/02_bundle.ipynb #91e0ba17
 _changed = 'It was changed after multilabel_learner; learn.export() keeps it as a pickle'
 
-def _check_twin(network, twin, x):
+def _check_twin(network, twin, *x):
     "Raise unless both networks make the same scores of `x`, on the CPU: a GPU may round differently"
-    with torch.inference_mode(): d = (deepcopy(network).float().cpu().eval()(x)-twin(x)).abs().max().item()
+    with torch.inference_mode(): d = (deepcopy(network).float().cpu().eval()(*x)-twin(*x)).abs().max().item()
     if not math.isfinite(d):
         raise BundleError('The scores of the network are no finite numbers: the training has diverged')
     if d>=1e-3:
@@ -293,7 +339,7 @@ def from_learner(cls:Bundle,
         why = str(e).splitlines()[-1].strip()
         raise BundleError(f'The network is not the one that its description makes: {why}. {_changed}') from e
     res = cls(c, twin, prep, _readout_of_config(c['loss'], _decisions(learn)), device='cpu')
-    _check_twin(network, twin, res.normalized(_drawn_pixels(prep.shape)))
+    _check_twin(network, twin, res.normalized(_drawn_pixels(prep.shape)), *_drawn_metadata(res.metadata))
     if metrics: res.config['metrics'] = _metrics_config(learn)
     return res.to(next(network.parameters()).device)
 
@@ -307,8 +353,8 @@ def _checksum(c):
 def _example(self:Bundle):
     "Scores of drawn pixels, on the CPU, one image at a time"
     at = self.device
-    x = _drawn_pixels(self.preprocess.shape)
-    try: return torch.cat([self.to('cpu').scores(o[None]) for o in x]).double().tolist()
+    inputs = [_drawn_pixels(self.preprocess.shape), *_drawn_metadata(self.metadata)]
+    try: return torch.cat([self.to('cpu').scores(*[o[None] for o in row]) for row in zip(*inputs)]).double().tolist()
     finally: self.to(at)
 
 @patch
@@ -519,7 +565,9 @@ def _cost(model, shape):
         if isinstance(w, Tensor) and w.ndim>1: work.append(out.numel()*w.numel()//max(1, w.shape[0]))
     h = register_module_forward_hook(_hook)
     try:
-        with torch.no_grad(): model.eval()(torch.zeros(1, *shape, device=next(model.parameters()).device))
+        shapes = [shape, *([model[-1].missing.shape] if isinstance(model, FusedNetwork) else [])]
+        device = next(model.parameters()).device
+        with torch.no_grad(): model.eval()(*[torch.zeros(1, *o, device=device) for o in shapes])
     finally: h.remove()
     return max(sizes),sum(work)
 

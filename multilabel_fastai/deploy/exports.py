@@ -21,6 +21,7 @@ from ..labels.table import *
 from ..labels.splits import *
 from ..labels.logic import *
 from ..images.preprocess import *
+from ..images.loaders import *
 from ..images.datablock import *
 from ..losses.contract import *
 from ..decision.calibration import *
@@ -230,6 +231,10 @@ class DecisionNetwork(nn.Module):
 class _Parts:
     "What an export is made of: network and readout on the CPU, statistics, classes, preprocessing, some real images"
     def __init__(self, o):
+        encoder = o.metadata if getattr(o, 'dls', None) is None else metadata_of(o.dls)
+        if encoder is not None:
+            raise ExportError(f'The network takes {", ".join(encoder.names)} beside images, and an exported file takes '
+                              'images alone. Fix: learn.save_bundle(folder), with predict_table(folder, table)')
         self.images = ()
         readout = self._of_bundle(o) if getattr(o, 'dls', None) is None else self._of_learner(o)
         self.readout = deepcopy(readout).cpu()

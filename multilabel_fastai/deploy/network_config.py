@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['BundleError', 'plain_args', 'check_network_size', 'check_image_size', 'arch_config', 'arch_of_config', 'head_config',
-           'head_of_config', 'network_of_config']
+           'head_of_config', 'metadata_config', 'metadata_of_config', 'network_of_config']
 
 # %% ../../nbs/10_deploy/01_network_config.ipynb #7d334149
 from fastai.vision.all import *
 import timm, torchvision
+from ..labels.metadata import *
 from ..networks.heads import *
 from ..networks.backbones import *
 from ..networks.backbones import resolve_arch, OWN_ARCHS
@@ -151,13 +152,37 @@ def head_of_config(
         raise BundleError(f'there is no head {name!r}: this library has {list(HEADS)}')
     return args|({} if name is None else dict(name=name)) or None
 
+def metadata_config(
+    encoder:MetadataEncoder, # Of the loaders; None for none
+    args:dict, # `metadata` of `multilabel_learner`
+)->dict:
+    "Return what `metadata_of_config` makes encoder and arguments from, under 'metadata'; empty without metadata"
+    if encoder is None: return {}
+    return dict(metadata=encoder.to_dict()|dict(args=plain_args(args or {}, 'FusedHead')))
+
+def metadata_of_config(
+    c:dict, # Of a network
+)->tuple: # `MetadataEncoder` and arguments of `FusedHead`; None and {} for a network without metadata
+    "Return what a network takes beside images; raises `BundleError` for what is no description of it"
+    c = c.get('metadata')
+    if c is None: return None,{}
+    args = c.get('args') if isinstance(c, dict) else None
+    if not isinstance(args, dict) or not set(args)<={'width','ps'}:
+        raise BundleError(f'the metadata of the network are {str(c)[:60]}, and no columns with arguments')
+    check_network_size(args)
+    try: return MetadataEncoder.from_dict(c),args
+    except ValueError as e: raise BundleError(f'the metadata of the network: {e}') from e
+
 def network_of_config(
     c:dict, # Of the architecture, and of the head under 'head'
     n_out:int, # Classes
     n_in:int, # Channels
 )->nn.Module:
     "Return the network that `c` describes, with random weights"
+    encoder,args = metadata_of_config(c)
+    c = {k:v for k,v in c.items() if k!='metadata'}
     check_network_size(c)
     head = head_of_config(c.get('head') or {}) or {}
     name = head.pop('name', None)
-    return multilabel_network(arch_of_config(c), n_out, n_in, pretrained=False, head=name, **head)[0]
+    of_metadata = {} if encoder is None else dict(missing=encoder.missing, metadata=args)
+    return multilabel_network(arch_of_config(c), n_out, n_in, pretrained=False, head=name, **head|of_metadata)[0]

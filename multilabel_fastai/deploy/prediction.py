@@ -64,7 +64,7 @@ class _Source:
             self.root = getattr(source if isinstance(source, LabelTable) else labels, 'root', None)
         if self.is_table or isinstance(source, (list,tuple,L,pd.Series,np.ndarray)):
             self.items = image_items(source, labels)
-        if self.is_table: self.names = item_names(source, self.items)
+        if self.is_table: self.names = self.all_names = item_names(source, self.items)
         self._take_groups(by)
         if once and isinstance(source, pd.DataFrame): self._drop_repeated() # a `LabelTable` has each file once
 
@@ -229,7 +229,8 @@ def _learner_bundle(learn, device=None):
     some = list(learn.dls.train_ds.items)[:20]
     has_files = some and all(isinstance(o, (str,Path)) and Path(o).exists() for o in some)
     facts = sample_image_facts(learn.dls, 200) if has_files else ImageFacts()
-    config = dict(vocab=vocab, mean=mean, std=std, loss=dict(thresholds=own), images=facts.to_dict())
+    config = dict(vocab=vocab, mean=mean, std=std, loss=dict(thresholds=own), images=facts.to_dict(),
+                  network=metadata_config(metadata_of(learn.dls), learn.metadata_args))
     return Bundle(config, unwrap_model(learn.model), learn.dls.preprocess, readout, device=device or learn.dls.device)
 
 @contextmanager
@@ -259,11 +260,12 @@ def _channels_last(model):
     finally:
         for o,w in zip(weights, was): o.data = w
 
-def _probabilities(bundle, x, calibrated):
-    "Probabilities (N,C) of pixels; on a CPU of a few images at a time, whose activations stay in its cache"
+def _probabilities(bundle, x, calibrated, m=None):
+    "Probabilities (N,C) of pixels and metadata (N,M); on a CPU of a few at a time, whose activations stay in its cache"
     if not len(x): return np.empty((0,len(bundle.vocab)), np.float32)
     n = len(x) if bundle.device.type!='cpu' else max(16, 4*torch.get_num_threads())
-    return np.concatenate([bundle.probabilities(x[i:i+n], calibrated).numpy() for i in range(0, len(x), n)])
+    rows = [slice(i, i+n) for i in range(0, len(x), n)]
+    return np.concatenate([bundle.probabilities(x[o], calibrated, None if m is None else m[o]).numpy() for o in rows])
 
 # %% ../../nbs/10_deploy/05_prediction.ipynb #8cbb18dd
 def _chunk_table(bundle, items, got, grouped, pool):
@@ -283,15 +285,20 @@ def _chunk_table(bundle, items, got, grouped, pool):
         res['labels'] = text_column(labels)
     return res.assign(reason=text_column(why))
 
-def _tables(bundle, chunks, reader, bs, grouped=False, pool=False, calibrated=True, tick=noop):
-    "A table and the facts of each of `chunks`, lists of (name, file, group)"
-    waiting,part = deque(),None
+def _tables(bundle, chunks, reader, bs, grouped=False, pool=False, calibrated=True, tick=noop, metadata=noop):
+    """A table and the facts of each of `chunks`, lists of (name, file, group)
+
+    `metadata` is a function from names to metadata (n,M)."""
+    waiting,asked,part = deque(),deque(),None
     def _jobs():
         for c in chunks:
             waiting.append(c)
-            for i in range(0, len(c), bs): yield [o[0] for o in c[i:i+bs]],[o[1] for o in c[i:i+bs]]
+            for i in range(0, len(c), bs):
+                asked.append([o[0] for o in c[i:i+bs]])
+                yield asked[-1],[o[1] for o in c[i:i+bs]]
     for got in reader.run(_jobs()):
-        got = got._replace(values=_probabilities(bundle, got.values, calibrated))
+        ok,m = np.array([o is None for o in got.why], bool),metadata(asked.popleft()) if bundle.metadata else None
+        got = got._replace(values=_probabilities(bundle, got.values, calibrated, None if m is None else m[ok]))
         part = got if part is None else part.followed_by(got)
         tick(len(got.why))
         if len(part.why)<len(waiting[0]): continue
@@ -384,6 +391,7 @@ def _decision_digest(bundle):
 
 def _about(bundle, pool, by, columns, root=None, spreadsheet=True):
     "What decides about the rows, in words for which each can differ"
+    if bundle.metadata: columns = [*columns, *[f'metadata {o}' for o in bundle.metadata.names]]
     return dict(format=1, classes=bundle.vocab, preprocessing=str(bundle.preprocess), weights=_weights_digest(bundle),
                 decision=_decision_digest(bundle), pool=pool, by=by, columns=columns, root=root,
                 spreadsheet=spreadsheet)
@@ -464,6 +472,21 @@ class _Collected:
             else: self.counts += parts.counts(i)
 
 # %% ../../nbs/10_deploy/05_prediction.ipynb #79f0a0d5
+def _metadata_by_name(bundle, src):
+    "Function from names of images to metadata (n,M): of the columns of a table; missing, with a warning, for files"
+    encoder = bundle.metadata
+    if encoder is None: return noop
+    if not src.is_table:
+        warn(f'The network takes {", ".join(encoder.names)} beside images, and files have none: they count as missing. '
+             f'Fix: predict_table(bundle, table) with the columns path, {", ".join(encoder.names)}')
+        return lambda names: np.tile(encoder.missing, (len(names), 1))
+    known = encoder.encode(src.rows)
+    row = {o:i for i,o in enumerate(src.all_names)}
+    other = [o for i,o in enumerate(src.all_names) if not np.array_equal(known[i], known[row[o]])]
+    if other: raise PredictionError(f'{other[0]} is there several times, with different {encoder.names}: '
+                                    'a table with one row for each image is needed')
+    return lambda names: known[[row[o] for o in names]]
+
 def _parts_of(b, src, out, pool, rows, spreadsheet):
     "The parts of the file `out`, of `rows` files each, new or begun"
     columns = ['path', *(['group'] if src.grouped else []), *b.vocab, *([] if pool else ['labels']), 'reason']
@@ -474,7 +497,8 @@ def _predict(b, src, reader, parts, pool, decision, bs, part_rows):
     "The table of images or groups, or with `parts` the file of it"
     got = _Collected(pool, b.vocab)
     chunks,done = (parts.remaining(src),parts.n*parts.rows) if parts else (chunked(src, part_rows),0)
-    tables = _tables(b, chunks, reader, bs, src.grouped, bool(pool), decision is None, _ticker(src, done))
+    tables = _tables(b, chunks, reader, bs, src.grouped, bool(pool), decision is None, _ticker(src, done),
+                     _metadata_by_name(b, src))
     for df,facts in tables: (parts.write if parts else got.add)(df, FileCounts.of(df, facts))
     if parts: got.add_parts(parts)
     if not got.counts.n:

@@ -416,6 +416,9 @@ def _page_parts(gr, bundle, title, uploaded, clicked):
     which.input(clicked, [which,seen], [image,labels], **shared, **private)
 
 # %% ../../nbs/10_deploy/07_webpage.ipynb #637bc4b8
+_takes_metadata = ('The network takes {} beside images, and the page has no fields for them. '
+                   'Fix: bundle.predict(image, metadata=dict(...)), or predict_table(bundle, table)')
+
 def bundle_page(
     bundle:Bundle|str|Path, # Bundle, or a folder of one
     title:str='What this model sees', # Above the page
@@ -427,6 +430,7 @@ def bundle_page(
     gr = import_extra('gradio', 'serve')
     if order not in ('probability','vocab'): raise ValueError(f"order is {order!r}: choose 'probability' or 'vocab'")
     if not isinstance(bundle, Bundle): bundle = load_bundle(bundle)
+    if bundle.metadata: raise BundleError(_takes_metadata.format(', '.join(bundle.metadata.names)))
     folder = gr.utils.get_upload_folder()
     def _uploaded(got):
         ans,own,error = _answer(bundle, got, max_pixels, folder)

@@ -15,6 +15,7 @@ from ..utils.hints import *
 from ..labels.table import *
 from ..labels.readers import *
 from ..labels.splits import *
+from ..labels.metadata import *
 from .dicom import *
 from .preprocess import *
 from .files import *
@@ -210,9 +211,11 @@ _elsewhere = { # Arguments of fastai's loaders: what does it here
     'shuffle':'dls.train.shuffle = False afterwards',
     'drop_last':'dls.train.drop_last = False afterwards',
     'normalize':'stats=imagenet_stats; those of the network if it is left out',
-    'image_weights':'multilabel_dls(labels, image_weights=...), which loads them beside the images'}
+    'image_weights':'multilabel_dls(labels, image_weights=...), which loads them beside the images',
+    'metadata':'multilabel_dls(labels, metadata=[...]), which loads them beside the images'}
 
-_others = ['augment','stats','preprocess','pack','bs','check','seed','device','num_workers','weights','per_group']
+_others = ['augment','stats','preprocess','pack','bs','check','seed','device','num_workers','weights','per_group',
+           'metadata']
 
 def _check_arguments(kwargs):
     "Raise `TypeError` for what is no argument of `Preprocess`, with what does it here, or the nearest name"
@@ -317,6 +320,12 @@ def _of_kept(weights, kept, asked):
     return np.asarray(weights)[kept[train]]
 
 # %% ../../nbs/04_images/11_datablock.ipynb #420b96c8
+def _encoded_metadata(metadata, labels):
+    "Encoder, fitted on the training rows where columns are named, and metadata (N,M) of the table; None for none"
+    if metadata is None: return None,None
+    encoder = metadata if isinstance(metadata, MetadataEncoder) else MetadataEncoder.fit(labels['train'], metadata)
+    return encoder,encoder.encode(labels)
+
 @delegates(multilabel_block, but=('quarantine',))
 def multilabel_dls(
     labels:LabelTable, # Table with splits
@@ -329,6 +338,7 @@ def multilabel_dls(
     weights=None, # Relative frequency of each training image, drawn with replacement
     image_weights=None, # (N,) weight of each image of the table in the loss
     per_group:int=None, # Training images of each group in an epoch
+    metadata:list|MetadataEncoder=None, # Columns such as ['age','sex','view'], or those of another model, beside images
     **kwargs
 )->MultiLabelDLs:
     """DataLoaders over the splits of `labels`; the table that they use is `dls.labels`
@@ -349,13 +359,16 @@ def multilabel_dls(
     quarantine,bs = Quarantine(bad, labels.root),min(bs, len(labels['train']))
     known = dict(preprocess=prep, quarantine=quarantine)
     block = multilabel_block(labels, pack=pack, **known, **block)
+    encoder,features = _encoded_metadata(metadata, labels)
     num_workers = ifnone(num_workers, _default_workers(pack))
     dls = block.dataloaders(labels, bs=bs, val_bs=bs, device=device, num_workers=num_workers)
     for dl in dls.loaders:
         if pack is not None: _use_pack(dl, pack, labels)
         if image_weights is not None: dl.image_weights = image_weights[kept][dl.dataset.items.rows]
+        if encoder is not None: dl.metadata = features[dl.dataset.items.rows]
         _forget_splits(dl)
-    dls = MultiLabelDLs(*dls.loaders, path=dls.path, device=dls.device, labels=labels, faults=faults, **known)
+    dls = MultiLabelDLs(*dls.loaders, path=dls.path, device=dls.device, labels=labels, faults=faults,
+                        metadata=encoder, **known)
     dls.train.rng = random.Random(seed)
     dls.train.sample_by(weights, labels['train'].frame.group if per_group else None, per_group)
     dls.train.bs = min(bs, dls.train.n)

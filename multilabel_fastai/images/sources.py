@@ -15,6 +15,7 @@ from ..utils.files import *
 from ..utils.hints import *
 from ..labels.table import *
 from ..labels.splits import *
+from ..labels.metadata import *
 from .dicom import *
 from .series import *
 from .preprocess import *
@@ -282,6 +283,34 @@ def _known_targets(labels, files):
          'in the table of these DataLoaders. Fix: dls.test_dl(table, with_labels=True) with a LabelTable that has them')
     return np.where((rows<0)[:,None], np.nan, labels.targets[rows])
 
+def _images_dl(dls, test_items, rm_type_tfms, with_labels, kwargs):
+    "A loader of images as those of validation, as `test_dl` returns it"
+    fastai_dl = partial(super(MultiLabelDLs, dls).test_dl, rm_type_tfms=rm_type_tfms, with_labels=with_labels, **kwargs)
+    if dls.preprocess is None or isinstance(test_items, FileList) or not isinstance(dls.valid_ds, Datasets):
+        return fastai_dl(test_items)
+    if with_labels and isinstance(test_items, (LabelTable,pd.DataFrame)):
+        table = labelled_table(test_items, list(map(str, dls.vocab)), dls.labels)
+        return dls.valid.new(with_targets(dls, table.files, table.targets), **kwargs)
+    items = image_items(test_items, dls.labels)
+    if with_labels and dls.labels is not None:
+        return dls.valid.new(with_targets(dls, items, _known_targets(dls.labels, items)), **kwargs)
+    return fastai_dl(items)
+
+def _known_metadata(dls, items, source):
+    "Metadata (N,M) of files: of the columns of a table, or of the row of each file in that of the loaders"
+    encoder = metadata_of(dls)
+    if isinstance(source, (LabelTable,pd.DataFrame)): return encoder.encode(source)
+    are_files = [isinstance(o, (str,Path)) for o in items]
+    rows = np.full(len(items), -1)
+    if dls.labels is not None and any(are_files):
+        rows[are_files] = dls.labels.row_of([str(o) for o,k in zip(items, are_files) if k], missing='keep')
+    if n := (rows<0).sum():
+        warn(f'The metadata of {n:,} of {len(items):,} images are not known, and count as missing. Fix: a table with '
+             f'the columns path, {", ".join(encoder.names)}')
+    if n==len(items): return np.tile(encoder.missing, (len(items), 1))
+    res = encoder.encode(dls.labels.frame.iloc[np.maximum(rows, 0)], unlike='accept')
+    return np.where((rows<0)[:,None], encoder.missing, res)
+
 @patch
 @delegates(DataLoaders.test_dl)
 def test_dl(self:MultiLabelDLs,
@@ -291,15 +320,9 @@ def test_dl(self:MultiLabelDLs,
     **kwargs
 )->TfmdDL:
     "Return a loader of images as those of validation; raises `LabelError` for a table that lacks a class"
-    if self.preprocess is None or isinstance(test_items, FileList) or not isinstance(self.valid_ds, Datasets):
-        return super(MultiLabelDLs, self).test_dl(test_items, rm_type_tfms, with_labels, **kwargs)
-    if with_labels and isinstance(test_items, (LabelTable,pd.DataFrame)):
-        table = labelled_table(test_items, list(map(str, self.vocab)), self.labels)
-        return self.valid.new(with_targets(self, table.files, table.targets), **kwargs)
-    items = image_items(test_items, self.labels)
-    if with_labels and self.labels is not None:
-        return self.valid.new(with_targets(self, items, _known_targets(self.labels, items)), **kwargs)
-    return super(MultiLabelDLs, self).test_dl(items, rm_type_tfms, with_labels, **kwargs)
+    res = _images_dl(self, test_items, rm_type_tfms, with_labels, kwargs)
+    if self.metadata is not None: res.metadata = _known_metadata(self, list(res.dataset.items), test_items)
+    return res
 
 # %% ../../nbs/04_images/12_sources.ipynb #5207c5d4
 class TableDLs(MultiLabelDLs):
@@ -325,4 +348,7 @@ def loaders_with(
         q = None if plain else Quarantine(root=table.root)
         dl = dls.valid.new(with_targets(dls, table.files, table.targets, q), shuffle=False, drop_last=False, **kwargs)
         known = dict(labels=table.with_split(['test']*len(table)), preprocess=preprocess_of(dls), quarantine=q)
+        if metadata_of(dls) is not None:
+            dl.metadata = _known_metadata(dls, table.files, source)
+            known |= dict(metadata=dls.metadata)
     return TableDLs(dls.train, dls.valid, dl, path=dls.path, device=dls.device, **known)

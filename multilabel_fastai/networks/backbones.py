@@ -337,6 +337,16 @@ def _make_head(head, nf, n_out, has_map, args):
             '(features, classes) or an nn.Module')
     return f(nf, n_out, pool=has_map, **args) if f in HEADS.values() else f(nf, n_out, **args)
 
+_no_metadata = ('{} takes no metadata beside its slices. Fix: loaders without metadata=, or another architecture')
+
+def _with_head(backbone, head, n_out, args, missing, metadata):
+    "Return the network of a backbone and a head, with metadata if what is `missing` is known"
+    if missing is None:
+        if metadata: raise ValueError('The network has no metadata. Fix: multilabel_dls(labels, metadata=[...])')
+        return nn.Sequential(backbone.model, _make_head(head, backbone.nf, n_out, backbone.has_map, args))
+    layers = fused_layers(_find_head(head), backbone.nf, n_out, backbone.has_map, missing, args, **metadata or {})
+    return FusedNetwork(backbone.model, *layers)
+
 @delegates(fastai_head, but=('nf','pool'))
 def multilabel_network(
     arch, # torchvision or fastai function such as `resnet50`, a timm name such as 'convnext_tiny', or another name
@@ -348,10 +358,14 @@ def multilabel_network(
     head=None, # Name, see `HEADS`, function of (features, classes), or nn.Module; if None the architecture's own
     cut=None, # For a function: where its backbone ends, as fastai's `create_body` takes it
     custom_head=None, # fastai's name for a `head` that is an nn.Module
+    missing=None, # Metadata (M,) of which nothing is known, see `MetadataEncoder`: the network takes some beside images
+    metadata:dict=None, # Of the metadata: `width` and `ps` of `FusedHead`
     **kwargs # For the head; for a timm name also those of `timm.create_model`
 )->tuple: # Network, function that splits it into parameter groups, (mean, std) for its input
     "Return the backbone of `arch` with a head for `n_out` scores, its splitter, and the statistics of its input"
-    if hasattr(arch, 'network'): return arch.network(n_out, n_in, pretrained, weights, seed, head, **kwargs)
+    if hasattr(arch, 'network'):
+        if missing is not None: raise ValueError(_no_metadata.format(type(arch).__name__))
+        return arch.network(n_out, n_in, pretrained, weights, seed, head, **kwargs)
     if isinstance(arch, nn.Module):
         raise TypeError(f'arch is a {type(arch).__name__}, a network already. Fix: the function that makes it, '
                         'or MultiLabelLearner(dls, network, loss_func=get_loss("bce"))')
@@ -365,7 +379,7 @@ def multilabel_network(
         torch.manual_seed(seed)
         tokens = getattr(_find_head(head), 'tokens', False)
         backbone = _make_backbone(arch, n_in, pretrained, weights, tokens, **rest)
-        model = nn.Sequential(backbone.model, _make_head(head, backbone.nf, n_out, backbone.has_map, args))
+        model = _with_head(backbone, head, n_out, args, missing, metadata)
     stats = backbone.stats
     if n_in!=len(stats[0]): stats = [[float(np.mean(o))]*n_in for o in stats]
     return model, backbone.splitter, tuple(list(o) for o in stats)

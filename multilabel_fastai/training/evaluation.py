@@ -29,6 +29,7 @@ from ..decision.thresholds import *
 from ..decision.decision import *
 from ..decision.readout import *
 from ..decision.report import *
+from ..decision.baseline import *
 from ..networks.backbones import *
 from .learner import *
 
@@ -158,6 +159,15 @@ def decided_predictions(
     with rows_of(learn, split) as split: return _decided_split(learn, split, pool, by)
 
 # %% ../../nbs/08_training/04_evaluation.ipynb #3361a7e7
+def _baseline_of(learn, baseline, split, pool):
+    "Return the predictions of a baseline, given as such or as columns of the learner's table"
+    if baseline is None or isinstance(baseline, Predictions): return baseline
+    labels = labels_of(learn.dls)
+    if pool is None and isinstance(split, str) and labels is not None:
+        return metadata_baseline(labels, baseline, split)
+    raise LabelError('Columns make a baseline for the images of a split, neither pooled nor from elsewhere',
+        fix='baseline=metadata_baseline(labels, columns, split) for the rows of the report')
+
 @patch
 def report(self:Learner,
     split='valid', # 'train', 'valid' or 'test'; or a labelled table from elsewhere, whose classes are found by name
@@ -166,11 +176,14 @@ def report(self:Learner,
     n_boot:int=1000, # Replicates of the intervals; 0 for none
     level:float=0.95, # Of the intervals
     seed:int=42, # Of the replicates
+    baseline:list|Predictions=None, # Columns such as ['age','sex'], or what `metadata_baseline` returns: shown beside
 )->ClassReport:
     """Return the report of a split or a table, see `class_report`, with intervals over groups
 
     Raises `LabelError` for a table that lacks a class, `ValueError` for a split without images."""
-    return decided_predictions(self, split, pool, by).report(n_boot=n_boot, level=level, seed=seed)
+    baseline = _baseline_of(self, baseline, split, pool)
+    decided = decided_predictions(self, split, pool, by)
+    return decided.report(n_boot=n_boot, level=level, seed=seed, baseline=baseline)
 
 # %% ../../nbs/08_training/04_evaluation.ipynb #bd8c261b
 @patch
@@ -193,9 +206,12 @@ def _check_same(dls, bundle):
     if own!=bundle.preprocess:
         raise ValueError(f'The DataLoaders have {own}, and the bundle {bundle.preprocess}: '
                          'multilabel_dls(labels, preprocess=bundle.preprocess) has that of the bundle')
+    if metadata_of(dls)!=bundle.metadata:
+        raise ValueError(f'The DataLoaders have {metadata_of(dls) or "no metadata"}, and the bundle '
+                         f'{bundle.metadata or "none"}: multilabel_dls(labels, metadata=bundle.metadata) has those')
 
 @patch(cls_method=True)
-@delegates(multilabel_learner, but=('dls','arch','pretrained','weights','head'))
+@delegates(multilabel_learner, but=('dls','arch','pretrained','weights','head','metadata'))
 def from_bundle(cls:Learner,
     bundle, # `Bundle`
     dls:DataLoaders, # From `multilabel_dls`, with the classes and the preprocessing of the bundle
@@ -205,7 +221,8 @@ def from_bundle(cls:Learner,
     "Return a learner with the network, and without `loss` with the decisions, of a bundle"
     _check_same(dls, bundle)
     loss_func = loss or ReadoutLoss(bundle.readout)
-    learn = multilabel_learner(dls, bundle.arch, loss_func, pretrained=False, head=bundle.head, **kwargs)
+    learn = multilabel_learner(dls, bundle.arch, loss_func, pretrained=False, head=bundle.head,
+                               metadata=bundle.metadata_args, **kwargs)
     learn.stats = bundle.config['mean'],bundle.config['std']
     learn.dls = with_normalization(learn.dls, learn.stats)
     learn.model.load_state_dict(bundle.model.state_dict())

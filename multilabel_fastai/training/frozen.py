@@ -13,6 +13,7 @@ from ..utils.progress import *
 from ..labels.table import *
 from ..labels.splits import *
 from ..images.loaders import *
+from ..networks.heads import *
 from .guards import *
 from .learner import *
 
@@ -85,7 +86,7 @@ class FeatureDL(SampledDL):
         x = self.x[self.passes%len(self.x)] # (N,F)
         self.passes += 1
         for idx in chunked(samps, self.bs, self.drop_last):
-            yield (x[idx],) if self.y is None else self.with_weights((x[idx],self.y[idx]), idx)
+            yield self.with_weights((x[idx],) if self.y is None else (x[idx],self.y[idx]), idx)
 
     def new(self, dataset=None, cls=None, **kwargs):
         other = dataset is not None and dataset is not self.dataset
@@ -141,7 +142,8 @@ def _frozen_and_rest(learn):
     layers = [o for h in m[1:] for o in (h if isinstance(h, nn.Sequential) else [h])]
     n = first(i for i,o in enumerate(layers) if not _is_fixed(o))
     if n is None: raise ValueError('The head has nothing to train. Fix: learn.freeze(), which leaves the head free')
-    return nn.Sequential(m[0], *layers[:n]),nn.Sequential(*layers[n:])
+    of_rest = FusedNetwork if isinstance(m, FusedNetwork) else nn.Sequential
+    return nn.Sequential(m[0], *layers[:n]),of_rest(*layers[n:])
 
 # %% ../../nbs/08_training/05_frozen.ipynb #1c9d5dd2
 def _tensor_hash(named):

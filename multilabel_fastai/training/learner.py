@@ -55,6 +55,20 @@ def _call_before_batch(learn):
         if isinstance(cb, MixHandler) and learn.training: _mix_weights(learn, cb)
         else: cb('before_batch')
 
+_no_mixing = ('{} mixes images, and the metadata beside them would be those of one of the two. '
+              'Fix: a fit without it, or multilabel_dls without metadata=')
+
+def _give_metadata(learn):
+    "Let the network have the metadata of this batch; raises `ValueError` if its images are mixed"
+    mixer = first(o for o in learn.cbs if isinstance(o, MixHandler))
+    if mixer is not None and learn.training: raise ValueError(_no_mixing.format(type(mixer).__name__))
+    learn.xb = (*learn.xb, learn.metadata)
+
+class _OneBatch(list):
+    "A batch in place of a loader, with the metadata of its images"
+    def __init__(self, b, metadata): super().__init__([b]); self.batch_metadata = metadata
+    def take_metadata(self): return self.batch_metadata
+
 _no_weights = ('The images have weights, and {} takes none. '
                'Fix: a loss by name, see loss_table(), wrap_loss(...), or loaders without image_weights')
 
@@ -134,7 +148,8 @@ _many_labels = ('ClassificationInterpretation is for images with one label, and 
 class MultiLabelLearner(Learner):
     "A `Learner` that normalizes its loaders: with `stats` of its network, or as the user's first loaders do"
     arch,head,stage = None,None,None # of `multilabel_learner`, and what `fit_stages` is at
-    image_weights = None # (B,) weights in the loss of the images of the batch
+    image_weights = metadata = None # (B,) weights in the loss and (B,M) metadata of the images of the batch
+    metadata_args = None # Of `multilabel_learner`
     def __init__(self, dls, model, stats=None, **kwargs):
         self.stats = own_stats(dls) or stats
         super().__init__(dls, model, **kwargs)
@@ -159,7 +174,7 @@ class MultiLabelLearner(Learner):
 
     def one_batch(self, i, b):
         "Train or evaluate on a batch; raises `torch.cuda.OutOfMemoryError` with what to try if the memory is too small"
-        self.image_weights = take_weights(self.dl)
+        self.image_weights,self.metadata = take_weights(self.dl),take_metadata(self.dl)
         try: return super().one_batch(i, b)
         except RuntimeError as e:
             if not is_out_of_memory(e): raise
@@ -168,7 +183,13 @@ class MultiLabelLearner(Learner):
         raise torch.cuda.OutOfMemoryError(f'Out of memory: {why}')
 
     def __call__(self, event_name):
-        "Run an event; the weights of the images are with the targets while these are mixed, and for the loss alone"
+        "Run an event; metadata are with the images for the network alone, weights with targets for mixing and the loss"
+        if event_name=='after_pred': self.xb = self.xb[:1] if self.metadata is not None else self.xb
+        self._call_event(event_name)
+        if event_name=='before_batch' and self.metadata is not None: _give_metadata(self)
+
+    def _call_event(self, event_name):
+        "Run an event, with the weights of the images where there are any"
         if self.image_weights is None: return super().__call__(event_name)
         if event_name=='before_batch': return _call_before_batch(self)
         if event_name=='after_loss': self.yb = self.yb[:1]
@@ -185,6 +206,9 @@ class MultiLabelLearner(Learner):
 @patch
 def _check_new_loaders(self:MultiLabelLearner, was, dls):
     "Raise or warn if scores and decision are not about other loaders"
+    if metadata_of(was)!=metadata_of(dls):
+        raise ValueError(f'The learner takes {metadata_of(was)}, and the other loaders have {metadata_of(dls)}. '
+                         'Fix: multilabel_dls(labels, metadata=learn.dls.metadata)')
     same = check_classes(_class_names(was), _class_names(dls), 'The network', refuse=False)
     if not isinstance(self.loss_func, MultiLabelLoss): return
     if not same: self.loss_func.readout.drop_decisions('The decision was fitted for other classes')
@@ -198,6 +222,15 @@ def tta(self:MultiLabelLearner, ds_idx=1, dl=None, **kwargs):
     return super(MultiLabelLearner, self).tta(ds_idx, dl, **kwargs)
 
 # %% ../../nbs/08_training/03_learner.ipynb #14d19b88
+@patch
+@delegates(Learner.show_results)
+def show_results(self:MultiLabelLearner, ds_idx=1, dl=None, max_n=9, shuffle=True, **kwargs):
+    "Show images of a split with labels and predictions, as fastai does"
+    dl = ifnone(dl, self.dls[ds_idx].new(shuffle=shuffle))
+    b = dl.one_batch()
+    _,_,preds = self.get_preds(dl=_OneBatch(b, take_metadata(dl)), with_decoded=True)
+    dl.show_results(b, preds, max_n=max_n, **kwargs)
+
 @patch
 @delegates(Learner.save)
 def save(self:MultiLabelLearner, file, **kwargs):
@@ -328,6 +361,7 @@ def multilabel_learner(
     history:str|Path=None, # CSV file to write losses and metrics to after each epoch
     cbs=None, # Further callbacks
     head:str|dict=None, # Name of the head, see `HEADS`, or its name and arguments: dict(name='query', groups=20)
+    metadata:dict=None, # Of the metadata that `dls` has: `width` and `ps` of `FusedHead`
     **kwargs
 )->MultiLabelLearner:
     "Return a learner for multi-label images; `fine_tune`, `lr_find`, `predict`, `show_results` and all the rest work"
@@ -335,6 +369,8 @@ def multilabel_learner(
     _check_arguments(kwargs)
     check_soft_labels(loss, dls)
     args = dict(name=head) if isinstance(head, str) else dict(head or {})
+    encoder = metadata_of(dls)
+    args |= dict(missing=None if encoder is None else encoder.missing, metadata=metadata)
     model,splitter,stats = multilabel_network(arch, get_c(dls), _n_channels(dls), pretrained, weights, seed,
                                               head=args.pop('name', None), **args)
     trained = bool(pretrained or weights)
@@ -345,7 +381,7 @@ def multilabel_learner(
     device = getattr(dls, 'device', None) or default_device()
     for o in (model, loss): o.to(device) # so that validate and get_preds work before a fit
     if trained: learn.freeze()
-    learn.arch,learn.head = arch,head
+    learn.arch,learn.head,learn.metadata_args = arch,head,metadata
     return learn
 
 @patch(as_prop=True)
