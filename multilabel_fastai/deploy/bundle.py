@@ -254,8 +254,8 @@ def _config(learn, sample):
     mean,std = check_pipeline(dls)
     views = views_config(unwrap_model(learn.model))
     network = arch_config(learn.arch)|dict(head=head_config(getattr(learn, 'head', None)))|views
-    res = dict(kind=_kind, format=_format if views else 1, saved=time.strftime('%Y-%m-%d'), vocab=vocab, network=network,
-               preprocess=prep.config, fingerprint=prep.fingerprint, mean=mean, std=std,
+    res = dict(kind=_kind, format=_format if views else 1, saved=time.strftime('%Y-%m-%d'), vocab=vocab,
+               network=network, preprocess=prep.config, fingerprint=prep.fingerprint, mean=mean, std=std,
                loss=_readout_config(learn.loss_func, len(vocab)), decisions=_decisions_config(_decisions(learn)),
                images=sample_image_facts(dls, sample).to_dict(),
                split=labels.split_hash if labels is not None else None, metrics={}, versions=_versions())
