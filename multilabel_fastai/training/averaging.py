@@ -98,7 +98,8 @@ def before_validate(self:WeightAverage): self._put_average() # after a training 
 def after_cancel_fit(self:WeightAverage): self._put_average()
 @patch
 def after_fit(self:WeightAverage):
-    if self.learn.epoch+1==self.learn.n_epoch and not self.in_training: self.average = None
+    at = vars(self.learn) # without an epoch before the first fit
+    if at.get('epoch', -2)+1==at.get('n_epoch') and not self.in_training: self.average = None
 
 @patch
 def take_step(self:WeightAverage): "Take a training step into the average"
