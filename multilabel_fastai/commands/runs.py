@@ -31,6 +31,7 @@ from ..training.learner import *
 from ..training.evaluation import *
 from ..training.frozen import *
 from ..training.stages import *
+from ..training.averaging import *
 from ..training.fit_state import *
 from ..training.checkpoints import *
 from ..training.speed import *
@@ -344,7 +345,7 @@ def _is_taken(out, may_go_on):
     return f'The folder {out} holds files already: {fix}'
 
 _may_change = ('minutes','device','num_workers','check','pack','objective','calibration','decision',
-    'pool') # in a run that goes on; a pack is compared with its images
+    'pool','test_views') # in a run that goes on; a pack is compared with its images
 
 def _check_same(out, o, source):
     "Raise where a run that goes on would be another one than it was"
@@ -358,6 +359,10 @@ def _check_same(out, o, source):
 
 # %% ../../nbs/11_commands/01_runs.ipynb #947d80a1
 def no_bar_in_files(learn): return nullcontext() if sys.stdout.isatty() else learn.no_bar()
+
+def _averages(o):
+    "Callbacks that average the weights as the settings have it"
+    return [EMA(o.ema)] if o.ema else [] if o.swa_start is None else [SWA(o.swa_start)]
 
 def _fit_frozen(learn, o, cbs):
     "Train the head alone, on features that the frozen backbone makes once"
@@ -416,6 +421,7 @@ def _remove_checkpoints(keep):
 def _finish(learn, out, o, config, losses):
     "Decision, reports and pictures of a trained learner"
     learn.save_weights(out) # before anything can go wrong
+    learn.use_views(o.test_views)
     _decide(learn, o)
     if len(losses.rows): save_plot(out/'batch_losses.png', partial(plot_batch_losses, losses.table()))
     reports = learn.save_results(out, o.pool)
@@ -453,6 +459,8 @@ def run_training(
     learn = run_learner(dls, o, path=out)
     learn.logger = LineLogger(learn.training_history)
     if o.ckpt: set_weights(learn.model, o.ckpt, learn.dls.vocab)
+    learn.use_views(o.test_views) # raises for what a mirror image has no meaning for
+    learn.use_views(None)
     if o.stages: learn.stage_table(o.stages) # raises for what is misspelt, before anything is written
     if not begun: write_config(out, config) # the settings of a run that goes on are those that it began with
     learn.training_history.file = out/'history.csv'
@@ -461,7 +469,7 @@ def run_training(
     if resume:
         say(f'Going on with {out}' + ('' if keep.files else ', which has no checkpoint yet: training begins anew'))
     with no_bar_in_files(learn):
-        at = _fit(accelerated(learn, o), o, keep, [losses, ProgressLines()])
+        at = _fit(accelerated(learn, o), o, keep, [losses, ProgressLines(), *_averages(o)])
         if at is not None: config['final_stage'] = at
         reports = _finish(learn, out, o, config, losses)
     _remove_checkpoints(keep)

@@ -6,9 +6,9 @@
 __all__ = ['OPTIMIZERS', 'read_as', 'setting', 'in_range', 'at_least', 'one_of', 'Settings', 'settings_class', 'as_size',
            'as_window', 'as_frame', 'as_header', 'PreprocessSettings', 'as_path', 'check_augment', 'SplitSettings',
            'ImageSettings', 'LoaderSettings', 'as_today', 'is_run_config', 'RunConfig', 'read_config', 'as_head',
-           'as_stages', 'check_objective', 'check_loss_name', 'check_pair', 'check_calibration', 'NetworkSettings',
-           'FitSettings', 'TrainingSettings', 'DecisionSettings', 'RunSettings', 'ComparisonSettings', 'LabelColumns',
-           'LabelSource', 'reader_arguments', 'takes_settings']
+           'as_views', 'as_stages', 'check_objective', 'check_loss_name', 'check_pair', 'check_calibration',
+           'NetworkSettings', 'FitSettings', 'TrainingSettings', 'DecisionSettings', 'RunSettings',
+           'ComparisonSettings', 'LabelColumns', 'LabelSource', 'reader_arguments', 'takes_settings']
 
 # %% ../../nbs/11_commands/00_settings.ipynb #11a7d21d
 import inspect, json, math, os, re
@@ -311,6 +311,11 @@ def _json_value(s):
     try: return json.loads(s.lower())
     except ValueError: return s
 
+def as_views(v):
+    "Return a list of views, also of text such as 'flip,scale:1.1', or None for the image alone"
+    from multilabel_fastai.networks.test_time import parse_views
+    return list(parse_views(v.split(',') if isinstance(v, str) else v)) or None
+
 def as_stages(v):
     "Return a list of `Stage`, also of text or from a file; raises for stages that cannot be written down"
     from multilabel_fastai.training.stages import parse_stages
@@ -415,6 +420,10 @@ class TrainingSettings(FitSettings):
     views:int = setting(0, 'Augmented views of each training image for these', at_least(0))
     precision:str = setting('auto', 'auto, fp32, fp16 or bf16', one_of(_precisions))
     compile:bool = setting(False, 'Compile the network')
+    ema:float = setting(None, 'Average the weights of all steps: the share that stays at each, such as 0.99',
+        in_range(lambda v: 0<v<1, 'above 0 and below 1'))
+    swa_start:float = setting(None, 'Average the weights at the end of each epoch, from this share of them on: 0.75',
+        in_range(lambda v: 0<=v<1, 'from 0 to below 1'))
     best:str = setting(None,
         'End with the best epoch by this metric (auroc, mAP or f1), or by valid_loss or train_loss, '
         'and not with the last', one_of(_metric_names))
@@ -423,6 +432,8 @@ class TrainingSettings(FitSettings):
 @settings_class('thresholds')
 class DecisionSettings(Settings):
     "How labels are made of probabilities"
+    test_views:str|list = setting(None, 'Scores are the mean over the image and these views of it, with commas '
+        'between: flip (left and right change places), scale:1.1, shift:0.05:0, flip+scale:1.1', read=as_views)
     objective:str = setting('f1',
         'What thresholds are best by: f1, f2, youden, matthews, recall>=0.95, "cost(fn=10, fp=1)", micro-f1, '
         "samples-f1, top-1, ...; '' for the loss's own, without calibration", check_objective, none=None)
@@ -463,6 +474,11 @@ def _check_stage(o):
     if not o.stages and not o.epochs and not o.ckpt:
         raise ValueError('epochs is 0: from 1 up, or 0 with ckpt for a report without training')
 
+def _check_averages(o):
+    if o.ema and o.swa_start is not None: raise ValueError('ema and swa_start average the weights both: give one')
+    if o.compile and o.test_views:
+        raise ValueError('compile and test_views do not go together: views change the network after the training')
+
 def _check_frozen(o):
     if o.frozen and o.is_scratch:
         raise ValueError('frozen needs a backbone with trained weights: give an arch that has them, weights, or ckpt')
@@ -478,6 +494,7 @@ def validate(self:RunSettings,
         raise ValueError(f'--objective {self.objective}, and there are {n_classes} classes')
     _check_stage(self)
     _check_frozen(self)
+    _check_averages(self)
     for k in ('ckpt','weights','decision'):
         file = getattr(self, k)
         if file and not Path(file).is_file():

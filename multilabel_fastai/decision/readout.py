@@ -73,18 +73,25 @@ def _contains(a, b):
     return all(id(o) in ids for o in _weights(b))
 
 # %% ../../nbs/03_decision/03_readout.ipynb #a51eef1b
+def _views(model):
+    "Views over which a network averages its scores, and classes that change places in a mirror image"
+    return getattr(model, 'views', ()),getattr(model, 'pairs', ())
+
 class WeightsMark:
-    "The weights of a network at one time"
+    "The weights of a network at one time, and its test-time views"
+    views = asked = (),() # of the network, and of the one that was attached last
     def __init__(self,
         model:nn.Module, # Network
     ):
         tensors = _weights(unwrap_model(model))
         self.digests,self.values = list(map(_digest, tensors)),_first_values(tensors)
         self.network,self.last = unwrap_model(model),None # a head of its own goes on to be compared
+        self.views = self.asked = _views(self.network)
 
     def attach(self, model):
         "Compare with the weights of `model` from now on, unless it is a part of the network, or has it as a part"
         model,own = unwrap_model(model),self.network
+        self.asked = _views(model)
         if own is None or not (_contains(model, own) or _contains(own, model)): own = model
         if own is self.network and self.values==_first_values(_weights(own)): return
         self.network,self.last = own,None
@@ -94,8 +101,9 @@ class WeightsMark:
         return self.network is unwrap_model(model) and self.holds()
 
     def holds(self)->bool:
-        "Whether the weights are the same; also if the network is not known, as after unpickling"
+        "Whether weights and views are the same; also if the network is not known, as after unpickling"
         model = self.network
+        if self.asked!=self.views: return False
         if model is None: return True
         tensors = _weights(model)
         counters,last = list(map(_counter, tensors)),self.last # read once: threads may ask together
@@ -107,10 +115,12 @@ class WeightsMark:
         pairs = zip(reversed(tensors), reversed(self.digests)) # the head first, which every training changes
         return all(_digest(o)==d for o,d in pairs)
 
-    def __getstate__(self): return dict(digests=self.digests, values=self.values, network=None, last=None)
+    def __getstate__(self):
+        kept = {k:getattr(self, k) for k in ('digests','values','views','asked')}
+        return kept|dict(network=None, last=None)
 
 # %% ../../nbs/03_decision/03_readout.ipynb #6e5adb74
-_stale = ('The decision was fitted on other weights than the network has now, and is dropped: '
+_stale = ('The decision was fitted on other weights or views than the network has now, and is dropped: '
           'call learn.tune_decision() again')
 _before_training = ('The decision was fitted on the weights before this training, and is dropped: '
                     'call learn.tune_decision() again')
@@ -131,7 +141,7 @@ class Readout(nn.Module):
 
     @property
     def decisions(self)->dict: # `DecisionKey` to `Decision`
-        "Decisions in force; none, with a warning, if the network has other weights than those that they were fitted on"
+        "Decisions in force; none, with a warning, if they were fitted on other weights or views of the network"
         if not self._decisions or self._mark is None or self._mark.holds(): return dict(self._decisions)
         if not self._warned: self._warned = True; warn(_stale)
         return {}

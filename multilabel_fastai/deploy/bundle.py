@@ -220,6 +220,8 @@ def __repr__(self:Bundle):
     c,names = self.config,', '.join(self.vocab[:12])+(', ...' if len(self.vocab)>12 else '')
     head = f'Bundle: {_network_name(c["network"])} for {len(self.vocab)} classes ({names}), saved {c["saved"]}'
     metrics = '; '.join(_metrics_text(k, v) for k,v in c['metrics'].items())
+    views = c['network'].get('views')
+    if views: head += f', mean over the views {", ".join(views)}'
     metadata = f'with {self.metadata}' if self.metadata else None
     lines = [head, str(self.preprocess), metadata, f'trained on {self.facts}', self.decision.about, metrics]
     return '\n'.join(o for o in lines if o)
@@ -283,7 +285,7 @@ def _versions():
         with suppress(PackageNotFoundError): res[o] = version(o)
     return res
 
-_kind,_format = 'multilabel_fastai bundle',1
+_kind,_format = 'multilabel_fastai bundle',2 # 2 has views, which a reader of 1 would leave out
 
 def _config(learn, sample):
     "All of `config.json` but metrics, weights and example"
@@ -291,10 +293,11 @@ def _config(learn, sample):
         raise BundleError('The learner does not know its architecture: make it with multilabel_learner(dls, arch)')
     dls,vocab,prep,labels = learn.dls,list(map(str, learn.dls.vocab)),preprocess_of(learn.dls),labels_of(learn.dls)
     mean,std = check_pipeline(dls)
-    network = arch_config(learn.arch)|dict(head=head_config(getattr(learn, 'head', None)))
+    views = views_config(unwrap_model(learn.model))
+    network = arch_config(learn.arch)|dict(head=head_config(getattr(learn, 'head', None)))|views
     network |= metadata_config(metadata_of(dls), getattr(learn, 'metadata_args', None))
-    res = dict(kind=_kind, format=_format, saved=time.strftime('%Y-%m-%d'), vocab=vocab, network=network,
-               preprocess=prep.config, fingerprint=prep.fingerprint, mean=mean, std=std,
+    res = dict(kind=_kind, format=_format if views else 1, saved=time.strftime('%Y-%m-%d'), vocab=vocab,
+               network=network, preprocess=prep.config, fingerprint=prep.fingerprint, mean=mean, std=std,
                loss=_readout_config(learn.loss_func, len(vocab)), decisions=_decisions_config(_decisions(learn)),
                images=sample_image_facts(dls, sample).to_dict(),
                split=labels.split_hash if labels is not None else None, metrics={}, versions=_versions())

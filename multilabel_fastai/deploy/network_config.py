@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BundleError', 'plain_args', 'check_network_size', 'check_image_size', 'arch_config', 'arch_of_config', 'head_config',
-           'head_of_config', 'metadata_config', 'metadata_of_config', 'network_of_config']
+           'head_of_config', 'metadata_config', 'metadata_of_config', 'views_config', 'network_of_config']
 
 # %% ../../nbs/10_deploy/01_network_config.ipynb #7d334149
 from fastai.vision.all import *
@@ -14,6 +14,7 @@ from ..networks.heads import *
 from ..networks.backbones import *
 from ..networks.backbones import resolve_arch, OWN_ARCHS
 from ..networks.slices import *
+from ..networks.test_time import *
 
 # %% ../../nbs/10_deploy/01_network_config.ipynb #1aa44d37
 class BundleError(ValueError):
@@ -173,8 +174,26 @@ def metadata_of_config(
     try: return MetadataEncoder.from_dict(c),args
     except ValueError as e: raise BundleError(f'the metadata of the network: {e}') from e
 
+def views_config(
+    network:nn.Module, # Maybe with views
+)->dict: # Empty for a network of one view
+    "Return the views over which a network averages, and the positions of classes that change places in a mirror image"
+    views = list(getattr(network, 'views', ()))
+    return dict(views=views, pairs=[list(o) for o in network.pairs]) if views else {}
+
+def _with_views_of(c, network, n_out):
+    "The network with the views of a description"
+    views,pairs = c['views'],c.get('pairs', [])
+    is_place = lambda o: type(o) is int and 0<=o<n_out
+    is_pair = lambda o: isinstance(o, list) and len(o)==2 and all(map(is_place, o))
+    if not isinstance(views, list) or not isinstance(pairs, list) or not all(map(is_pair, pairs)):
+        raise BundleError(f'the network has the views {str(views)[:60]} and the pairs {str(pairs)[:60]}: a list of '
+                          'views and one of pairs of classes are needed')
+    try: return ViewNetwork(network, views, pairs, n_out)
+    except (ValueError,TypeError) as e: raise BundleError(str(e)) from e
+
 def network_of_config(
-    c:dict, # Of the architecture, and of the head under 'head'
+    c:dict, # Of the architecture, of the head under 'head', and maybe of the views
     n_out:int, # Classes
     n_in:int, # Channels
 )->nn.Module:
@@ -185,4 +204,6 @@ def network_of_config(
     head = head_of_config(c.get('head') or {}) or {}
     name = head.pop('name', None)
     of_metadata = {} if encoder is None else dict(missing=encoder.missing, metadata=args)
-    return multilabel_network(arch_of_config(c), n_out, n_in, pretrained=False, head=name, **head|of_metadata)[0]
+    arch = arch_of_config(c)
+    network = multilabel_network(arch, n_out, n_in, pretrained=False, head=name, **head|of_metadata)[0]
+    return _with_views_of(c, network, n_out) if c.get('views') else network

@@ -378,8 +378,9 @@ def _digest(parts):
 
 def _weights_digest(bundle):
     raw = lambda o: o.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
-    config = bundle.config
-    return _digest(itertools.chain(map(raw, bundle.model.state_dict().values()), [config['mean'], config['std']]))
+    config,views = bundle.config,views_config(bundle.model)
+    also = [config['mean'],config['std'],*([views] if views else [])]
+    return _digest(itertools.chain(map(raw, bundle.model.state_dict().values()), also))
 
 def _decision_digest(bundle):
     r = bundle.readout

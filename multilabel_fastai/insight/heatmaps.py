@@ -21,6 +21,7 @@ from ..losses.contract import *
 from ..networks.heads import *
 from ..networks.backbones import *
 from ..networks.slices import *
+from ..networks.test_time import *
 from ..training.learner import *
 from ..training.frozen import *
 
@@ -226,11 +227,12 @@ def class_maps(
 )->Tensor: # (N,L,h,w), or (N,L,S,h,w) for stacks of S slices, on the CPU
     """Return a map of each class in each image, in raw score for each place
 
-    It has the resolution of the map that is looked at. `'attention'` is for a query head. Raises `ValueError` for a
-    network that gives no map."""
+    It has the resolution of the map that is looked at. Of a network with views it is that of the image as it is.
+    `'attention'` is for a query head. Raises `ValueError` for a network that gives no map."""
     if not callable(method) and method not in HEATMAP_METHODS:
         raise ValueError(f'method is {method!r}: choose from {HEATMAP_METHODS}, '
                          'or give a function of (model, x, classes)')
+    model = without_views(model)
     p,x = first(model.parameters()),x.as_subclass(Tensor)
     if p is not None: x = x.to(p.device)
     if torch.is_inference(x): x = x.clone()
