@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ExportError', 'CalibrationLayer', 'LimitLayer', 'consistent_label_sets', 'RuleLayer', 'DecisionLayer',
-           'DecisionNetwork', 'ExportedModel', 'load_export', 'export_bundle', 'export_torchscript', 'export_program',
-           'export_onnx', 'compare_export']
+           'DecisionNetwork', 'MeanNetwork', 'ExportedModel', 'load_export', 'export_bundle', 'export_torchscript',
+           'export_program', 'export_onnx', 'compare_export']
 
 # %% ../../nbs/10_deploy/03_exports.ipynb #0126699e
 import json, warnings
@@ -32,6 +32,7 @@ from ..networks.backbones import *
 from .image_facts import *
 from .network_config import *
 from .bundle import *
+from .ensembles import *
 
 # %% ../../nbs/10_deploy/03_exports.ipynb #d106a664
 class ExportError(ValueError): "What cannot be exported, and why"
@@ -226,14 +227,59 @@ class DecisionNetwork(nn.Module):
     def forward(self, pixels)->Tuple[Tensor,Tensor]:
         return self.decide(self.network((pixels.float()/255-self.mean)/self.std))
 
+# %% ../../nbs/10_deploy/03_exports.ipynb #5661f3bb
+class _MemberNetwork(nn.Module):
+    "What a member of an ensemble adds to the mean (N,K), of pixels (N,C,H,W) from 0 to 1"
+    def __init__(self, member, average):
+        super().__init__()
+        self.network = deepcopy(member.model).cpu().eval()
+        for k in ('mean','std'): self.register_buffer(k, getattr(member, k).detach().cpu().clone())
+        r,d,n = member.readout,member.readout.decision,len(member.vocab)
+        res = Readout(r.activation, r.odds, torch.full((n,), .5))
+        if d is not None: res.use(Decision(d.vocab, .5, d.calibration)) # a member says how probable, not what is given
+        self.decide,self.as_score = DecisionLayer(res.cpu(), n),average=='score'
+
+    def forward(self, x):
+        scores = self.network((x-self.mean)/self.std)
+        if self.as_score: return scores.float()-self.decide.shift
+        return self.decide(scores)[0]
+
+class MeanNetwork(nn.Module):
+    "Mean over the members of an ensemble (N,K), of pixels (N,C,H,W) from 0 to 1; `DecisionLayer` reads it"
+    def __init__(self,
+        ensemble:EnsembleBundle, # Whose members take the same pixels; raises `ExportError` for others
+    ):
+        super().__init__()
+        if isinstance(ensemble.preprocess, JointPreprocess): raise _several_inputs(ensemble)
+        self.members = nn.ModuleList([_MemberNetwork(o, ensemble.average) for o in ensemble.members])
+
+    def forward(self, x):
+        total = torch.zeros(1, device=x.device)
+        for o in self.members: total = total+o(x)
+        return total/len(self.members)
+
+def _several_inputs(ensemble):
+    views = '; '.join(f'{i}: {o}' for i,o in enumerate(ensemble.preprocess.views))
+    return ExportError(f'The members see different pixels ({views}), and an exported file has one input. '
+                       'Fix: members with the same preprocessing, or a file for each member, '
+                       'export_bundle(ensemble.members[0], ...), and the mean of their probabilities outside')
+
 # %% ../../nbs/10_deploy/03_exports.ipynb #2846eb9d
 class _Parts:
     "What an export is made of: network and readout on the CPU, statistics, classes, preprocessing, some real images"
     def __init__(self, o):
         self.images = ()
-        readout = self._of_bundle(o) if getattr(o, 'dls', None) is None else self._of_learner(o)
+        self.ensemble = o if isinstance(o, EnsembleBundle) else None
+        if self.ensemble is not None: readout = self._of_ensemble(o)
+        else: readout = self._of_bundle(o) if getattr(o, 'dls', None) is None else self._of_learner(o)
         self.readout = deepcopy(readout).cpu()
-        self.model = deepcopy(unwrap_model(o.model)).cpu().eval()
+        self.model = (MeanNetwork(o) if self.ensemble is not None else deepcopy(unwrap_model(o.model))).cpu().eval()
+
+    def _of_ensemble(self, o):
+        n = o.preprocess.shape[0]
+        self.stats,self.vocab,self.preprocess = ([0.]*n,[1.]*n),list(o.vocab),o.preprocess
+        self.loss = f'mean of {o.average} over {len(o.members)} members'
+        return o.readout
 
     def _of_bundle(self, o):
         self.stats = [p.flatten().tolist() for p in (o.mean,o.std)]
@@ -253,6 +299,7 @@ class _Parts:
 
     def probs(self, pixels):
         "Probabilities (N,K) of pixels without any of the layers above"
+        if self.ensemble is not None: return self.ensemble.probabilities(torch.as_tensor(pixels)).numpy()
         mean,std = [torch.tensor(o).view(-1, 1, 1) for o in self.stats]
         x = (torch.as_tensor(pixels).float()/255-mean)/std
         with torch.no_grad(): return self.readout.probabilities(self.model(x)).numpy()
@@ -371,8 +418,9 @@ def _write_program(net, x, file, text): torch.export.save(_program(net, x), str(
 
 def _write_onnx(net, x, file, text):
     for o in ('onnx','onnxscript','onnxruntime'): import_extra(o, 'export')
-    act = net.decide.act
-    if getattr(act, 'name', '') in ('sigmoid','tanh','identity'): net.decide.act = _Sigmoid(float(act.scale))
+    for o in net.modules():
+        if isinstance(o, DecisionLayer) and getattr(o.act, 'name', '') in ('sigmoid','tanh','identity'):
+            o.act = _Sigmoid(float(o.act.scale))
     outputs = ['probabilities','labels']
     p = torch.onnx.export(_program(net, x), dynamo=True, input_names=['pixels'], output_names=outputs, verbose=False)
     info = json.loads(text)
