@@ -27,6 +27,7 @@ from ..deploy.webpage import *
 from .settings import *
 from .runs import *
 from .saved_runs import *
+from .folds import *
 from .sources import *
 from .flags import *
 
@@ -101,13 +102,17 @@ def _print_reports(reports, folder):
 def _train(given, out=None, folder=None, name=None):
     "Train into `out`, or go on in `folder`"
     given_settings = RunSettings.pick(given)
-    RunSettings.of(given_settings) # raises before a label is read
+    o = RunSettings.of(given_settings) # raises before a label is read
+    if o.fold and not (out or folder): raise ValueError('--fold needs --out with the folder that all folds share')
     label_source = LabelSource.of(LabelSource.pick(given))
     table,data,settings,source = table_and_settings(label_source, RunSettings, given_settings)
     resume = folder is not None
     folder = Path(folder or out or new_folder(Path('runs')/(f'{data}-{name}' if name else data)))
-    with going_on(f'mlf_train --resume --out {folder}'):
-        _,reports = run_training(table, folder, settings, source, resume)
+    fold = f' --fold {settings.fold}' if settings.fold else ''
+    with going_on(f'mlf_train --resume --out {folder}{fold}'):
+        if settings.folds: reports = run_folds(table, folder, settings, source, resume)
+        else: reports = run_training(table, folder, settings, source, resume)[1]
+    if settings.fold: return
     _print_reports(reports, folder)
 
 def _resumed(given, out):
@@ -148,6 +153,8 @@ def _check_together(given, chosen):
     "mlf_train --data images --labels train.csv --form delimited --path_col file --label_col findings "
         "--stages 'head:lr=1e-3,epochs=2; layer3+:lr=1e-4,loss=focal,epochs=3'",
     "mlf_train --resume",
+    "mlf_train --data digits --folds 5",
+    "mlf_train --data digits --folds 5 --fold 2 --out runs/digits-folds",
     "mlf_train --config runs/images/config.json --lr 3e-4 --out runs/lower"])
 def mlf_train(
     out:str=None, # Folder of the run; runs/<data> with a number if that is taken
@@ -199,6 +206,7 @@ def _for_weights(given, was, folder, chosen, other):
 def _split_of_run(run, split=None):
     "The split to report on, which is said if it is not the test rows and none was asked for"
     if split is not None: return split
+    if is_fold_run(run): return fold_splits(run)[0]
     splits = run_splits(run)
     if 'test' in splits: return 'test'
     print(f'The run {run} has no test rows: this is the report on its validation rows, to which its decision is fitted')
@@ -213,7 +221,8 @@ def _report_of_run(given, folder, out, other):
     out = Path(out) if given.get('ckpt') and out else new_folder(folder/split)
     options = {k:given.get(k) for k in ('pool','bs','device','num_workers')}
     data = given['data'] if 'data' in other else None
-    _print_reports(evaluate_run(folder, split=split, out=out, data=data, **options), out)
+    evaluate = evaluate_folds if is_fold_run(folder) else evaluate_run
+    _print_reports(evaluate(folder, split=split, out=out, data=data, **options), out)
 
 # %% ../../nbs/11_commands/05_console.ipynb #565f995c
 def _weights_asked(given, out):
@@ -260,7 +269,8 @@ def mlf_test(
     table = LabelSource.of(given, data=data).read() if given else None
     if table is None: split = _split_of_run(run, split)
     out = Path(out) if out else new_folder(Path(run)/(split or 'test'))
-    _print_reports(evaluate_run(run, table, split, out, pool, bs, num_workers, data=None if given else data,
+    evaluate = evaluate_folds if is_fold_run(run) else evaluate_run
+    _print_reports(evaluate(run, table, split, out, pool, bs, num_workers, data=None if given else data,
         device=device), out)
 
 # %% ../../nbs/11_commands/05_console.ipynb #00bdd903
@@ -350,6 +360,7 @@ def load_saved(
     try: run = 'settings' in read_json_file(file)
     except ValueError: run = False # what is wrong with it is said by load_bundle
     if not run: return load_bundle(folder, device)
+    if is_fold_run(folder): return folds_bundle(folder, device=device)
     return Bundle.from_learner(load_run(folder, device=device, images=False), metrics=False)
 
 # %% ../../nbs/11_commands/05_console.ipynb #fc0e0e9f
@@ -386,7 +397,7 @@ def mlf_bundle(
     device:str=None,
 ):
     "Write the model of a run as a bundle: weights and configuration without code, to give away"
-    folder = bundle_run(run, out, data, device)
+    folder = (bundle_folds if is_fold_run(run) else bundle_run)(run, out, data, device)
     print(f'{load_bundle(folder, "cpu")}\n\nEverything is in {folder}')
 
 # %% ../../nbs/11_commands/05_console.ipynb #6051fa2a

@@ -235,7 +235,7 @@ class _MemberNetwork(nn.Module):
         self.network = deepcopy(member.model).cpu().eval()
         for k in ('mean','std'): self.register_buffer(k, getattr(member, k).detach().cpu().clone())
         r,d,n = member.readout,member.readout.decision,len(member.vocab)
-        res = Readout(r.activation, r.odds, torch.full((n,), .5))
+        res = Readout(deepcopy(r.activation), r.odds, torch.full((n,), .5))
         if d is not None: res.use(Decision(d.vocab, .5, d.calibration)) # a member says how probable, not what is given
         self.decide,self.as_score = DecisionLayer(res.cpu(), n),average=='score'
 
@@ -299,7 +299,7 @@ class _Parts:
 
     def probs(self, pixels):
         "Probabilities (N,K) of pixels without any of the layers above"
-        if self.ensemble is not None: return self.ensemble.probabilities(torch.as_tensor(pixels)).numpy()
+        if self.ensemble is not None: return self.ensemble.probabilities(np.asarray(pixels).astype(np.uint8)).numpy()
         mean,std = [torch.tensor(o).view(-1, 1, 1) for o in self.stats]
         x = (torch.as_tensor(pixels).float()/255-mean)/std
         with torch.no_grad(): return self.readout.probabilities(self.model(x)).numpy()
@@ -464,7 +464,7 @@ def _check_file(tmp, name, o, net, pixels, tol):
 
 # %% ../../nbs/10_deploy/03_exports.ipynb #21de955f
 def export_bundle(
-    o, # `Bundle`, or `Learner`
+    o, # `Bundle`, also of an ensemble, or `Learner`
     file:str|Path, # The suffix says what is written: .pt TorchScript, .pt2 `torch.export`, .onnx ONNX (extra `export`)
     input:str='uint8', # Type of the pixels: 'uint8' as `Preprocess` makes them, 'float32' if resized elsewhere
     tol:float=1e-4, # Largest difference of a probability at which the file is kept

@@ -32,6 +32,7 @@ from ..losses.contract import *
 from .image_facts import *
 from .network_config import *
 from .bundle import *
+from .ensembles import *
 from .resumable_table import *
 
 # %% ../../nbs/10_deploy/05_prediction.ipynb #03171a23
@@ -168,7 +169,7 @@ def _read_files(files, prep, tag=None):
             kinds.append(kind)
             why.append(None)
     x = np.stack(xs) if xs else np.empty((0,*prep.shape), np.uint8)
-    facts = ImageFacts().add(x) if xs else ImageFacts()
+    facts = ImageFacts().add(first_pixels(prep, x)) if xs else ImageFacts()
     facts.formats.update(kind for kind,_ in kinds)
     facts.modalities.update(modality for _,modality in kinds if modality)
     return _Batch(x, why, [_tag_value(f, tag) if tag else None for f in files], facts)
@@ -241,7 +242,8 @@ def _asked(model, device=None):
     if not isinstance(model, (Bundle,Learner)):
         raise TypeError(f'The model is a {type(model).__name__}: give a Bundle, the folder of one, or a Learner')
     is_bundle,network = isinstance(model, Bundle),unwrap_model(model.model)
-    training,place = network.training,next(network.parameters()).device
+    training = network.training
+    place = model.device if is_bundle else next(network.parameters()).device
     try: yield model.to(device or model.device) if is_bundle else _learner_bundle(model, device)
     finally:
         (model if is_bundle else network).to(place)
@@ -262,6 +264,7 @@ def _channels_last(model):
 def _probabilities(bundle, x, calibrated):
     "Probabilities (N,C) of pixels; on a CPU of a few images at a time, whose activations stay in its cache"
     if not len(x): return np.empty((0,len(bundle.vocab)), np.float32)
+    if getattr(bundle, 'one_at_a_time', False): return bundle.probabilities(x, calibrated).numpy() # it parts them
     n = len(x) if bundle.device.type!='cpu' else max(16, 4*torch.get_num_threads())
     return np.concatenate([bundle.probabilities(x[i:i+n], calibrated).numpy() for i in range(0, len(x), n)])
 
@@ -290,11 +293,13 @@ def _tables(bundle, chunks, reader, bs, grouped=False, pool=False, calibrated=Tr
         for c in chunks:
             waiting.append(c)
             for i in range(0, len(c), bs): yield [o[0] for o in c[i:i+bs]],[o[1] for o in c[i:i+bs]]
+    whole = getattr(bundle, 'one_at_a_time', False) # members that are read anew for each batch would take longer
     for got in reader.run(_jobs()):
-        got = got._replace(values=_probabilities(bundle, got.values, calibrated))
+        if not whole: got = got._replace(values=_probabilities(bundle, got.values, calibrated))
         part = got if part is None else part.followed_by(got)
         tick(len(got.why))
         if len(part.why)<len(waiting[0]): continue
+        if whole: part = part._replace(values=_probabilities(bundle, part.values, calibrated))
         yield _chunk_table(bundle, waiting.popleft(), part, grouped, pool),part.facts
         part = None
 
@@ -370,6 +375,9 @@ def _digest(parts):
     return h.hexdigest()
 
 def _weights_digest(bundle):
+    if isinstance(bundle, EnsembleBundle):
+        each = [[_weights_digest(o), _decision_digest(o), o.preprocess.fingerprint] for o in bundle.members]
+        return _digest([[bundle.average, each]])
     raw = lambda o: o.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
     config = bundle.config
     return _digest(itertools.chain(map(raw, bundle.model.state_dict().values()), [config['mean'], config['std']]))
@@ -407,6 +415,9 @@ def _check_sizes(bs, part_rows, num_workers):
 
 def _check_request(bundle, src, pool, pack):
     "Raise `PredictionError` for what cannot be asked of these images"
+    if pack is not None and isinstance(bundle.preprocess, JointPreprocess):
+        raise PredictionError('A pack holds pixels of one kind, and the members of the ensemble see '
+                              f'{len(bundle.preprocess.views)}. Fix: the files in place of the pack')
     if pool and not src.grouped:
         raise PredictionError(f"pool={pool!r} says how to pool, and by has to say what: 'folder', a DICOM keyword such "
                               "as 'StudyInstanceUID', or a LabelTable with groups")
@@ -487,7 +498,7 @@ def _predict(b, src, reader, parts, pool, decision, bs, part_rows):
 
 # %% ../../nbs/10_deploy/05_prediction.ipynb #20e382b9
 def predict_table(
-    bundle, # `Bundle`, the folder of one, or a `Learner`
+    bundle, # `Bundle`, also of an ensemble, the folder of one, or a `Learner`
     source, # Folder, files and folders, table (`LabelTable`, or DataFrame with `path`), pack, or a generator of files
     out:str|Path=None, # CSV or Parquet file for the rows, new or begun by a call that was killed
     pool:str=None, # 'max', 'mean' or 'noisy-or': a row for each group, such as a study, in place of one for each file

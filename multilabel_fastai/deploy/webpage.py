@@ -19,6 +19,7 @@ from ..images.preprocess import *
 from .image_facts import *
 from .network_config import *
 from .bundle import *
+from .ensembles import *
 from .page_guard import *
 from ..insight.heatmaps import *
 
@@ -74,6 +75,7 @@ def _look(f, name, formats, max_pixels):
 
 def _own_image(p, b, frame=None):
     "The image, or one frame of it, at its own size, in the first window"
+    p = first_view(p)
     color = 'gray' if p.channels==1 or p.multi_window or p.slices else 'rgb'
     return open_image(b, color, p.bit_depth, p.windows[0], ifnone(frame, p.frame), p.max_pixels, p.header)
 
@@ -84,7 +86,7 @@ def _read_one(p, files, names):
     discard(files)
     try:
         own = _own_image(p, b)
-        return (p(b) if p.multi_window else p.image(own)),own
+        return (p(b) if p.multi_window or isinstance(p, JointPreprocess) else p.image(own)),own
     except ImageError as e:
         raise ImageError(str(e).replace(source_name(b), names[0], 1).replace('these bytes', 'it')) from None
 
@@ -119,7 +121,7 @@ def read_upload(
         facts = ImageFacts(formats=Counter(o for o,_ in kinds), modalities=Counter(o for _,o in kinds if o))
         x,own = (_read_stack if p.slices else _read_one)(p, files, names)
         name = names[0] if len(names)==1 else f'{len(names)} files'
-        return SimpleNamespace(name=name, x=x, own=own, facts=facts.add(x[None]))
+        return SimpleNamespace(name=name, x=x, own=own, facts=facts.add(first_pixels(p, x[None])))
     finally: discard(files)
 
 # %% ../../nbs/10_deploy/07_webpage.ipynb #8416618b
@@ -182,7 +184,11 @@ def _overlaid(im, heat):
 
 def _heat(bundle, x, label, method='gradcam'):
     "Map of a label from 0 to 1, (H,W), or (S,H,W) for stacks"
-    return label_map(bundle, torch.tensor(x), label, method)
+    if not isinstance(bundle, EnsembleBundle): return label_map(bundle, torch.tensor(x), label, method)
+    if isinstance(bundle.preprocess, JointPreprocess):
+        raise ValueError('The members see different pixels, whose maps have no mean: '
+                         'the page of a single member shows its own')
+    return np.mean([label_map(o, torch.tensor(x), label, method) for o in bundle.members], 0)
 
 # %% ../../nbs/10_deploy/07_webpage.ipynb #271c801d
 _in_templates = {'{':'&#123;', '$':'&#36;', '`':'&#96;'} # what Gradio's templates read
@@ -258,14 +264,17 @@ def _warnings_html(ans):
 
 def _image_html(bundle, ans, chosen=None, heat=None, note=''):
     "The image as the network sees it, with a map where there is one"
-    h,w = ans.x.shape[1:]
+    p,x = first_view(bundle.preprocess),first_pixels(bundle.preprocess, ans.x[None])[0]
+    h,w = x.shape[1:]
+    is_joint = isinstance(bundle.preprocess, JointPreprocess)
+    who = f'the first of {len(bundle.members)} members' if is_joint else 'the network'
     if chosen is not None and heat is not None: note = _map_note(ans, chosen, heat)
     modality = f' · {_esc(ans.modality)}' if ans.modality else ''
-    about = f'<b>{_esc(ans.name)}</b>{modality} · as the network sees it, {w} × {h} pixels'
+    about = f'<b>{_esc(ans.name)}</b>{modality} · as {who} sees it, {w} × {h} pixels'
     hide = '' if chosen is None else ('<button type="button" class="mlf-hide" '
                                       f'onclick="{_select(len(ans.table))}">Image alone</button>')
     bar = f'<div class="mlf-map"><span>{note}</span>{hide}</div>' if note else ''
-    figures = _figures_html(bundle.preprocess, ans.x, heat)
+    figures = _figures_html(p, x, heat)
     return f'{_warnings_html(ans)}<div class="mlf-pic"><p class="mlf-cap">{about}</p>{figures}{bar}</div>'
 
 # %% ../../nbs/10_deploy/07_webpage.ipynb #c96f40db
