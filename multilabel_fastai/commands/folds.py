@@ -6,7 +6,7 @@
 __all__ = ['is_fold_run', 'fold_tables', 'run_folds', 'fold_splits', 'fold_predictions', 'folds_bundle', 'bundle_folds',
            'evaluate_folds']
 
-# %% ../../nbs/11_commands/06_folds.ipynb #eff0f5d7
+# %% ../../nbs/11_commands/06_folds.ipynb #1d5a3452
 import time
 from fastai.vision.all import *
 from ..utils.files import *
@@ -28,7 +28,7 @@ from .runs import *
 from .runs import _check_same, _run_config
 from .saved_runs import *
 
-# %% ../../nbs/11_commands/06_folds.ipynb #2e5fc0ef
+# %% ../../nbs/11_commands/06_folds.ipynb #8a4081b9
 def is_fold_run(
     folder:str|Path, # Of a run
 )->bool:
@@ -47,7 +47,7 @@ def fold_tables(
     keep = ('test',) if 'test' in labels.splits else ()
     return labels.kfold(o.folds, keep=keep, seed=o.seed)
 
-# %% ../../nbs/11_commands/06_folds.ipynb #dd4a593d
+# %% ../../nbs/11_commands/06_folds.ipynb #24ac55a8
 def _folder_of(out, i): return Path(out)/f'fold-{i}'
 
 def _is_trained(folder):
@@ -78,7 +78,7 @@ def _train_fold(table, out, i, o, source, resume):
         own = RunSettings.of(o, fold=i, test=0., group_identical=False) # the table has its splits and groups
         run_training(table, folder, own, source, resume=resume and begun)
 
-# %% ../../nbs/11_commands/06_folds.ipynb #b83261ba
+# %% ../../nbs/11_commands/06_folds.ipynb #a3403391
 def _check_unseen(labels, o):
     "Raise where weights to start from were trained on rows of the table, which then are out of no fold"
     run = run_of(o.ckpt) if o.ckpt else None
@@ -134,7 +134,7 @@ def run_folds(
     say(f'Folds {left} are missing' if left else 'All folds are trained: resume without fold puts them together')
     return {}
 
-# %% ../../nbs/11_commands/06_folds.ipynb #0ce18c84
+# %% ../../nbs/11_commands/06_folds.ipynb #3dd64403
 def _stored(folder, split, vocab):
     "Predictions of a run as it has written them, with the groups of its table"
     file = folder/f'predictions_{split}.csv'
@@ -184,7 +184,7 @@ def fold_predictions(
     parts = [_stored(f, 'valid' if split=='oof' else split, vocab) for f in folders]
     return _joined(parts) if split=='oof' else _mean(parts)
 
-# %% ../../nbs/11_commands/06_folds.ipynb #9110a828
+# %% ../../nbs/11_commands/06_folds.ipynb #ea217641
 def _pooled(cases, how):
     "Predictions of groups"
     if how is None: return cases
@@ -226,7 +226,7 @@ def _reports(cases, name, decisions, own, pool, crossfit=False, n_boot=1000):
         res[k] = decided.report(n_boot=n_boot)
     return res
 
-# %% ../../nbs/11_commands/06_folds.ipynb #565409a7
+# %% ../../nbs/11_commands/06_folds.ipynb #3c03c4e3
 _of_fold = ['AUROC','average precision','F1']
 
 def _table_of_folds(folders):
@@ -257,7 +257,7 @@ def _put_together(out, o, config):
     write_config(out, config|dict(vocab=vocab, finished=time.strftime('%Y-%m-%d %H:%M:%S')))
     return reports
 
-# %% ../../nbs/11_commands/06_folds.ipynb #c2df5bb2
+# %% ../../nbs/11_commands/06_folds.ipynb #14a2f1c6
 def folds_bundle(
     folder:str|Path, # Of `run_folds`, all of whose folds have ended
     data:str|Path=None, # Folder of the images, if it is another than in training; they need not be there
@@ -286,7 +286,7 @@ def bundle_folds(
     check_folder(out)
     return folds_bundle(folder, data, device, metrics=True).save(out)
 
-# %% ../../nbs/11_commands/06_folds.ipynb #883580ab
+# %% ../../nbs/11_commands/06_folds.ipynb #2be43377
 def _without_decision(bundle):
     "An ensemble that gives the mean over its members as it is"
     return EnsembleBundle(list(bundle.members), Decision(bundle.vocab, .5), device=bundle.device)

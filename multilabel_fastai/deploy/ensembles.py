@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['JointPreprocess', 'first_view', 'first_pixels', 'ProbabilityActivation', 'EnsembleBundle', 'save_ensemble']
 
-# %% ../../nbs/10_deploy/03_ensembles.ipynb #a9a7a73f
+# %% ../../nbs/10_deploy/03_ensembles.ipynb #ba49363e
 import hashlib, json, time
 from dataclasses import dataclass
 from fastai.vision.all import *
@@ -20,7 +20,7 @@ from .bundle import *
 from .bundle import _checksum, _decisions_config, _first_line, _load_one, _loaders
 from .bundle import _metrics_text, _network_name, _parsed, _report_config, _versions, _wrong
 
-# %% ../../nbs/10_deploy/03_ensembles.ipynb #906cb565
+# %% ../../nbs/10_deploy/03_ensembles.ipynb #a2f1c29e
 def _opening(p):
     "Arguments of `open_image` with which a `Preprocess` opens one image"
     color = 'gray' if p.channels==1 else 'rgb'
@@ -77,7 +77,7 @@ def first_pixels(
     "Return the pixels that the first member takes, which are shown and measured"
     return preprocess.split(x)[0] if isinstance(preprocess, JointPreprocess) else x
 
-# %% ../../nbs/10_deploy/03_ensembles.ipynb #b7fb8b74
+# %% ../../nbs/10_deploy/03_ensembles.ipynb #cc5f3566
 class ProbabilityActivation(Activation):
     "Of what is a probability already, as the mean over the members of an ensemble is"
     name = 'probability'
@@ -135,7 +135,7 @@ class _About:
         name = _network_name(o.config['network']) if 'network' in o.config else type(o.model).__name__
         return cls(o.vocab, o.preprocess, o.facts, o.readout.activation.name, own, o.decision, name)
 
-# %% ../../nbs/10_deploy/03_ensembles.ipynb #aa7c0678
+# %% ../../nbs/10_deploy/03_ensembles.ipynb #c3011765
 def _other_classes(name, vocab, first_name, first_vocab):
     "What differs about the classes of a member, in words"
     lost,more = [[o for o in a if o not in b] for a,b in ((first_vocab,vocab),(vocab,first_vocab))]
@@ -183,7 +183,7 @@ def _decisions_of(decision):
     if not isinstance(decision, dict): decision = {} if decision is None else {None:decision}
     return {DecisionKey.of(k):v for k,v in decision.items() if v is not None}
 
-# %% ../../nbs/10_deploy/03_ensembles.ipynb #00779d1a
+# %% ../../nbs/10_deploy/03_ensembles.ipynb #5891c081
 def _as_member(o):
     "A bundle, or the folder of one, of what may be a member; raises `BundleError` for what may not"
     if isinstance(o, EnsembleBundle): raise BundleError('An ensemble is no member of another one. Fix: its members')
@@ -211,7 +211,7 @@ class EnsembleBundle(Bundle):
         self.vocab,self.networks = about[0].vocab,[o.network for o in about]
         self.preprocess = different[0] if len(different)==1 else JointPreprocess(different)
         self.facts = sum((o.facts for o in about if o.preprocess==different[0]), ImageFacts())
-        self.model = nn.ModuleList([o.model for o in self.members.given if isinstance(o, Bundle)])
+        self.model = nn.ModuleList([o.model for o in self.members.given if isinstance(o, Bundle)]).eval()
         thresholds = self.readout.own_thresholds(len(self.vocab)).tolist()
         self.config = dict(saved=time.strftime('%Y-%m-%d'), vocab=self.vocab, loss=dict(thresholds=thresholds),
                            metrics={k:_report_config(v) for k,v in (metrics or {}).items()},
@@ -236,7 +236,7 @@ class EnsembleBundle(Bundle):
         parts = self.preprocess.split(x) if isinstance(self.preprocess, JointPreprocess) else [x]
         return [parts[i] for i in self.views]
 
-# %% ../../nbs/10_deploy/03_ensembles.ipynb #212be90e
+# %% ../../nbs/10_deploy/03_ensembles.ipynb #072d258a
 def _shifted_scores(member, x):
     "Scores (N,K) of a member, without the factor by which its training shifted the odds"
     r,scores = member.readout,member.scores(x)
@@ -287,7 +287,7 @@ def __repr__(self:EnsembleBundle):
     lines = [head, str(self.preprocess), f'trained on {self.facts}', self.decision.about, metrics]
     return '\n'.join(o for o in lines if o)
 
-# %% ../../nbs/10_deploy/03_ensembles.ipynb #ce5684aa
+# %% ../../nbs/10_deploy/03_ensembles.ipynb #81343840
 @patch
 def _write(self:EnsembleBundle, folder):
     "Write members and configuration into an empty folder"
@@ -311,7 +311,7 @@ def save_ensemble(
     "Write an ensemble, which `load_bundle` reads; raises `BundleError` for members that do not belong together"
     return EnsembleBundle(members, device='cpu', **kwargs).save(folder)
 
-# %% ../../nbs/10_deploy/03_ensembles.ipynb #aaa72ff7
+# %% ../../nbs/10_deploy/03_ensembles.ipynb #de40a394
 _needed = dict(average=str, members=list, vocab=list, decisions=list, metrics=dict, saved=str, versions=dict,
                checksum=str)
 
