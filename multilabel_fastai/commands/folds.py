@@ -75,7 +75,8 @@ def _train_fold(table, out, i, o, source, resume):
         if folder.is_dir(): remove_leftovers(folder)
         begun = (folder/'config.json').exists() or (folder/'checkpoints').exists()
         say(f'Fold {i} of {o.folds}: {folder}')
-        own = RunSettings.of(o, fold=i, test=0., group_identical=False) # the table has its splits and groups
+        has = dict(valid=SplitSettings.valid, test=0., group_identical=False) # splits and groups are those of the table
+        own = RunSettings.of(o, has, fold=i)
         run_training(table, folder, own, source, resume=resume and begun)
 
 # %% ../../nbs/11_commands/06_folds.ipynb #a3403391
@@ -119,7 +120,7 @@ def run_folds(
     """Train a network for each fold, fit a decision on the out-of-fold predictions, and report on these and the test
 
     With `fold` that fold alone is trained, on one machine of many that share `out`. A call without it completes what is
-    missing, and puts the ensemble together."""
+    missing, and puts the ensemble together. `valid` has no effect: a fold is the validation rows of its network."""
     o,out = RunSettings.of(settings, kwargs),Path(out)
     o.validate(len(labels.vocab))
     if not o.folds: raise ValueError('folds is None: give how many, from 2 up')

@@ -459,8 +459,6 @@ def _check_folds(o):
     if o.fold and not o.folds: raise ValueError(f'fold is {o.fold}, and of how many is missing: give folds too')
     if not o.folds: return
     if o.fold and o.fold>o.folds: raise ValueError(f'fold is {o.fold}, and there are {o.folds}: from 1 to {o.folds}')
-    if o.valid!=SplitSettings.valid:
-        raise ValueError('valid has no effect with folds, each of which is that of one network: leave it out')
     if o.decision:
         raise ValueError('decision has no effect with folds, whose decision is fitted on the out-of-fold predictions: '
                          'leave it out')
