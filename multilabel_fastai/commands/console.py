@@ -132,7 +132,8 @@ def _overridden(given):
     return [
         (('epochs','freeze_epochs'), given.get('stages'), '--stages, each of which has its own epochs',
          "'all:epochs=3', or --stages '' for a training without"),
-        (('valid',), given.get('folds'), '--folds, each of which is the validation rows of one network', '--folds alone'),
+        (('valid',), given.get('folds'), '--folds, each of which is the validation rows of one network',
+         '--folds alone'),
         (('freeze_epochs',), given.get('frozen'), '--frozen, which trains the head alone', '--epochs'),
         (('freeze_epochs',), given.get('scratch'), '--scratch, as nothing is frozen', '--epochs'),
         (('augment',), given.get('frozen') and not given.get('views') and given.get('augment') not in (None,'none'),
