@@ -7,7 +7,7 @@ __all__ = ['is_fold_run', 'fold_tables', 'run_folds', 'fold_splits', 'fold_predi
            'evaluate_folds']
 
 # %% ../../nbs/11_commands/06_folds.ipynb #1d5a3452
-import time
+import time, warnings
 from fastai.vision.all import *
 from ..utils.files import *
 from ..utils.spreadsheets import *
@@ -90,6 +90,12 @@ def _check_unseen(labels, o):
     if n: raise ValueError(f'{n:,} of {len(labels):,} images are those of the run in {run}, whose weights have seen '
                            'them: no fold would be unseen. Fix: no ckpt, or weights of another training')
 
+def _check_tables(tables):
+    "Raise, before a network is trained, where a fold has a class without a positive to train on"
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore') # of what the runs say themselves
+        for o in tables: o.check_training()
+
 def _begin(labels, out, o, source, resume):
     "Make the folder of all folds, or look at what is there; returns its configuration"
     whole = RunSettings.of(o, fold=None)
@@ -126,6 +132,7 @@ def run_folds(
     if not o.folds: raise ValueError('folds is None: give how many, from 2 up')
     _check_unseen(labels, o)
     tables = fold_tables(labels, o)
+    _check_tables(tables)
     config = _begin(labels, out, o, source, resume)
     if o.fold and not resume and _is_trained(_folder_of(out, o.fold)):
         raise FileExistsError(f'Fold {o.fold} in {out} is trained already')
