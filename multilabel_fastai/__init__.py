@@ -89,6 +89,7 @@ _star = {
     'deploy.image_facts': '',
     'deploy.network_config': 'BundleError',
     'deploy.bundle': 'Bundle load_bundle',
+    'deploy.ensembles': 'EnsembleBundle save_ensemble',
     'deploy.exports': 'load_export export_bundle compare_export',
     'deploy.resumable_table': 'read_predictions',
     'deploy.prediction': 'predict_table rsna_submission',
@@ -96,6 +97,7 @@ _star = {
     'commands.settings': 'RunSettings',
     'commands.runs': 'run_training',
     'commands.saved_runs': 'load_run evaluate_run bundle_run run_comparison',
+    'commands.folds': 'run_folds evaluate_folds bundle_folds',
     'commands.sources': '',
     'commands.flags': '',
     'commands.console': '''mlf_train mlf_test mlf_compare mlf_pack mlf_sample mlf_predict mlf_bundle mlf_export

@@ -449,6 +449,10 @@ class RunSettings(LoaderSettings, NetworkSettings, TrainingSettings, DecisionSet
     ckpt:str|Path = setting(None,
         'Weights of the whole network to start from: model.safetensors of a run, or a checkpoint', read=as_path)
     minutes:float = setting(10, 'Time between checkpoints within an epoch', at_least(0))
+    folds:int = setting(None, 'Train a network for each of so many folds, by group and stratified, and put them '
+        'together as one ensemble', at_least(2))
+    fold:int = setting(None, 'Train this fold alone, counted from 1, as on one machine of many; all that are missing '
+        'if not given', at_least(1))
 
     def __post_init__(self):
         super().__post_init__()
@@ -484,6 +488,14 @@ def _check_frozen(o):
         raise ValueError('frozen needs a backbone with trained weights: give an arch that has them, weights, or ckpt')
     if o.views and not o.frozen: raise ValueError('views are those of the frozen backbone: give frozen too')
 
+def _check_folds(o):
+    if o.fold and not o.folds: raise ValueError(f'fold is {o.fold}, and of how many is missing: give folds too')
+    if not o.folds: return
+    if o.fold and o.fold>o.folds: raise ValueError(f'fold is {o.fold}, and there are {o.folds}: from 1 to {o.folds}')
+    if o.decision:
+        raise ValueError('decision has no effect with folds, whose decision is fitted on the out-of-fold predictions: '
+                         'leave it out')
+
 @patch
 def validate(self:RunSettings,
     n_classes:int, # Number of classes
@@ -493,6 +505,7 @@ def validate(self:RunSettings,
     if (_top_k(self.objective) or 0)>n_classes:
         raise ValueError(f'--objective {self.objective}, and there are {n_classes} classes')
     _check_stage(self)
+    _check_folds(self)
     _check_frozen(self)
     _check_averages(self)
     for k in ('ckpt','weights','decision'):

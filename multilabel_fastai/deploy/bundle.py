@@ -416,7 +416,9 @@ def _read_config(file):
     "The configuration of a bundle that this version can read, with all that is needed"
     c = _parsed(file)
     if not isinstance(c, dict) or c.get('kind')!=_kind:
-        raise BundleError(f'{file} is not the configuration of a bundle: it has no kind {_kind!r}')
+        own = isinstance(c, dict) and str(c.get('kind')).startswith('multilabel_fastai ')
+        fix = f', but {str(c["kind"])[:60]!r}. Fix: from multilabel_fastai import *, which loads it' if own else ''
+        raise BundleError(f'{file} is not the configuration of a bundle: it has no kind {_kind!r}{fix}')
     if type(c.get('format')) is not int or c['format']>_format:
         raise BundleError(f'{file} has the format {c.get("format")!r} of a newer version, and this library reads up to '
                           f'{_format}: pip install -U multilabel-fastai')
@@ -616,13 +618,8 @@ _wrong = (ValueError,TypeError,LookupError,AttributeError,ArithmeticError,Assert
 
 def _first_line(e): return (str(e).splitlines() or [''])[0][:300] or type(e).__name__
 
-def load_bundle(
-    folder:str|Path, # From `save_bundle`
-    device:str=None, # 'cpu', 'cuda', ...; the GPU if there is one when None
-    check:bool=True, # Compare the answer to two drawn images with the one that was saved?
-)->Bundle:
-    "Return the bundle in `folder`; runs no code from it, and raises `BundleError` that names what is wrong"
-    folder = Path(folder)
+def _load_one(folder, device=None, check=True):
+    "The bundle of one network in `folder`"
     file = folder/'config.json'
     c = _read_config(file)
     try: prep,readout = _checked_parts(c)
@@ -640,6 +637,22 @@ def load_bundle(
         raise BundleError(str(e) if str(weights) in str(e) or str(file) in str(e) else f'{file}: {e}') from e
     except _wrong as e: raise BundleError(f'{file}: the network cannot be made: {_first_line(e)}') from e
     return res.to(device or default_device())
+
+# %% ../../nbs/10_deploy/02_bundle.ipynb #57e0808a
+_loaders = {_kind:_load_one} # `kind` of config.json to what loads it; `deploy.ensembles` adds its own
+
+def load_bundle(
+    folder:str|Path, # From `save_bundle` or `save_ensemble`
+    device:str=None, # 'cpu', 'cuda', ...; the GPU if there is one when None
+    check:bool=True, # Compare the answer to two drawn images with the one that was saved?
+    one_at_a_time:bool=False, # Of an ensemble: hold one member in memory, and read each again when its turn comes?
+)->Bundle:
+    "Return the bundle in `folder`; runs no code from it, and raises `BundleError` that names what is wrong"
+    folder = Path(folder)
+    c = _parsed(folder/'config.json')
+    kind = str(c.get('kind')) if isinstance(c, dict) else None
+    more = dict(one_at_a_time=one_at_a_time) if kind!=_kind and kind in _loaders else {}
+    return _loaders.get(kind, _load_one)(folder, device, check, **more)
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #5a7e016e
 @patch

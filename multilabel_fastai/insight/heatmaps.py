@@ -364,6 +364,9 @@ def heatmap_source(
     learn, # Learner, or bundle
 )->_HeatmapSource: # `model`, `vocab`, `labels`, `preprocess`, `items`, `batches`, `images`
     "Return what maps need of a learner or a bundle"
+    if hasattr(learn, 'members'):
+        raise ValueError(f'A map is of one network, and the ensemble has {len(learn.members)}. '
+                         'Fix: [label_heatmaps(o, items, labels) for o in ensemble.members]')
     return (_LearnerSource if isinstance(learn, Learner) else _BundleSource)(learn)
 
 # %% ../../nbs/09_insight/02_heatmaps.ipynb #90e5ed61
