@@ -187,11 +187,15 @@ class SliceSequence(SliceAttention):
 _stack_head = ('The head of a stack is its attention, and not {!r}: give slice_attention(arch, ...) or '
     'slice_sequence(arch, kind, ...) its arguments, or head a function of (features, classes)')
 
+_of_sequence = "{} is an argument of a sequence model. Fix: slice_sequence(arch, 'transformer', ...), or leave it out"
+
 class SliceNetwork:
     "An architecture `arch` for each slice of a stack, with attention or a sequence model over the slices"
     def __init__(self, arch, kind='attention', channels=1, concat_pool=True, **kwargs):
         store_attr('arch,kind,channels,concat_pool,kwargs')
         if kind!='attention': _check_kind(kind, **kwargs)
+        elif given := first(o for o in ('layers','heads','spacing') if o in kwargs):
+            raise ValueError(_of_sequence.format(given))
 
     def __repr__(self):
         args = dict(channels=self.channels, concat_pool=self.concat_pool)|self.kwargs
