@@ -10,6 +10,7 @@ from fastai.vision.all import *
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from ..utils.tensors import *
 from ..images.loaders import *
+from ..decision.readout import *
 from .learner import *
 from .fit_state import *
 
@@ -17,14 +18,13 @@ from .fit_state import *
 _refused = ('{} averages the weights of the network, and {}. Fix: {}')
 
 def _tensors(m): return [*m.parameters(), *m.buffers()]
-def _counters(m): return [o._version for o in _tensors(m)] # they count what writes to a tensor in place
 
 class WeightAverage(Callback):
     "Base: within training batches the network holds the weights that are trained, and their average at all other times"
     order,run_valid = 61,False # after the schedule, whose learning rate `SWA` may replace
     average = None # `AveragedModel`, whose module holds those weights that the network does not
     in_training = resumed = skipped = False # whether the network holds the trained weights; what happened last
-    left = None # counters of the weights when the average came into the network
+    left = None # `WeightsMark` of the average as it was left in the network after the last epoch
 
     def state_dict(self):
         "Return what a checkpoint keeps"
@@ -47,7 +47,6 @@ class WeightAverage(Callback):
                 kept = a.clone()
                 a.copy_(b)
                 b.copy_(kept)
-        self.left = _counters(unwrap_model(self.learn.model))
 
 # %% ../../nbs/08_training/15_averaging.ipynb #330612a2
 def _check_averaging(cb):
@@ -67,7 +66,7 @@ def before_train(self:WeightAverage):
     _check_averaging(self)
     resumed,self.resumed = self.resumed,False
     if resumed and (self.in_training or self.epoch>0): return
-    was_changed = self.average is not None and self.left!=_counters(unwrap_model(self.learn.model))
+    was_changed = self.left is not None and not self.left.holds()
     if self.epoch==0 or was_changed: self.average,self.in_training = None,False
 
 @patch
@@ -87,6 +86,8 @@ def after_train(self:WeightAverage):
     if hasattr(self.learn, 'lr_finder'): return
     self.take_epoch()
     self._put_average()
+    self.finish_epoch()
+    self.left = None if self.average is None else WeightsMark(self.learn.model)
 
 @patch
 def _put_average(self:WeightAverage):
@@ -105,6 +106,8 @@ def after_fit(self:WeightAverage):
 def take_step(self:WeightAverage): "Take a training step into the average"
 @patch
 def take_epoch(self:WeightAverage): "Take an epoch into the average, before it comes into the network"
+@patch
+def finish_epoch(self:WeightAverage): "Do what is to be done when the average is in the network"
 
 # %% ../../nbs/08_training/15_averaging.ipynb #746a3a21
 class EMA(WeightAverage):
@@ -191,8 +194,6 @@ class SWA(WeightAverage):
         if self.average is None: self.average = self.new_average()
         self.average.update_parameters(unwrap_model(self.learn.model))
 
-    def after_train(self):
-        super().after_train()
-        if self.average is not None and not hasattr(self.learn, 'lr_finder'):
-            update_norms(self.learn)
-            self.left = _counters(unwrap_model(self.learn.model))
+    def finish_epoch(self):
+        "Give batch norm the statistics of the average"
+        if self.average is not None: update_norms(self.learn)
