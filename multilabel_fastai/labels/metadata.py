@@ -187,7 +187,7 @@ def _as_rows(rows):
 
 def _warn_unlike(column, col, unlike):
     "Warn of values that the training rows do not have"
-    one = col.to_numpy()[unlike][0]
+    one = col.to_numpy()[unlike].tolist()[0]
     if column.levels: what = f'one of {list(column.levels)}, and count as unknown'
     else: what = f'from {column.low:g} to {column.high:g}, and count as the nearer end'
     warn(f'{unlike.sum():,} of {len(unlike):,} values of {column.name} are unlike those of the training rows, such as '
