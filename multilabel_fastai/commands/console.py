@@ -70,8 +70,9 @@ def mlf_train(
     if test_only and resume: raise ValueError('--resume has no effect without training: leave it out')
     if test_only: return _actions().report_only(given, chosen, out, config)
     _check_together(given, chosen)
+    if resume: return _actions().resume_run(given, out)
     RunSettings.of(RunSettings.pick(given))
-    (_actions().resume_run if resume else _actions().train_run)(given, out)
+    _actions().train_run(given, out)
 
 # %% ../../nbs/11_commands/07_console.ipynb #8ca8290a
 @command(LabelSource, title='the run and the images', examples=[

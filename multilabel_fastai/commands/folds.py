@@ -77,7 +77,7 @@ def _train_fold(table, out, i, o, source, resume):
         begun = (folder/'config.json').exists() or (folder/'checkpoints').exists()
         say(f'Fold {i} of {o.folds}: {folder}')
         has = dict(valid=SplitSettings.valid, test=0., group_identical=False) # splits and groups are those of the table
-        own = RunSettings.of(o, has, fold=i)
+        own = RunSettings.of(o, has, fold=i, objective=None) # a calibration by fold would tell the rows of a fold apart
         run_training(table, folder, own, source, resume=resume and begun)
 
 # %% ../../nbs/11_commands/05_folds.ipynb #a3403391

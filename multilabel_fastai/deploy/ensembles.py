@@ -33,7 +33,8 @@ class JointPreprocess:
     ):
         self.views,self.slices = list(views),max(o.slices or 0 for o in views) or None
         self.shape = (sum(math.prod(o.shape) for o in views),1,1)
-        self.multi_window = any(o.multi_window for o in views)
+        self.neighbours = max(o.neighbours or 0 for o in views) or None
+        self.multi_window,self.dicom_only = [any(getattr(o, k) for o in views) for k in ('multi_window','dicom_only')]
 
     @property
     def fingerprint(self)->str:
@@ -128,12 +129,13 @@ class _About:
     own:np.ndarray # (C,) thresholds of the loss
     decision:Decision
     network:str
+    metadata:object # `MetadataEncoder`, or None
 
     @classmethod
     def of(cls, o):
         own = o.readout.own_thresholds(len(o.vocab)).double().cpu().numpy()
         name = _network_name(o.config['network']) if 'network' in o.config else type(o.model).__name__
-        return cls(o.vocab, o.preprocess, o.facts, o.readout.activation.name, own, o.decision, name)
+        return cls(o.vocab, o.preprocess, o.facts, o.readout.activation.name, own, o.decision, name, o.metadata)
 
 # %% ../../nbs/10_deploy/03_ensembles.ipynb #c3011765
 def _other_classes(name, vocab, first_name, first_vocab):
@@ -151,6 +153,9 @@ def _check_members(about, name, average):
     one = about[0]
     for i,o in enumerate(about):
         if o.vocab!=one.vocab: raise BundleError(_other_classes(name(i), o.vocab, name(0), one.vocab))
+        if o.metadata is not None:
+            raise BundleError(f'{name(i)} takes metadata beside the image, and an ensemble passes none on. '
+                              'Fix: members of the image alone')
         if bool(o.preprocess.slices)!=bool(one.preprocess.slices):
             raise BundleError(f'Of {name(0)} and {name(i)} one takes single files, and the other stacks of slices: '
                               'no source has both. Fix: members of one kind')
@@ -193,6 +198,7 @@ def _as_member(o):
 
 class EnsembleBundle(Bundle):
     "Several bundles as one: the mean of what they say, and a decision about the mean"
+    metadata = None # which no member may take
     def __init__(self,
         members:list, # Learners, bundles, or folders of bundles, of which one at a time is in memory
         decision=None, # `Decision` about the mean, or as `Bundle.decisions`; the members' mean thresholds if None

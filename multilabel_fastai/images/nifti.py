@@ -143,7 +143,8 @@ def _which(frame, slices, n, spacing=None, h=None):
     "Return the numbers of the slices that are asked for, of the `n` of a volume with the header `h`"
     if slices and spacing:
         sizes = _sizes(_affine(h))[1]
-        return on_grid(np.arange(n)*sizes[_slice_axis(sizes)], slices, spacing)
+        mm = sizes[_slice_axis(sizes)]*dict(meter=1000, micron=.001).get(h.get_xyzt_units()[0], 1)
+        return on_grid(np.arange(n)*mm, slices, spacing)
     if slices: return _evenly(n, slices)
     if frame=='middle': return [n//2]
     if isinstance(frame, Integral) and 0<=frame<n: return [int(frame)]

@@ -317,12 +317,16 @@ def _neighbours_of(paths, root, prep, num_workers):
     return res,facts
 
 def _new_neighbours(paths, plan, root, prep, num_workers):
-    "`_neighbours_of` files that the plan does not have as images yet; warns of gaps; none for images without any"
+    """`_neighbours_of` files that the plan does not have as images yet, and of those in the same folders
+
+    Warns of gaps; none for images without neighbours."""
     if not prep.neighbours: return {}
     known = set(plan.path[(plan.neighbours!='')|(plan.apart!='')]) if 'neighbours' in plan else ()
     new = [o for o in dict.fromkeys(paths) if o not in known]
     _check_there(new, root)
-    res,facts = _neighbours_of(new, root, prep, num_workers)
+    folders = {Path(o).parent for o in new}
+    beside = [o for o in known if Path(o).parent in folders and (root/o).exists()]
+    res,facts = _neighbours_of([*new, *beside], root, prep, num_workers)
     warn_of_stacks(facts)
     return res
 
@@ -332,8 +336,9 @@ def _with_neighbours(plan, beside):
                for o in _OF_SLICE}
     row = dict(zip(plan.path, range(len(plan))))
     for path,o in beside.items():
-        if isinstance(o, str): columns['apart'][row[path]] = o
-        else: columns['neighbours'][row[path]] = ' '.join(str(row[k]) for k in o)
+        is_apart = isinstance(o, str)
+        columns['apart'][row[path]] = o if is_apart else ''
+        columns['neighbours'][row[path]] = '' if is_apart else ' '.join(str(row[k]) for k in o)
     return plan.assign(**columns)
 
 # %% ../../nbs/04_images/09_packs.ipynb #76436ad3
@@ -517,8 +522,8 @@ def _check_order(self:PackedImages, paths, root):
     "Raise `PackError` where other slices than in the pack lie beside a file that is there"
     there = [o for o in paths if (root/o).exists()]
     for path,names in _neighbours_of(there, root, self.preprocess, None)[0].items():
-        was = self.beside[self.row[path]]
-        if was[0]<0 or not isinstance(names, str) and [self.row.get(o) for o in names]==was.tolist(): continue
+        was,is_apart = self.beside[self.row[path]],isinstance(names, str)
+        if is_apart if was[0]<0 else not is_apart and [self.row.get(o) for o in names]==was.tolist(): continue
         raise PackError(f'{root/path} has other neighbours than when the pack {self.folder} was made: '
                         'make the pack again in another folder')
 

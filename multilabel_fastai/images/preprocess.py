@@ -420,6 +420,8 @@ class Preprocess:
         window = self.windows if self.multi_window else self.windows[0]
         frame = frame if frame=='middle' else int(frame)
         size,step = _as_size(size),_as_step(step, neighbours, slices)
+        slices,neighbours = [None if o is None else int(o) for o in (slices,neighbours)]
+        spacing = None if spacing is None else float(spacing)
         store_attr('size,color,resize,window,frame,slices,spacing,bit_depth,center,max_pixels,header,neighbours,step')
         own = len(self.windows) if self.dicom_only else 3 if color=='rgb' else 1
         self.channels = own*(slices or 2*(neighbours or 0)+1)

@@ -25,7 +25,8 @@ _all_ = ['TAGS','read_header','dicom_table'] # of header_table
 # %% ../../nbs/04_images/05_series.ipynb #0c27b858
 _APART = ['AcquisitionNumber','TemporalPositionIdentifier','EchoTime','DiffusionBValue','ImageType'] # two acquisitions
 _RARELY_APART = ['TriggerTime','InversionTime','FlipAngle','ConvolutionKernel']
-_CHOICE_TAGS = ['SOPClassUID','SOPInstanceUID','Modality','NumberOfFrames','SliceLocation', *_APART, *_RARELY_APART]
+_CHOICE_TAGS = ['SOPClassUID','SOPInstanceUID','PatientID','SeriesNumber','Modality','NumberOfFrames','SliceLocation',
+                *_APART, *_RARELY_APART]
 _OF_FRAME = [ # Tag; sequence of the functional groups and keyword in it that say it of a frame (PS3.3 C.7.6.16.2)
     ('ImagePositionPatient','PlanePositionSequence','ImagePositionPatient'),
     ('ImageOrientationPatient','PlaneOrientationSequence','ImageOrientationPatient'),
@@ -495,9 +496,11 @@ def _places_around(z, i, n, step):
 
 # %% ../../nbs/04_images/05_series.ipynb #1515a72d
 def _by_series(headers):
-    "Lists of the headers of each series"
+    "Lists of the headers of each series, by its number where it has no UID"
     res = {}
-    for o in headers: res.setdefault((str(o['StudyInstanceUID']),str(o['SeriesInstanceUID'])), []).append(o)
+    for o in headers:
+        series = o['SeriesInstanceUID'] or ('number',o['SeriesNumber'])
+        res.setdefault(tuple(map(str, (o['PatientID'], o['StudyInstanceUID'], series))), []).append(o)
     return list(res.values())
 
 def _why_unknown(found):
@@ -519,7 +522,8 @@ class SliceOrder:
             slices = _slices_among(series)
             self.facts.append(stack_facts(folder, series, slices))
             paths,z = [o['path'] for o in slices],[o['position'] for o in slices]
-            self._at |= {o['path']:(paths, z, i, o['frame'] is not None) for i,o in enumerate(slices)}
+            is_frame = [o['frame'] is not None for o in slices]
+            self._at |= {o:(paths, z, i, is_frame) for i,o in enumerate(paths)}
         self._why = {o['path']:o['reason'] or unknown for o in found if o['reason'] or unknown}
 
     def neighbours(self,
@@ -531,15 +535,18 @@ class SliceOrder:
         why,at = self._why.get(str(fn)),self._at.get(str(fn))
         if why or at is None: raise DicomError(f"{fn}: {why or 'it is not among the files of its folder'}")
         paths,z,i,is_frame = at
-        if is_frame:
-            raise DicomError(f'{fn}: it has slices as its frames, and a row with neighbours is a file of one slice. '
-                             'Fix: slices= instead of neighbours=')
         if len(paths)==1:
             raise DicomError(f'{fn}: it is the only slice of its series in its folder, and is to be read with its '
                              'neighbours. Fix: the whole series in one folder')
         if math.isnan(z[i]) and step_in_mm(step):
             raise DicomError(f'{fn}: its position in mm is not known. Fix: step=1, in slices')
-        return [Path(paths[k]) for k in _places_around(z, i, n, step)]
+        places = _places_around(z, i, n, step)
+        frames = first(places, lambda k: is_frame[k])
+        if frames is not None:
+            which = 'it' if paths[frames]==str(fn) else f'its neighbour {Path(paths[frames]).name}'
+            raise DicomError(f'{fn}: {which} has slices as its frames, and a row with neighbours is a file of one '
+                             'slice. Fix: slices= instead of neighbours=')
+        return [Path(paths[k]) for k in places]
 
 # %% ../../nbs/04_images/05_series.ipynb #e9ab61c9
 def slice_orders(
@@ -562,7 +569,9 @@ def slice_order(
     folder:str|Path, # Folder with slices
     changed:int=0, # Time in ns at which one of its files has changed
 )->SliceOrder:
-    "Return the order of the slices in a folder; headers are read again when files come, go or have changed since"
+    """Return the order of the slices in a folder
+
+    Headers are read again when files come or go, and when the file that is asked for was written since."""
     key = str(folder),os.stat(folder).st_mtime_ns
     order,newest = _kept_order(*key)
     if changed<=newest: return order

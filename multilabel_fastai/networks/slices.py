@@ -24,7 +24,7 @@ class SliceBackbone(nn.Module):
 
     def features(self, x, there):
         "Return features (M,F) of slices (M,C,H,W); in training those that are absent are kept from the batch norm"
-        if not self.training or there.all() or not there.any(): return self.pool(self.backbone(x))
+        if not self.training or there.all() or there.sum()<2: return self.pool(self.backbone(x))
         f = self.pool(self.backbone(x[there]))
         return f.new_zeros(len(x), f.shape[1]).index_put((there.nonzero()[:,0],), f)
 
