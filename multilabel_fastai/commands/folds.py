@@ -7,7 +7,7 @@ __all__ = ['is_fold_run', 'fold_tables', 'run_folds', 'fold_splits', 'fold_predi
            'evaluate_folds']
 
 # %% ../../nbs/11_commands/05_folds.ipynb #1d5a3452
-import time, warnings
+import os, time, warnings
 from .. import _quiet_fastai # noqa: F401
 from fastai.vision.all import *
 from ..utils.files import *
@@ -55,16 +55,23 @@ def _is_trained(folder):
     "Whether the run of a fold has ended"
     return (folder/'config.json').exists() and 'finished' in read_run(folder)
 
+_same_fix = 'Fix: the same labels, or another folder'
+
 def _check_rows_of(folder, table, o):
-    "Raise where a fold that has ended was trained on other rows than it has now"
-    if o.expand: return # its rows are slices
+    "Raise where a fold that has ended was trained on other rows or labels than it has now, or has other views"
     run = read_run(folder)
-    was = run_labels(folder, run['vocab'], run['root']).frame
-    now = dict(zip(table.frame.path, table.frame.split))
-    other = [p for p,s in zip(was.path, was.split) if now.get(p)!=s]
-    if not other: return
-    raise RunError(f'{folder} was trained on another split: {other[0]} was {dict(zip(was.path, was.split))[other[0]]}, '
-                   f'and is {now.get(other[0])} now. Fix: the same labels, or another folder')
+    if run['settings'].test_views!=o.test_views:
+        raise RunError(f'{folder} has the test_views {run["settings"].test_views}, and {o.test_views} are asked for. '
+                       'Fix: the same in all folds, or another folder')
+    if o.expand: return # its rows are slices
+    was = run_labels(folder, run['vocab'], run['root'])
+    split,row = [dict(zip(table.frame.path, o)) for o in (table.frame.split, range(len(table)))]
+    for p,s in zip(was.frame.path, was.frame.split):
+        if split.get(p)==s: continue
+        raise RunError(f'{folder} was trained on another split: {p} was {s}, and is {split.get(p)} now. {_same_fix}')
+    now = table.targets[[row[p] for p in was.frame.path]]
+    if was.vocab!=table.vocab or not np.allclose(was.targets, now, equal_nan=True):
+        raise RunError(f'{folder} was trained with other labels of the same images. {_same_fix}')
 
 def _train_fold(table, out, i, o, source, resume):
     "Train fold `i`, or go on with it, where it has not ended"
@@ -83,13 +90,17 @@ def _train_fold(table, out, i, o, source, resume):
 # %% ../../nbs/11_commands/05_folds.ipynb #a3403391
 def _check_unseen(labels, o):
     "Raise where weights to start from were trained on rows of the table, which then are out of no fold"
-    run = run_of(o.ckpt) if o.ckpt else None
-    if run is None or not (run/'labels.csv').exists(): return
-    config = read_run(run)
-    seen = {str(f) for f in run_labels(run, config['vocab'], config['root']).files}
-    n = sum(str(f) in seen for f in labels.files)
-    if n: raise ValueError(f'{n:,} of {len(labels):,} images are those of the run in {run}, whose weights have seen '
-                           'them: no fold would be unseen. Fix: no ckpt, or weights of another training')
+    for k in ('ckpt','weights'):
+        file = getattr(o, k)
+        run = run_of(file) if file else None
+        if run is None or not (run/'labels.csv').exists(): continue
+        config = read_run(run)
+        was = run_labels(run, config['vocab'], config['root'])
+        n = len({os.path.realpath(f) for f in was.files} & {os.path.realpath(f) for f in labels.files})
+        if n:
+            raise ValueError(f'{n:,} of {len(labels):,} images are those of the run in {run}, whose weights have seen '
+                             f'them: no fold would be unseen. Fix: no {k}, or weights of another training')
+        for text in seen_in_training(was, labels): warn(text)
 
 def _check_tables(tables):
     "Raise, before a network is trained, where a fold has a class without a positive to train on"
@@ -131,6 +142,8 @@ def run_folds(
     o,out = RunSettings.of(settings, kwargs),Path(out)
     o.validate(len(labels.vocab))
     if not o.folds: raise ValueError('folds is None: give how many, from 2 up')
+    if o.best not in (None,'train_loss'):
+        warn('best picks the epoch on the rows of each fold, so that the out-of-fold report flatters; test rows do not')
     _check_unseen(labels, o)
     tables = fold_tables(labels, o)
     _check_tables(tables)
@@ -138,7 +151,7 @@ def run_folds(
     if o.fold and not resume and _is_trained(_folder_of(out, o.fold)):
         raise FileExistsError(f'Fold {o.fold} in {out} is trained already')
     for i in [o.fold] if o.fold else range(1, o.folds+1): _train_fold(tables[i-1], out, i, o, source, resume)
-    if not o.fold: return _put_together(out, o, config)
+    if not o.fold: return _put_together(out, o, config, labels.logic)
     left = [i for i in range(1, o.folds+1) if not _is_trained(_folder_of(out, i))]
     say(f'Folds {left} are missing' if left else 'All folds are trained: resume without fold puts them together')
     return {}
@@ -217,10 +230,10 @@ def _decisions_in(folder):
     files = [Path(folder)/f'{o}.json' for o in ('decision','decision_groups')]
     return {k:v for f in files if f.exists() for k,v in load_decisions(f).items()}
 
-def _fitted_decisions(cases, o):
+def _fitted_decisions(cases, o, logic):
     "Decisions of the out-of-fold predictions, for images and for groups"
     if not o.objective: return {}
-    fit = partial(fit_decision, split='oof', objective=o.objective, calibration=o.calibration)
+    fit = partial(fit_decision, split='oof', objective=o.objective, calibration=o.calibration, logic=logic)
     return {DecisionKey(k):fit(_pooled(cases, k)) for k in dict.fromkeys((None,o.pool))}
 
 def _reports(cases, name, decisions, own, pool, crossfit=False, n_boot=1000):
@@ -246,11 +259,11 @@ def _table_of_folds(folders):
     res.insert(0, 'rows', n)
     return res
 
-def _put_together(out, o, config):
+def _put_together(out, o, config, logic):
     "Decision, reports and configuration of the ensemble of all folds"
     folders,vocab = _all_folds(out)
     oof = fold_predictions(out)
-    decisions = _fitted_decisions(oof, o)
+    decisions = _fitted_decisions(oof, o, logic)
     save_decisions(decisions, out)
     own = decisions.get(DecisionKey()) or folds_bundle(out, device='cpu').decision
     reports = {}

@@ -152,6 +152,7 @@ def look_at_images(self:LabelTable,
     threads,bar = ifnone(num_workers, defaults.cpus),show_progress(len(self))
     res = parallel(_check_image, self.files, preprocess=preprocess, n_workers=threads, threadpool=True, progress=bar)
     why,faults,facts = zip(*res)
+    warn_of_own_windows(preprocess)
     warn_of_stacks([o for o in facts if o], 'series_table(labels.files)')
     warn_of_stacks(_facts_of_neighbours(self.files, preprocess))
     bad = pd.DataFrame(dict(path=self.frame.path, reason=list(why)), dtype=object)

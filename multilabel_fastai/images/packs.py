@@ -321,6 +321,7 @@ def _new_neighbours(paths, plan, root, prep, num_workers):
 
     Warns of gaps; none for images without neighbours."""
     if not prep.neighbours: return {}
+    warn_of_own_windows(prep)
     known = set(plan.path[(plan.neighbours!='')|(plan.apart!='')]) if 'neighbours' in plan else ()
     new = [o for o in dict.fromkeys(paths) if o not in known]
     _check_there(new, root)

@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['COLOR_MODES', 'FORMATS', 'WHITE', 'ENDS', 'read_error', 'reading', 'to_8_bits', 'is_turned', 'as_pil', 'decode_image',
-           'open_image', 'resize_pil', 'Preprocess', 'is_volume', 'image_fault']
+           'open_image', 'resize_pil', 'Preprocess', 'is_volume', 'warn_of_own_windows', 'image_fault']
 
 # %% ../../nbs/04_images/07_preprocess.ipynb #3bba3ed3
 import hashlib, imagecodecs, io, json, math, re, struct, zlib
 from contextlib import contextmanager
 from numbers import Integral
+from warnings import warn
 from PIL import Image, UnidentifiedImageError
 from pathlib import Path
 import numpy as np
@@ -621,6 +622,15 @@ def _with_neighbours(self:Preprocess, fn):
     files = slice_neighbours(fn, self.neighbours, self.step)
     pixels = {o:self._neighbour_pixels(o, Path(fn)) for o in dict.fromkeys(files)}
     return np.concatenate([pixels[o] for o in files])
+
+def warn_of_own_windows(
+    preprocess:Preprocess, # What the images are to become
+):
+    "Warn where each neighbour of a slice is shown in the window of its own header, so that channels differ in scale"
+    own = [o for o in preprocess.windows if o in ('file','full')]
+    if preprocess.neighbours and own:
+        warn(f"window={own[0]!r} shows each neighbour of a slice on a scale of its own. Fix: window='bone', or "
+             '(width, level), which is the same for all')
 
 # %% ../../nbs/04_images/07_preprocess.ipynb #927c2425
 _DARK,_MOST = 25,.999 # nearly black: as many of the pixels are no brighter than a tenth of white

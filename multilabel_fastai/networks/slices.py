@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SEQUENCES', 'SliceBackbone', 'SliceAttention', 'SliceSequence', 'SliceNetwork', 'slice_attention', 'slice_sequence',
-           'attention_weights', 'slice_scores', 'plot_slices']
+           'check_spacing', 'attention_weights', 'slice_scores', 'plot_slices']
 
 # %% ../../nbs/06_networks/02_slices.ipynb #6e83e9b2
 from contextlib import nullcontext
@@ -247,6 +247,18 @@ def slice_sequence(
 )->SliceNetwork:
     "Return an architecture for stacks of slices: `arch` for each, a sequence model over them, and gated attention"
     return SliceNetwork(arch, kind, channels, concat_pool, **kwargs)
+
+# %% ../../nbs/06_networks/02_slices.ipynb #c5a4ab01
+def check_spacing(
+    arch, # Architecture; one of `slice_sequence` with a transformer has positions
+    spacing:float, # Distance of the slices in mm, as `Preprocess` has it; None for stacks of any distance
+):
+    "Raise `ValueError` where the positions of a transformer are of another distance than the slices"
+    if not isinstance(arch, SliceNetwork) or arch.kwargs.get('kind')!='transformer': return
+    own = arch.kwargs.get('spacing')
+    if own==spacing: return
+    raise ValueError(f'The transformer has positions for spacing={own}, and the slices are read with spacing={spacing}. '
+                     f"Fix: slice_sequence(arch, 'transformer', spacing={spacing})")
 
 # %% ../../nbs/06_networks/02_slices.ipynb #837e65fd
 def _slice_parts(learn):

@@ -24,6 +24,7 @@ from ..losses.contract import *
 from ..losses.per_label import * # it and the next one register their losses
 from ..losses.ranking import *
 from ..networks.backbones import *
+from ..networks.slices import *
 from .guards import *
 from .epoch_metrics import *
 from .recorder import *
@@ -368,6 +369,7 @@ def multilabel_learner(
     loss = get_loss(_one_loss(loss, kwargs), activation, training_rows(dls))
     _check_arguments(kwargs)
     check_soft_labels(loss, dls)
+    check_spacing(arch, getattr(preprocess_of(dls), 'spacing', None))
     args = dict(name=head) if isinstance(head, str) else dict(head or {})
     encoder = metadata_of(dls)
     args |= dict(missing=None if encoder is None else encoder.missing, metadata=metadata)
