@@ -254,10 +254,10 @@ def check_spacing(
     spacing:float, # Distance of the slices in mm, as `Preprocess` has it; None for stacks of any distance
 ):
     "Raise `ValueError` where the positions of a transformer are of another distance than the slices"
-    if not isinstance(arch, SliceNetwork) or arch.kwargs.get('kind')!='transformer': return
+    if not isinstance(arch, SliceNetwork) or arch.kind!='transformer': return
     own = arch.kwargs.get('spacing')
     if own==spacing: return
-    raise ValueError(f'The transformer has positions for spacing={own}, and the slices are read with spacing={spacing}. '
+    raise ValueError(f'The transformer has positions for spacing={own}, and slices are read with spacing={spacing}. '
                      f"Fix: slice_sequence(arch, 'transformer', spacing={spacing})")
 
 # %% ../../nbs/06_networks/02_slices.ipynb #837e65fd
