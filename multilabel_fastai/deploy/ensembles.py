@@ -19,7 +19,8 @@ from .image_facts import *
 from .network_config import *
 from .bundle import *
 from .bundle import _check_metrics, _checksum, _decisions_config, _first_line, _load_one
-from .bundle import _loaders, _metrics_text, _network_name, _parsed, _report_config, _versions, _wrong
+from .bundle import _loaders, _metrics_text, _network_name, _parsed, _report_config
+from .bundle import _versions, _wrong
 
 # %% ../../nbs/10_deploy/03_ensembles.ipynb #a2f1c29e
 def _opening(p):
@@ -92,7 +93,7 @@ def _member_checksum(folder):
     if kind==_kind: raise BundleError(f'{folder}: an ensemble is no member of another one. Fix: its members')
     return c.get('checksum') if isinstance(c, dict) else None
 
-_kind,_format = 'multilabel_fastai ensemble',1
+_kind,_format = 'multilabel_fastai ensemble',2 # 1 had the mean of members calibrated each by itself
 
 class _Members:
     "The bundles of an ensemble; one that is a folder is in memory while it is used, and no longer"
@@ -336,6 +337,9 @@ def _ensemble_config(file, c):
     if type(c.get('format')) is not int or c['format']>_format:
         raise BundleError(f'{file} has the format {c.get("format")!r} of a newer version, and this library reads up to '
                           f'{_format}: pip install -U multilabel-fastai')
+    if c['format']<_format:
+        raise BundleError(f'{file} has the format {c["format"]}, whose mean was another one. Fix: save_ensemble anew, '
+                          'with a decision of Ensemble.tune_decision()')
     bad = [k for k,t in _needed.items() if not isinstance(c.get(k), t)]
     if bad: raise BundleError(f'{file} lacks {bad[0]!r}, or has something else there: it is damaged')
     if _checksum(c)!=c['checksum']:
