@@ -269,7 +269,7 @@ def _several_inputs(ensemble):
 class _Parts:
     "What an export is made of: network and readout on the CPU, statistics, classes, preprocessing, some real images"
     def __init__(self, o):
-        encoder = o.metadata if getattr(o, 'dls', None) is None else metadata_of(o.dls)
+        encoder = getattr(o, 'metadata', None) if getattr(o, 'dls', None) is None else metadata_of(o.dls)
         if encoder is not None:
             raise ExportError(f'The network takes {", ".join(encoder.names)} beside images, and an exported file takes '
                               'images alone. Fix: learn.save_bundle(folder), with predict_table(folder, table)')
