@@ -8,7 +8,8 @@ __all__ = ['ENSEMBLE_AVERAGES', 'Ensemble']
 # %% ../../nbs/03_decision/07_ensemble.ipynb #66eb6e1e
 import os
 import numpy as np, pandas as pd, torch
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from fastcore.all import *
 from functools import lru_cache
 from pathlib import Path
@@ -70,16 +71,26 @@ def _check_same_targets(i, table, labels):
 # %% ../../nbs/03_decision/07_ensemble.ipynb #97680899
 ENSEMBLE_AVERAGES = ('probability','score')
 
-def _fold_numbers(seen, is_test):
-    "Number (N,) of the set of members that have not seen a row; -1 for test rows, and for those that all have seen"
-    res = np.full(len(is_test), -1)
-    has = ~is_test & ~seen.all(0)
+def _fold_numbers(seen, left_out):
+    "Number (N,) of the set of members that have not seen a row; -1 for those left out, and those that all have seen"
+    res = np.full(len(left_out), -1)
+    has = ~left_out & ~seen.all(0)
     if has.any(): res[has] = np.unique(seen[:,has].T, axis=0, return_inverse=True)[1].ravel()
     return res
 
 def _is_test(labels):
     "Which rows (N,) are those of the test"
     return np.array([o=='test' for o in labels.frame.get('split', [None]*len(labels))])
+
+def _unreadable(member):
+    "Paths of the images that a member could not read, and has left out"
+    bad = getattr(getattr(member, 'dls', None), 'quarantine', None)
+    return set(bad.path.astype(str)) if isinstance(bad, pd.DataFrame) else set()
+
+def _is_lost(members, tables, labels):
+    "Which rows (N,) could not be read, so that no table of a member has them"
+    bad = set().union(*map(_unreadable, members)).difference(*(t.paths for t in tables))
+    return labels.frame.path.isin(bad).to_numpy()
 
 def _check_test_rows(tables, labels, is_test):
     "Raise `LabelError` for members that were trained or validated on test rows"
@@ -97,7 +108,7 @@ class Ensemble:
     def __init__(self,
         members:list, # M trained learners, or others with a table and `predictions`, of the same classes
         labels:LabelTable=None, # Rows and their labels, those of 'test' for the report; the first member's if None
-        average:str='probability', # Mean of 'probability', calibrated where a member is, or of 'score', its log-odds
+        average:str='probability', # Mean of each 'probability' before calibration, or of each 'score', its log-odds
         held_out:list=None, # Uncalibrated predictions of each member of the rows that it has not seen, if known
     ):
         self.members,self.average,self.tables = list(members),average,[_table_of(*o) for o in enumerate(members)]
@@ -112,7 +123,8 @@ class Ensemble:
         is_test = _is_test(self.labels)
         _check_test_rows(self.tables, self.labels, is_test)
         self.seen = np.stack([_used_rows(t, self.labels) for t in self.tables]) # (M,N)
-        self.fold = _fold_numbers(self.seen, is_test)                           # (N,)
+        lost = _is_lost(self.members, self.tables, self.labels)
+        self.fold = _fold_numbers(self.seen, is_test|lost)                      # (N,)
         self._decision,self._oof,self._marks,self._held = None,None,None,{}
         if held_out: self._use_held_out(held_out)
 
@@ -124,11 +136,6 @@ def _own_part(table, labels):
         if o in table.splits and set(table[o].paths)==want: return o
     own = np.array([o in want for o in table.paths])
     return table[own] if own.sum()==len(labels) else labels
-
-def _unreadable(member):
-    "Paths of the images that a member could not read, and has left out"
-    bad = getattr(getattr(member, 'dls', None), 'quarantine', None)
-    return set(bad.path.astype(str)) if isinstance(bad, pd.DataFrame) else set()
 
 def _in_order(i, df, labels, lost):
     "Probabilities (N,C) of the rows of `labels` in their order; NaN for those in `lost`"
@@ -153,17 +160,16 @@ def _in_order(i, df, labels, lost):
 def _decision_of(member): return (getattr(member, 'decisions', None) or {}).get(None)
 
 def _mark_of(member):
-    "What the predictions of a member depend on: weights, decision, loaders"
+    "What the predictions of a member depend on: weights and loaders"
     model = getattr(member, 'model', None)
     weights = WeightsMark(model) if isinstance(model, nn.Module) else None
-    return weights,_decision_of(member),getattr(member, 'dls', None)
+    return weights,getattr(member, 'dls', None)
 
 def _is_as_marked(mark, member):
-    weights,decision,dls = mark
-    same = weights is None or weights.is_of(member.model)
-    return same and _decision_of(member)==decision and getattr(member, 'dls', None) is dls
+    weights,dls = mark
+    return (weights is None or weights.is_of(member.model)) and getattr(member, 'dls', None) is dls
 
-_changed = ('A member has other weights, images or another decision than when the decision of the ensemble was fitted, '
+_changed = ('A member has other weights or images than when the decision of the ensemble was fitted, '
             'which is dropped. Fix: ensemble.tune_decision()')
 
 @patch
@@ -189,21 +195,15 @@ def _quiet(member):
 
 @patch
 def _member_cases(self:Ensemble, i, labels, own):
-    "Predictions of member `i` as it calibrates them, of rows of the ensemble's `own` table or of another one"
+    "Uncalibrated predictions of member `i`, of rows of the ensemble's `own` table or of another one"
     member,rows = self.members[i],_own_part(self.tables[i], labels) if own else labels
     with _quiet(member): df = member.predictions(rows, calibrated=False)
-    return self._calibrated(i, df, labels, _unreadable(member) if own else ())
+    return _cases_of(i, df, labels, _unreadable(member) if own else ())
 
-@patch
-def _calibrated(self:Ensemble, i, df, labels, lost):
-    "Predictions of the rows of `labels` from uncalibrated ones in a DataFrame"
+def _cases_of(i, df, labels, lost):
+    "Predictions of the rows of `labels` from those of member `i` in a DataFrame"
     groups = labels.frame.group if labels.has_group else None
-    p = _in_order(i, df, labels, lost)
-    cases,d = Predictions(p, labels.targets, self.vocab, labels.paths, groups),_decision_of(self.members[i])
-    if d is None or not cases.predicted.any(): return cases
-    p = p.copy()
-    p[cases.predicted] = decided_cases(cases[cases.predicted], d).predictions.probs
-    return cases.with_probs(p)
+    return Predictions(_in_order(i, df, labels, lost), labels.targets, list(labels.vocab), labels.paths, groups)
 
 def _mean(parts, average):
     "Mean (...,C) of probabilities of members (M,...,C), or of their log-odds; 2**-24 is as near as float32 comes to 0"
@@ -224,14 +224,15 @@ def _unseen_cases(self:Ensemble, i):
     rows = np.flatnonzero(~self.seen[i] & (self.fold>=0))
     if not len(rows): return None,rows
     labels = self.labels[rows]
-    if i in self._held: return self._calibrated(i, self._held[i], labels, _unreadable(self.members[i])),rows
+    if i in self._held: return _cases_of(i, self._held[i], labels, _unreadable(self.members[i])),rows
     return self._member_cases(i, labels, own=True),rows
 
 @patch(as_prop=True)
 def oof(self:Ensemble)->Predictions:
     """Return out-of-fold predictions in the order of the table: of each row the mean of those that have not seen it
 
-    Images that cannot be read have probabilities of NaN. Raises `LabelError` if each member has seen all rows."""
+    Images that cannot be read have probabilities of NaN; those that are in no member's table are left out. Raises
+    `LabelError` if each member has seen all rows."""
     self._forget_if_changed()
     if self._oof is None: self._oof = self._all_unseen()
     return self._oof
@@ -355,16 +356,26 @@ def tune_decision(self:Ensemble,
 
 # %% ../../nbs/03_decision/07_ensemble.ipynb #5d927806
 def _own_thresholds(member, n_classes):
-    "Probability (C,) from which a member predicts each label"
-    d,loss = _decision_of(member),getattr(member, 'loss_func', None)
-    if d is not None: return d.thresholds
+    "Probability (C,) from which a member predicts each label without a decision"
+    loss = getattr(member, 'loss_func', None)
     readout = getattr(loss, 'readout', None)
     if isinstance(readout, Readout): return readout.own_thresholds(n_classes).cpu().numpy().astype(np.float64)
     return np.full(n_classes, getattr(loss, 'thresh', 0.5))
 
+def _warn_of_decisions(members):
+    "Warn that decisions of members do not count; raises for limits and rules"
+    own = [o for o in map(_decision_of, members) if o is not None]
+    if any(o.at_least or o.at_most is not None or o.logic is not None for o in own):
+        raise ValueError('limits or rules of members have no mean. Fix: ensemble.tune_decision()')
+    if own: warn(f'The decisions of {len(own)} members are about their own probabilities, and do not count for the '
+                 'mean. Fix: ensemble.tune_decision()')
+
 @patch
 def own_thresholds(self:Ensemble)->np.ndarray: # (C,)
-    "Return the probability from which a label is predicted without a decision: the mean of the members' thresholds"
+    """Return the probability from which a label is predicted without a decision: the mean over the members' losses
+
+    Decisions of members do not count, with a warning. Raises `ValueError` for those with limits or rules."""
+    _warn_of_decisions(self.members)
     return np.mean([_own_thresholds(o, len(self.vocab)) for o in self.members], 0)
 
 @patch
@@ -405,6 +416,23 @@ def spread(self:Ensemble)->pd.DataFrame: # Index measure and class; a column for
     return res.assign(mean=res.mean(axis=1), sd=res.std(axis=1), pooled=_column(cases.predicted))
 
 # %% ../../nbs/03_decision/07_ensemble.ipynb #33603f0c
+@contextmanager
+def _without_decision(member):
+    "Let a member predict as its loss reads scores"
+    was = member.loss_func
+    member.loss_func = deepcopy(was)
+    member.loss_func.readout.use(None)
+    try: yield
+    finally: member.loss_func = was
+
+def _uncalibrated(member):
+    "A context in which `predict` of a member is not calibrated"
+    if _decision_of(member) is None: return nullcontext()
+    if not isinstance(getattr(getattr(member, 'loss_func', None), 'readout', None), Readout):
+        raise ValueError(f'A {type(member).__name__} with a decision predicts no uncalibrated image. '
+                         'Fix: a member without a decision, and ensemble.tune_decision()')
+    return _without_decision(member)
+
 @patch
 def predict(self:Ensemble,
     item, # What `predict` of the members takes: a file, bytes, or an image
@@ -412,7 +440,7 @@ def predict(self:Ensemble,
     "Return the labels and probabilities of one image: each member reads it through its own preprocessing"
     parts = []
     for o in self.members:
-        with _quiet(o): parts.append(as_float64(o.predict(item)[2]))
+        with _quiet(o), _uncalibrated(o): parts.append(as_float64(o.predict(item)[2]))
     p,d = _mean(parts, self.average),self.decision
     if d is None: labels = p>=self.own_thresholds()
     else:

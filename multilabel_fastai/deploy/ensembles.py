@@ -12,13 +12,15 @@ from fastai.vision.all import *
 from ..utils.files import *
 from ..decision.decision import *
 from ..decision.readout import *
+from ..decision.ensemble import *
 from ..images.preprocess import *
 from ..losses.activations import *
 from .image_facts import *
 from .network_config import *
 from .bundle import *
-from .bundle import _checksum, _decisions_config, _first_line, _load_one, _loaders
-from .bundle import _metrics_text, _network_name, _parsed, _report_config, _versions, _wrong
+from .bundle import _check_metrics, _checksum, _decisions_config, _first_line, _load_one
+from .bundle import _loaders, _metrics_text, _network_name, _parsed, _report_config
+from .bundle import _versions, _wrong
 
 # %% ../../nbs/10_deploy/03_ensembles.ipynb #a2f1c29e
 def _opening(p):
@@ -91,7 +93,7 @@ def _member_checksum(folder):
     if kind==_kind: raise BundleError(f'{folder}: an ensemble is no member of another one. Fix: its members')
     return c.get('checksum') if isinstance(c, dict) else None
 
-_kind,_format = 'multilabel_fastai ensemble',1
+_kind,_format = 'multilabel_fastai ensemble',2 # 1 had the mean of members calibrated each by itself
 
 class _Members:
     "The bundles of an ensemble; one that is a folder is in memory while it is used, and no longer"
@@ -125,9 +127,8 @@ class _About:
     vocab:list
     preprocess:Preprocess
     facts:ImageFacts
-    activation:str
     own:np.ndarray # (C,) thresholds of the loss
-    decision:Decision
+    decision:Decision # That was fitted, or None
     network:str
     metadata:object # `MetadataEncoder`, or None
 
@@ -135,7 +136,7 @@ class _About:
     def of(cls, o):
         own = o.readout.own_thresholds(len(o.vocab)).double().cpu().numpy()
         name = _network_name(o.config['network']) if 'network' in o.config else type(o.model).__name__
-        return cls(o.vocab, o.preprocess, o.facts, o.readout.activation.name, own, o.decision, name, o.metadata)
+        return cls(o.vocab, o.preprocess, o.facts, own, o.readout.decision, name, o.metadata)
 
 # %% ../../nbs/10_deploy/03_ensembles.ipynb #c3011765
 def _other_classes(name, vocab, first_name, first_vocab):
@@ -148,7 +149,7 @@ def _other_classes(name, vocab, first_name, first_vocab):
     return (f'The classes of {name} are not those of {first_name}: it {what}. Fix: members trained on the same '
             'classes, such as labels.with_classes(vocab)')
 
-def _check_members(about, name, average):
+def _check_members(about, name):
     "Raise `BundleError` for members that cannot be averaged"
     one = about[0]
     for i,o in enumerate(about):
@@ -159,26 +160,24 @@ def _check_members(about, name, average):
         if bool(o.preprocess.slices)!=bool(one.preprocess.slices):
             raise BundleError(f'Of {name(0)} and {name(i)} one takes single files, and the other stacks of slices: '
                               'no source has both. Fix: members of one kind')
-        if average=='score' and o.activation!=one.activation:
-            raise BundleError(f'{name(0)} has the activation {one.activation}, and {name(i)} {o.activation}: their '
-                              "scores have no common mean. Fix: average='probability'")
 
-def _mean_thresholds(about, name, average):
-    "Mean thresholds (C,) of the members; raises where their decisions are more than thresholds"
-    for i,o in enumerate(about):
-        if o.decision.logic is None and not o.decision.at_least and o.decision.at_most is None: continue
+def _mean_thresholds(about, name):
+    "Mean thresholds (C,) of the members' losses; warns of decisions of members, and raises for limits and rules"
+    own = {i:o.decision for i,o in enumerate(about) if o.decision is not None}
+    for i,d in own.items():
+        if d.logic is None and not d.at_least and d.at_most is None: continue
         raise BundleError(f'The decision of {name(i)} has limits or rules, which have no mean. '
                           'Fix: decision=, fitted on the mean over the members')
-    return np.mean([o.own if average=='score' else o.decision.thresholds for o in about], 0)
+    if own: warn(f'The decisions of {len(own)} members are about their own probabilities, and do not count for the '
+                 'mean. Fix: decision=Ensemble(learners).tune_decision()')
+    return np.mean([o.own for o in about], 0)
 
 def _mean_readout(about, name, average, decisions):
     "What reads the mean over the members"
-    if average not in ('probability','score'):
-        raise ValueError(f"average is {average!r}: choose 'probability' or 'score'")
-    _check_members(about, name, average)
-    act = ProbabilityActivation() if average=='probability' else get_activation(about[0].activation)
-    single = DecisionKey() in decisions
-    thresh = np.full(len(about[0].vocab), .5) if single else _mean_thresholds(about, name, average)
+    if average not in ENSEMBLE_AVERAGES: raise ValueError(f'average is {average!r}: choose from {ENSEMBLE_AVERAGES}')
+    _check_members(about, name)
+    act = ProbabilityActivation() if average=='probability' else get_activation('sigmoid')
+    thresh = np.mean([o.own for o in about], 0) if DecisionKey() in decisions else _mean_thresholds(about, name)
     res = Readout(act, thresh=torch.tensor(thresh, dtype=torch.float32))
     for k,v in decisions.items(): res.use(v, k, about[0].vocab)
     return res
@@ -201,8 +200,8 @@ class EnsembleBundle(Bundle):
     metadata = None # which no member may take
     def __init__(self,
         members:list, # Learners, bundles, or folders of bundles, of which one at a time is in memory
-        decision=None, # `Decision` about the mean, or as `Bundle.decisions`; the members' mean thresholds if None
-        average:str='probability', # Mean of calibrated 'probability', or of the 'score' before calibration
+        decision=None, # `Decision` about the mean, or as `Bundle.decisions`; if None the mean thresholds of the losses
+        average:str='probability', # Mean of each 'probability' before calibration, or of each 'score', its log-odds
         metrics:dict=None, # Name of rows, such as 'test', to `ClassReport` of the ensemble
         folder:Path=None, # Folder that it was loaded from
         device=None, # 'cpu', 'cuda', ...; the GPU if there is one when None
@@ -243,19 +242,20 @@ class EnsembleBundle(Bundle):
         return [parts[i] for i in self.views]
 
 # %% ../../nbs/10_deploy/03_ensembles.ipynb #072d258a
-def _shifted_scores(member, x):
-    "Scores (N,K) of a member, without the factor by which its training shifted the odds"
-    r,scores = member.readout,member.scores(x)
-    return scores if r.odds is None else scores-r.odds.cpu().log()/r.activation.scale
+def _uncalibrated(member, x): return member.probabilities(x, calibrated=False).double()
+
+def _log_odds(member, x):
+    "Log-odds (N,K) of the probabilities of a member; 2**-24 is as near as float32 comes to 0"
+    return torch.logit(_uncalibrated(member, x).clamp(2**-24, 1-2**-24))
 
 @patch
 def scores(self:EnsembleBundle, x)->Tensor: # (N,K) float32 on the CPU
-    "Return the mean over the members, of calibrated probabilities, or of scores where these are averaged"
-    ask = _shifted_scores if self.average=='score' else Bundle.probabilities
+    "Return the mean over the members, of probabilities before calibration, or of their log-odds as the scores"
+    ask = _log_odds if self.average=='score' else _uncalibrated
     few = max(16, 4*torch.get_num_threads()) if self.device.type=='cpu' else 64 # whose activations are small
     total = 0.
     for member,part in zip(self.members, self.split(x)):
-        total = total+torch.cat([ask(member, o) for o in part.split(few)]).double()
+        total = total+torch.cat([ask(member, o) for o in part.split(few)])
     return (total/len(self.members)).float()
 
 def _of_one(self, what):
@@ -287,7 +287,7 @@ def learner(self:EnsembleBundle, dls, loss=None, **kwargs):
 def __repr__(self:EnsembleBundle):
     c,names = self.config,', '.join(self.vocab[:12])+(', ...' if len(self.vocab)>12 else '')
     nets = ' and '.join(f'{self.networks.count(o)} {o}' for o in dict.fromkeys(self.networks))
-    mean = 'mean of calibrated probabilities' if self.average=='probability' else 'mean of scores'
+    mean = 'mean of probabilities' if self.average=='probability' else 'mean of scores'
     head = f'Ensemble: {nets}, {mean}, for {len(self.vocab)} classes ({names}), saved {c["saved"]}'
     metrics = '; '.join(_metrics_text(k, v) for k,v in c['metrics'].items())
     lines = [head, str(self.preprocess), f'trained on {self.facts}', self.decision.about, metrics]
@@ -317,6 +317,17 @@ def save_ensemble(
     "Write an ensemble, which `load_bundle` reads; raises `BundleError` for members that do not belong together"
     return EnsembleBundle(members, device='cpu', **kwargs).save(folder)
 
+@patch
+def save_bundle(self:Ensemble,
+    folder:str|Path, # New, or empty
+    metrics:dict=None, # Name of rows, such as 'test', to `ClassReport` of the ensemble
+)->Path:
+    "Write members and decision as a bundle, which `load_bundle` reads; raises `BundleError` for heads on features"
+    if any(getattr(o, 'of_images', None) is not None for o in self.members):
+        raise BundleError('The members are heads on features, which take no images. '
+                          'Fix: ensemble.of_images().save_bundle(folder)')
+    return save_ensemble(folder, self.members, decision=self.decision, average=self.average, metrics=metrics)
+
 # %% ../../nbs/10_deploy/03_ensembles.ipynb #de40a394
 _needed = dict(average=str, members=list, vocab=list, decisions=list, metrics=dict, saved=str, versions=dict,
                checksum=str)
@@ -326,6 +337,9 @@ def _ensemble_config(file, c):
     if type(c.get('format')) is not int or c['format']>_format:
         raise BundleError(f'{file} has the format {c.get("format")!r} of a newer version, and this library reads up to '
                           f'{_format}: pip install -U multilabel-fastai')
+    if c['format']<_format:
+        raise BundleError(f'{file} has the format {c["format"]}, whose mean was another one. Fix: save_ensemble anew, '
+                          'with a decision of Ensemble.tune_decision()')
     bad = [k for k,t in _needed.items() if not isinstance(c.get(k), t)]
     if bad: raise BundleError(f'{file} lacks {bad[0]!r}, or has something else there: it is damaged')
     if _checksum(c)!=c['checksum']:
@@ -354,6 +368,7 @@ def _load_ensemble(folder, device=None, check=True, one_at_a_time=False):
         member = _load_one(o, 'cpu', check)
         members.append(o if one_at_a_time else member)
     try:
+        _check_metrics(c['metrics'])
         decisions = {DecisionKey.from_json(o):Decision.from_dict(o['decision']) for o in c['decisions']}
         res = EnsembleBundle(members, decisions, c['average'], folder=folder, device=device)
         if res.vocab!=c['vocab']:

@@ -235,15 +235,15 @@ class _MemberNetwork(nn.Module):
         super().__init__()
         self.network = deepcopy(member.model).cpu().eval()
         for k in ('mean','std'): self.register_buffer(k, getattr(member, k).detach().cpu().clone())
-        r,d,n = member.readout,member.readout.decision,len(member.vocab)
-        res = Readout(deepcopy(r.activation), r.odds, torch.full((n,), .5))
-        if d is not None: res.use(Decision(d.vocab, .5, d.calibration)) # a member says how probable, not what is given
+        r,n = member.readout,len(member.vocab)
+        res = Readout(deepcopy(r.activation), r.odds, torch.full((n,), .5)) # without the decision of the member
         self.decide,self.as_score = DecisionLayer(res.cpu(), n),average=='score'
 
     def forward(self, x):
-        scores = self.network((x-self.mean)/self.std)
-        if self.as_score: return scores.float()-self.decide.shift
-        return self.decide(scores)[0]
+        p = self.decide(self.network((x-self.mean)/self.std))[0]
+        if not self.as_score: return p
+        q = p.double().clamp(2**-24, 1-2**-24)
+        return torch.log(q/(1-q))
 
 class MeanNetwork(nn.Module):
     "Mean over the members of an ensemble (N,K), of pixels (N,C,H,W) from 0 to 1; `DecisionLayer` reads it"
@@ -269,7 +269,7 @@ def _several_inputs(ensemble):
 class _Parts:
     "What an export is made of: network and readout on the CPU, statistics, classes, preprocessing, some real images"
     def __init__(self, o):
-        encoder = o.metadata if getattr(o, 'dls', None) is None else metadata_of(o.dls)
+        encoder = getattr(o, 'metadata', None) if getattr(o, 'dls', None) is None else metadata_of(o.dls)
         if encoder is not None:
             raise ExportError(f'The network takes {", ".join(encoder.names)} beside images, and an exported file takes '
                               'images alone. Fix: learn.save_bundle(folder), with predict_table(folder, table)')

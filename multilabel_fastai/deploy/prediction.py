@@ -301,7 +301,8 @@ def _tables(bundle, chunks, reader, bs, grouped=False, pool=False, calibrated=Tr
                 yield asked[-1],[o[1] for o in c[i:i+bs]]
     whole = getattr(bundle, 'one_at_a_time', False) # members that are read anew for each batch would take longer
     for got in reader.run(_jobs()):
-        ok,m = np.array([o is None for o in got.why], bool),metadata(asked.popleft()) if bundle.metadata else None
+        ok,names = np.array([o is None for o in got.why], bool),asked.popleft()
+        m = metadata(names) if bundle.metadata else None
         beside = None if m is None else m[ok]
         if not whole: got = got._replace(values=_probabilities(bundle, got.values, calibrated, beside))
         part = got if part is None else part.followed_by(got)
@@ -399,12 +400,16 @@ def _decision_digest(bundle):
     decisions = [[str(k.short),v.to_dict()] for k,v in r.decisions.items()]
     return _digest([[getattr(r.activation, 'name', None), odds, thresholds, decisions]])
 
-def _about(bundle, pool, by, columns, root=None, spreadsheet=True):
+def _about(bundle, pool, by, columns, root=None, spreadsheet=True, encoded=None):
     "What decides about the rows, in words for which each can differ"
-    if bundle.metadata: columns = [*columns, *[f'metadata {o}' for o in bundle.metadata.names]]
+    metadata = {}
+    if bundle.metadata:
+        columns = [*columns, *[f'metadata {o}' for o in bundle.metadata.names]]
+        values = b'' if encoded is None else np.ascontiguousarray(encoded).tobytes()
+        metadata = dict(metadata=_digest([bundle.metadata.to_dict(), values]))
     return dict(format=1, classes=bundle.vocab, preprocessing=str(bundle.preprocess), weights=_weights_digest(bundle),
                 decision=_decision_digest(bundle), pool=pool, by=by, columns=columns, root=root,
-                spreadsheet=spreadsheet)
+                spreadsheet=spreadsheet, **metadata)
 
 # %% ../../nbs/10_deploy/06_prediction.ipynb #7bd21b0c
 def _out_file(out):
@@ -485,33 +490,36 @@ class _Collected:
             else: self.counts += parts.counts(i)
 
 # %% ../../nbs/10_deploy/06_prediction.ipynb #79f0a0d5
-def _metadata_by_name(bundle, src):
-    "Function from names of images to metadata (n,M): of the columns of a table; missing, with a warning, for files"
+def _encoded_rows(bundle, src):
+    "Metadata (N,M) of the rows of a table; None for a network without, and for files"
+    return bundle.metadata.encode(src.rows) if bundle.metadata and src.is_table else None
+
+def _metadata_by_name(bundle, src, known):
+    "Function from names of images to metadata (n,M): those `known` of a table; missing, with a warning, for files"
     encoder = bundle.metadata
     if encoder is None: return noop
     if not src.is_table:
         warn(f'The network takes {", ".join(encoder.names)} beside images, and files have none: they count as missing. '
              f'Fix: predict_table(bundle, table) with the columns path, {", ".join(encoder.names)}')
         return lambda names: np.tile(encoder.missing, (len(names), 1))
-    known = encoder.encode(src.rows)
     row = {o:i for i,o in enumerate(src.all_names)}
     other = [o for i,o in enumerate(src.all_names) if not np.array_equal(known[i], known[row[o]])]
     if other: raise PredictionError(f'{other[0]} is there several times, with different {encoder.names}: '
                                     'a table with one row for each image is needed')
     return lambda names: known[[row[o] for o in names]]
 
-def _parts_of(b, src, out, pool, rows, spreadsheet):
+def _parts_of(b, src, out, pool, rows, spreadsheet, encoded):
     "The parts of the file `out`, of `rows` files each, new or begun"
     columns = ['path', *(['group'] if src.grouped else []), *b.vocab, *([] if pool else ['labels']), 'reason']
     root = os.path.abspath(src.root or '.') if src.is_table else None
-    return ResumableTable(out, _about(b, pool, src.by, columns, root, spreadsheet), rows)
+    return ResumableTable(out, _about(b, pool, src.by, columns, root, spreadsheet, encoded), rows)
 
-def _predict(b, src, reader, parts, pool, decision, bs, part_rows):
+def _predict(b, src, reader, parts, pool, decision, bs, part_rows, encoded):
     "The table of images or groups, or with `parts` the file of it"
     got = _Collected(pool, b.vocab)
     chunks,done = (parts.remaining(src),parts.n*parts.rows) if parts else (chunked(src, part_rows),0)
     tables = _tables(b, chunks, reader, bs, src.grouped, bool(pool), decision is None, _ticker(src, done),
-                     _metadata_by_name(b, src))
+                     _metadata_by_name(b, src, encoded))
     for df,facts in tables: (parts.write if parts else got.add)(df, FileCounts.of(df, facts))
     if parts: got.add_parts(parts)
     if not got.counts.n:
@@ -555,8 +563,9 @@ def predict_table(
         reader = _reader_of(b, src, pack, num_workers)
         decision = _pool_decision(b, pool, by) if pool else None
         if pool and decision is None: _warn_of_limits(b, pool)
-        with _parts_of(b, src, out, pool, part_rows, spreadsheet) if out else nullcontext() as parts:
-            res = _predict(b, src, reader, parts, pool, decision, bs, part_rows)
+        encoded = _encoded_rows(b, src)
+        with _parts_of(b, src, out, pool, part_rows, spreadsheet, encoded) if out else nullcontext() as parts:
+            res = _predict(b, src, reader, parts, pool, decision, bs, part_rows, encoded)
         return read_predictions(res) if out and read else res
 
 # %% ../../nbs/10_deploy/06_prediction.ipynb #2d799d8f

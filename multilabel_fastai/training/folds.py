@@ -113,10 +113,12 @@ def _read_held_out(file, columns):
                        float_precision='round_trip')
 
 def _saved_held_out(i, member, table, folder):
-    "Predictions of the rows that fold `i` has held out: read if its weights are the same, else made and saved"
-    facts = dict(fold=i, split=table.split_hash, weights=_weights_hash(member))
+    "Predictions of the rows that fold `i` has held out: read if weights and views are the same, else made and saved"
+    views,pairs = WeightsMark(member.model).views
+    facts = dict(fold=i, split=table.split_hash, weights=_weights_hash(member), views=list(views),
+                 pairs=list(map(list, pairs)))
     done,file = folder/'fold.json',folder/'held_out.csv'
-    if done.is_file() and read_json_file(done, CheckpointError)==facts:
+    if done.is_file() and file.is_file() and read_json_file(done, CheckpointError)==facts:
         return _read_held_out(file, [c for o in table.vocab for c in (o,f'{o}_target')])
     done.unlink(missing_ok=True)
     member.save_weights(folder)
@@ -177,10 +179,15 @@ def fit_folds(
     return Ensemble(members, labels, average, held)
 
 # %% ../../nbs/08_training/14_folds.ipynb #00283e49
+def _have_same_views(a, b): return WeightsMark(a.model).views==WeightsMark(b.model).views
+
 @patch
 def of_images(self:Ensemble)->Ensemble:
     "Return the ensemble of the whole networks, with its decision, of one of heads that `frozen_learner` has trained"
     members = [getattr(o, 'of_images', None) or o for o in self.members]
     res = Ensemble(members, self.labels, self.average)
-    if self.decision is not None: res.use_decision(self.decision)
+    if self.decision is None: return res
+    if all(map(_have_same_views, self.members, members)): res.use_decision(self.decision)
+    else: warn('The decision was fitted on scores of other views than the whole networks have, and is dropped. '
+               'Fix: ensemble.of_images().tune_decision()')
     return res
