@@ -16,6 +16,7 @@ from ..utils.plots import *
 from ..utils.tensors import *
 from ..labels.table import *
 from ..labels.splits import *
+from ..labels.metadata import *
 from ..images.series import *
 from ..images.loaders import *
 from ..images.datablock import *
