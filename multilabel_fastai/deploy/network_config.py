@@ -189,6 +189,9 @@ def _with_views_of(c, network, n_out):
     if not isinstance(views, list) or not isinstance(pairs, list) or not all(map(is_pair, pairs)):
         raise BundleError(f'the network has the views {str(views)[:60]} and the pairs {str(pairs)[:60]}: a list of '
                           'views and one of pairs of classes are needed')
+    places = [o for pair in pairs for o in pair]
+    if len(set(places))<len(places):
+        raise BundleError(f'the network has the pairs {str(pairs)[:60]}: a class changes places with one other alone')
     try: return ViewNetwork(network, views, pairs, n_out)
     except (ValueError,TypeError) as e: raise BundleError(str(e)) from e
 

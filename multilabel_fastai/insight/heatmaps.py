@@ -217,6 +217,12 @@ def _captum_maps(model, x, classes, method, layer):
             res.append(a if len(a)==len(x) else a.reshape(len(x), -1, *a.shape[1:]))
     return torch.stack(res, 1)
 
+def _check_images_alone(model):
+    "Raise `ValueError` for a network with a second input"
+    if isinstance(model, FusedNetwork):
+        raise ValueError('The network takes metadata beside images, and maps are of images alone. '
+                         'Fix: a network without metadata=')
+
 def class_maps(
     model:nn.Module, # Gives raw scores (N,C)
     x:Tensor, # Images (N,channels,H,W) as the network takes them, normalized
@@ -233,6 +239,7 @@ def class_maps(
         raise ValueError(f'method is {method!r}: choose from {HEATMAP_METHODS}, '
                          'or give a function of (model, x, classes)')
     model = without_views(model)
+    _check_images_alone(model)
     p,x = first(model.parameters()),x.as_subclass(Tensor)
     if p is not None: x = x.to(p.device)
     if torch.is_inference(x): x = x.clone()
@@ -435,6 +442,7 @@ def label_heatmaps(
     A batch is of uint8 pixels, or of floats as the network takes them. Of several windows the first is
     shown, of a slice with its neighbours the slice itself."""
     of = heatmap_source(learn)
+    _check_images_alone(of.model)
     model,items,classes = of.model,of.items(items),_class_numbers(of.vocab, labels)
     if not len(items): raise ValueError('There are no images: items is empty')
     device,sliced = first(model.parameters()).device,_is_sliced(model)

@@ -187,7 +187,8 @@ def _own_backbone(weights):
     "Return the backbone's tensors if `weights` (learner or file) are of a network of this library, None if of another"
     of_learner = isinstance(weights, Learner)
     sd = weights.model.state_dict() if of_learner else load_weights(weights)
-    if not all(o.startswith(('0.','1.')) for o in sd):
+    of_ours = ('0.','1.','2.') if '2.missing' in sd else ('0.','1.') # the head of a network with metadata comes later
+    if not all(o.startswith(of_ours) for o in sd):
         if of_learner: raise ValueError(_no_head)
         return None
     res = {k[2:]:v for k,v in sd.items() if k.startswith('0.')}

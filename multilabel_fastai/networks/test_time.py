@@ -48,17 +48,18 @@ def parse_views(
     return ('identity',*names) if names else ()
 
 # %% ../../nbs/06_networks/04_test_time.ipynb #f8cb65f5
-_sides = dict(left='right', right='left', lt='rt', rt='lt', l='r', r='l')
+_sides = dict(left='right', right='left')
+_short_sides = dict(lt='rt', rt='lt', l='r', r='l')
 
 def _words(name): return re.findall(r'[a-z]+|[^a-z\s_\-]+', re.sub(r'(?<=[a-z])(?=[A-Z])', ' ', name).lower())
 
 def _partner(name):
     "Words of a class with the other side; None for a class that names no side"
     words = _words(name)
-    sides = [o for o in words if o in _sides]
-    return [_sides.get(o, o) for o in words] if len(sides)==1 else None
+    other = _sides if _is_sided(name) else _short_sides # of left_l1_l2 the side is left alone
+    return [other.get(o, o) for o in words] if sum(o in other for o in words)==1 else None
 
-def _is_sided(name): return bool({'left','right'} & set(_words(name)))
+def _is_sided(name): return not _sides.keys().isdisjoint(_words(name))
 
 _no_partner = ('The class {!r} names a side, and the other side is not among the classes: a mirror image has its label '
                'on the other side. Fix: views without flip; swap=[] if the label stays the same in a mirror image; '
@@ -116,6 +117,7 @@ class ViewNetwork(nn.Sequential):
         n_out:int=0, # Classes K; needed where there are pairs
     ):
         super().__init__(OrderedDict(network.named_children()))
+        self.plain = (network,) # in a tuple, so that its layers are not there twice
         self.views,self.pairs = parse_views(views),tuple(map(tuple, pairs))
         self.moves = [_read_view(o) for o in self.views[1:]]
         order = torch.arange(n_out)
@@ -148,7 +150,8 @@ def without_views(
 )->nn.Module:
     "Return the network of the image alone, with the same layers"
     if not isinstance(network, ViewNetwork): return network
-    res = nn.Sequential(OrderedDict(network.named_children()))
+    res = network.plain[0] # with its hooks
+    for name,layer in network.named_children(): res.add_module(name, layer)
     res.training = network.training
     return res
 
@@ -166,5 +169,8 @@ def with_views(
                          'Fix: MultiLabelLearner(dls, nn.Sequential(network), ...)')
     if isinstance(network, FusedNetwork):
         raise ValueError('The network takes metadata beside the image, and views need one of the image alone')
+    if type(network).forward is not nn.Sequential.forward:
+        raise ValueError(f'The network is a {type(network).__name__} with a forward of its own, which views would '
+                         'leave out. Fix: MultiLabelLearner(dls, nn.Sequential(network), ...)')
     pairs = side_pairs(vocab, swap) if any(_read_view(o)[0] for o in views[1:]) else []
     return ViewNetwork(network, views, pairs, len(vocab))

@@ -17,7 +17,7 @@ from .fit_state import *
 # %% ../../nbs/08_training/15_averaging.ipynb #a07b65f6
 _refused = ('{} averages the weights of the network, and {}. Fix: {}')
 
-def _tensors(m): return [*m.parameters(), *m.buffers()]
+def _tensors(m): return dict(m.named_parameters())|dict(m.named_buffers())
 
 class WeightAverage(Callback):
     "Base: within training batches the network holds the weights that are trained, and their average at all other times"
@@ -42,11 +42,12 @@ class WeightAverage(Callback):
         "Let network and average exchange their weights, in place"
         self.in_training = in_training
         if self.average is None: return
+        own,other = _tensors(unwrap_model(self.learn.model)),_tensors(self.average.module)
         with torch.no_grad():
-            for a,b in zip(_tensors(unwrap_model(self.learn.model)), _tensors(self.average.module)):
-                kept = a.clone()
-                a.copy_(b)
-                b.copy_(kept)
+            for name in own.keys()&other.keys(): # views, which come and go, have a buffer of their own
+                kept = own[name].clone()
+                own[name].copy_(other[name])
+                other[name].copy_(kept)
 
 # %% ../../nbs/08_training/15_averaging.ipynb #330612a2
 def _check_averaging(cb):
@@ -85,18 +86,19 @@ def after_step(self:WeightAverage):
 def after_train(self:WeightAverage):
     if hasattr(self.learn, 'lr_finder'): return
     self.take_epoch()
-    self._put_average()
+    self.put_average()
     self.finish_epoch()
     self.left = None if self.average is None else WeightsMark(self.learn.model)
 
 @patch
-def _put_average(self:WeightAverage):
+def put_average(self:WeightAverage):
+    "Let the network hold the average; `MultiLabelLearner` calls it too when a fit is broken off"
     if self.in_training: self._exchange(False)
 
 @patch
-def before_validate(self:WeightAverage): self._put_average() # after a training that was broken off
+def before_validate(self:WeightAverage): self.put_average() # after a training that was broken off
 @patch
-def after_cancel_fit(self:WeightAverage): self._put_average()
+def after_cancel_fit(self:WeightAverage): self.put_average()
 @patch
 def after_fit(self:WeightAverage):
     at = vars(self.learn) # without an epoch before the first fit
@@ -144,13 +146,14 @@ class _AsTrained:
         self.norms = [m for m,adapts in self.modes.items() if adapts and is_norm(m)]
     def modules(self): return self.norms
     def train(self, mode=True): return self
-    def __call__(self, x): return self.net(x)
+    def __call__(self, x): return self.net(*x)
 
 def _inputs(dl):
-    "Images of a loader"
+    "What the network takes of each batch of a loader, in a list of one: images, and their metadata if they have any"
     for b in dl:
         take_weights(dl)
-        yield b[0]
+        metadata = take_metadata(dl)
+        yield [b[:1] if metadata is None else (b[0],metadata)]
 
 def update_norms(
     learn:Learner, # Whose network is in the modes of its training
@@ -158,9 +161,11 @@ def update_norms(
     "Compute the statistics of batch norm anew in a pass over the training images, without a trace in random states"
     net = _AsTrained(unwrap_model(learn.model))
     if not net.norms: return
+    rates = [o.momentum for o in net.norms]
     random_states,loaders = rng_states(),loader_states(learn.dls)
     try: update_bn(_inputs(learn.dls.train), net)
-    finally:
+    finally: # also of a pass that is broken off, which torch leaves without the momentum
+        for o,rate in zip(net.norms, rates): o.momentum = rate
         set_rng_states(random_states)
         set_loader_states(learn.dls, loaders)
 

@@ -347,10 +347,11 @@ def _how_drawn(train):
 
 def _settings(dls, arch, kwargs, **more):
     "What must be the same in all runs of a comparison"
-    labels,train = dls.labels,dls.train
+    labels,train,encoder = dls.labels,dls.train,metadata_of(dls)
     tfms = [_describe(o) for o in train.after_batch.fs if not isinstance(o, Normalize)]
     res = dict(arch=_describe(arch), vocab=list(dls.vocab), labels=array_hash(labels.targets), split=labels.split_hash,
-               preprocess=str(dls.preprocess), batch=train.bs, drawn=_how_drawn(train), transforms=tfms, **more)
+               preprocess=str(dls.preprocess), batch=train.bs, drawn=_how_drawn(train), transforms=tfms,
+               metadata=encoder.to_dict() if encoder else None, **more)
     return json.loads(json.dumps(res|_describe(kwargs)))
 
 # %% ../../nbs/08_training/12_compare.ipynb #08e5c8b3
@@ -425,15 +426,20 @@ def _median_seconds(dl, step, n=4):
         times.append(time.perf_counter()-start)
     return min(times) if len(times)<2 else float(np.median(times[1:]))
 
+def _given(dl, b):
+    "What the network takes of a batch that has just come from `dl`"
+    metadata = take_metadata(dl)
+    return b[:1] if metadata is None else (b[0],metadata)
+
 def _seconds_a_run(learn, epochs):
     "Estimate from a few batches; `learn` is not to be used afterwards"
     m,train,valid = learn.model,learn.dls.train,learn.dls.valid
     def _train(b):
         m.train()
-        learn.loss_func(m(b[0]), b[1]).backward()
+        learn.loss_func(m(*_given(train, b)), b[1]).backward()
         m.zero_grad()
     def _valid(b):
-        with torch.no_grad(): m.eval()(b[0])
+        with torch.no_grad(): m.eval()(*_given(valid, b))
     t_valid = len(valid)*_median_seconds(valid, _valid)
     t_train = len(train)*_median_seconds(train, _train)
     return epochs*(t_train+t_valid)+3*len(valid)*_median_seconds(valid, _valid)

@@ -162,6 +162,8 @@ def use_views(self:Learner,
 )->pd.DataFrame: # A row for each view, with the classes that change places
     """Average the scores over views of the image from now on, in everything but training
 
+    Sides are found by the words left and right, or else l, r, lt and rt. Others, such as LUL and RUL or OD and OS, are
+    not recognised: a mirror image of these needs `swap`.
     Raises `ValueError` where a mirror image has no meaning: a class names a side, and the other is not there."""
     _check_viewable(self)
     own,vocab = unwrap_model(self.model),list(map(str, self.dls.vocab))
@@ -310,10 +312,11 @@ def run_facts(
 )->dict:
     "Return what `config.json` of a run notes of its learner"
     labels,arch = labels_of(learn.dls),getattr(learn, 'arch', None)
+    encoder = metadata_of(learn.dls)
     return dict(vocab=list(learn.dls.vocab), arch=getattr(arch, '__name__', arch), loss=type(learn.loss_func).__name__,
                 activation=getattr(getattr(learn.loss_func, 'act', None), 'name', None),
                 split=labels.split_hash if labels else None, preprocess=str(preprocess_of(learn.dls)),
-                views=list(learn.views),
+                views=list(learn.views), metadata=encoder.to_dict() if encoder else None,
                 versions={o:version(o) for o in _noted})
 
 def write_config(
@@ -329,10 +332,11 @@ def write_config(
 def save_weights(self:Learner,
     folder:str|Path, # Folder of a run; made if it is not there
 ):
-    "Write the weights of the network as `model.safetensors`, with the names of the classes"
+    "Write the weights of the network as `model.safetensors`, with the names of the classes and the metadata"
     Path(folder).mkdir(parents=True, exist_ok=True)
-    classes = {'classes':json.dumps(list(map(str, self.dls.vocab)))}
-    write_atomic(Path(folder)/'model.safetensors', lambda o: save_model(unwrap_model(self.model), str(o), classes))
+    header,encoder = {'classes':json.dumps(list(map(str, self.dls.vocab)))},metadata_of(self.dls)
+    if encoder is not None: header['metadata'] = json.dumps(encoder.to_dict())
+    write_atomic(Path(folder)/'model.safetensors', lambda o: save_model(unwrap_model(self.model), str(o), header))
 
 # %% ../../nbs/08_training/04_evaluation.ipynb #8f28c415
 def _safe_csv(df, file): spreadsheet_table(df).to_csv(file, index=False)
