@@ -1,6 +1,6 @@
 __version__ = "0.1.0"
 
-import importlib as _importlib
+import functools as _functools, importlib as _importlib
 
 # What a star import brings of each module. A module without a name here adds methods, such as `Learner.report`.
 # Everything else is imported from its module, `from multilabel_fastai.losses.check import check_loss`, which loads what
@@ -109,6 +109,7 @@ def _fastai():
     from . import _quiet_fastai
     return _quiet_fastai.fastai.vision.all
 
+@_functools.cache
 def _load_all():
     "Load every module: a class such as `LabelTable` has methods that modules after its own add"
     for o in _star: _importlib.import_module(f'.{o}', __name__)

@@ -16,6 +16,7 @@ from ..utils.plots import *
 from ..utils.tensors import *
 from ..labels.table import *
 from ..labels.splits import *
+from ..labels.metadata import *
 from ..images.series import *
 from ..images.loaders import *
 from ..images.datablock import *
@@ -128,6 +129,25 @@ def check_classes(
     return False
 
 def _classes_file(file): return Path(file).with_suffix('.classes.json')
+def _metadata_file(file): return Path(file).with_suffix('.metadata.json')
+
+_other_metadata = ('{file} was saved with {was}, and these loaders have {now}: the numbers that the network takes have '
+                   'another meaning or other units. Fix: multilabel_dls(labels, metadata=MetadataEncoder.from_dict('
+                   'json.loads(Path({there!r}).read_text())))')
+
+def _save_metadata(file, encoder):
+    "Write the metadata of the loaders beside a file of weights; none may stay there of a network before it"
+    there = _metadata_file(file)
+    if encoder is None: return there.unlink(missing_ok=True)
+    write_atomic(there, lambda o: o.write_text(json.dumps(encoder.to_dict()), encoding='utf-8'))
+
+def _check_metadata(file, now):
+    "Raise `ValueError` if weights were saved with other metadata than those of the loaders, as far as it is known"
+    there = _metadata_file(file)
+    if not there.is_file(): return
+    was = MetadataEncoder.from_dict(json.loads(there.read_text(encoding='utf-8')))
+    if was==now: return
+    raise ValueError(_other_metadata.format(file=Path(file).name, was=was, now=now or 'none', there=str(there)))
 
 def saved_classes(
     file:str|Path, # That `MultiLabelLearner.save` or `Learner.save_weights` wrote
@@ -183,6 +203,12 @@ class MultiLabelLearner(Learner):
         # raised outside, where nothing holds the tensors of the batch any more
         raise torch.cuda.OutOfMemoryError(f'Out of memory: {why}')
 
+    def _do_fit(self):
+        try: super()._do_fit()
+        except BaseException: # Ctrl-C too: what comes next has the weights that will be measured
+            for cb in self.cbs: getattr(type(cb), 'put_average', noop)(cb)
+            raise
+
     def __call__(self, event_name):
         "Run an event; metadata are with the images for the network alone, weights with targets for mixing and the loss"
         if event_name=='after_pred': self.xb = self.xb[:1] if self.metadata is not None else self.xb
@@ -235,18 +261,22 @@ def show_results(self:MultiLabelLearner, ds_idx=1, dl=None, max_n=9, shuffle=Tru
 @patch
 @delegates(Learner.save)
 def save(self:MultiLabelLearner, file, **kwargs):
-    "Save weights as fastai does, and the names of the classes beside them as `<file>.classes.json`"
+    "Save weights as fastai does; beside them `<file>.classes.json`, and `<file>.metadata.json` if there are metadata"
     saved,names = super(MultiLabelLearner, self).save(file, **kwargs),_class_names(self.dls)
-    if names is not None and isinstance(saved, Path) and not rank_distrib():
+    if not isinstance(saved, Path) or rank_distrib(): return saved
+    _save_metadata(saved, metadata_of(self.dls))
+    if names is not None:
         write_atomic(_classes_file(saved), lambda o: o.write_text(json.dumps(names), encoding='utf-8'))
     return saved
 
 @patch
 @delegates(Learner.load)
 def load(self:MultiLabelLearner, file, device=None, **kwargs):
-    "Load weights as fastai does; raises `ValueError` if they were saved with other classes or another order of them"
+    "Load weights as fastai does; raises `ValueError` if they were saved with other classes or metadata, or their order"
     path = join_path_file(file, self.path/self.model_dir, ext='.pth')
-    if isinstance(path, Path): check_classes(saved_classes(path), _class_names(self.dls), path.name)
+    if isinstance(path, Path):
+        check_classes(saved_classes(path), _class_names(self.dls), path.name)
+        _check_metadata(path, metadata_of(self.dls))
     return super(MultiLabelLearner, self).load(file, device=device, **kwargs)
 
 # %% ../../nbs/08_training/03_learner.ipynb #f84bb7bf
