@@ -273,8 +273,9 @@ def check_unseen(self:Ensemble,
     for i,t in enumerate(self.tables):
         train = t['train']
         seen = files.isin(set(map(real, train.files))).to_numpy()
-        if hash_files: seen |= _same_content(labels, train)
-        if labels.has_group and train.has_group: seen |= labels.frame.group.isin(set(train.frame.group)).to_numpy()
+        if hash_files: seen = seen | _same_content(labels, train)
+        if labels.has_group and train.has_group:
+            seen = seen | labels.frame.group.isin(set(train.frame.group)).to_numpy()
         if not seen.any(): continue
         columns = [o for o in ('path','group') if o in labels.frame]
         raise LabelError(f'Member {i} was trained on {seen.sum():,} of these {len(labels):,} rows, or on their groups',
