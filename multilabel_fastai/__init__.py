@@ -1,6 +1,6 @@
 __version__ = "0.1.0"
 
-import functools as _functools, importlib as _importlib
+import functools as _functools, gc as _gc, importlib as _importlib
 
 # What a star import brings of each module. A module without a name here adds methods, such as `Learner.report`.
 # Everything else is imported from its module, `from multilabel_fastai.losses.check import check_loss`, which loads what
@@ -111,8 +111,15 @@ def _fastai():
 
 @_functools.cache
 def _load_all():
-    "Load every module: a class such as `LabelTable` has methods that modules after its own add"
-    for o in _star: _importlib.import_module(f'.{o}', __name__)
+    """Load every module: a class such as `LabelTable` has methods that modules after its own add
+
+    The garbage collector waits, as it would look several times at all that is loaded, and find nothing."""
+    collects = _gc.isenabled()
+    _gc.disable()
+    try:
+        for o in _star: _importlib.import_module(f'.{o}', __name__)
+    finally:
+        if collects: _gc.enable()
 
 def __getattr__(name):
     if name == '__all__':
