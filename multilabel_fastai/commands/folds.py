@@ -215,16 +215,6 @@ def _pooled(cases, how):
     targets = df[[f'{o}_target' for o in cases.vocab]].to_numpy(np.float64)
     return Predictions(df[cases.vocab].to_numpy(), targets, cases.vocab, df.group.astype(str))
 
-def _as_decided(cases, decision, name, crossfit=False):
-    "Predictions as a decision has them; cross-fitted on the rows that it was fitted on"
-    name += f', decided by {decision.fitted.get("objective", "hand")}'
-    if crossfit: probs,labels = crossfit_decision(cases, **decision.settings)
-    else:
-        probs = decision.calibrate(cases.probs)
-        labels = decision.decide(probs, calibrated=True)
-    if crossfit: name += ' cross-fitted'
-    return DecidedPredictions(cases.with_probs(probs), labels, name, decision.threshold_interval, cases.probs)
-
 def _decisions_in(folder):
     "Decisions of the ensemble by key"
     files = [Path(folder)/f'{o}.json' for o in ('decision','decision_groups')]
@@ -236,15 +226,15 @@ def _fitted_decisions(cases, o, logic):
     fit = partial(fit_decision, split='oof', objective=o.objective, calibration=o.calibration, logic=logic)
     return {DecisionKey(k):fit(_pooled(cases, k)) for k in dict.fromkeys((None,o.pool))}
 
-def _reports(cases, name, decisions, own, pool, crossfit=False, n_boot=1000):
+def _reports(cases, name, decisions, own, pool, n_boot=1000):
     "Reports of predictions, and of those of groups; `own` is the decision of an ensemble without a fitted one"
     res = {}
     for k,how in {name:None}.items() if pool is None else {name:None, f'{name}_groups':pool}.items():
         d,shown = decisions.get(DecisionKey(how)),name if how is None else f'{name}, pooled by {how}'
-        if d is not None: decided = _as_decided(_pooled(cases, how), d, shown, crossfit)
+        if d is not None: decided = decided_cases(_pooled(cases, how), d, shown)
         else: # pooled as the decision for images has them, as in prediction
-            decided = _as_decided(_pooled(cases.with_probs(own.calibrate(cases.probs)), how),
-                                  Decision(cases.vocab, own.thresholds), shown)
+            calibrated = cases.with_probs(own.calibrate(cases.probs))
+            decided = decided_cases(_pooled(calibrated, how), Decision(cases.vocab, own.thresholds), shown)
         res[k] = decided.report(n_boot=n_boot)
     return res
 
@@ -269,7 +259,7 @@ def _put_together(out, o, config, logic):
     reports = {}
     for split in fold_splits(out)[::-1]:
         cases = oof if split=='oof' else fold_predictions(out, split)
-        new = _reports(cases, split, decisions, own, o.pool, crossfit=split=='oof')
+        new = _reports(cases, split, decisions, own, o.pool)
         save_reports(new, out)
         reports |= new
     table = _table_of_folds(folders)
@@ -294,7 +284,7 @@ def folds_bundle(
     if not metrics: return res
     reports = {}
     for o in fold_splits(folder)[::-1]:
-        reports |= _reports(fold_predictions(folder, o), o, decisions, res.decision, None, o=='oof', n_boot=0)
+        reports |= _reports(fold_predictions(folder, o), o, decisions, res.decision, None, n_boot=0)
     return EnsembleBundle(members, decisions, metrics=reports, device=device)
 
 def bundle_folds(
@@ -357,7 +347,7 @@ def evaluate_folds(
         _warn_of_seen(table, folder)
         cases,split = _predicted(bundle, table, bs, num_workers),'test'
     name = split if labels is None else f'{len(cases):,} other images'
-    reports = _reports(cases, name, decisions, bundle.decision, pool or o.pool, split=='oof', n_boot)
+    reports = _reports(cases, name, decisions, bundle.decision, pool or o.pool, n_boot)
     reports = {k.replace(name, split, 1):v for k,v in reports.items()}
     if out: save_reports(reports, out)
     return reports

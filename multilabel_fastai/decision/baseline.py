@@ -62,6 +62,7 @@ def _fit_rows(train, rows, columns, C, told=True):
     y = hard_targets(train.targets)
     return np.stack([_fit_class(x, o, C)(new) for o in y.T], 1)
 
+# %% ../../nbs/03_decision/08_baseline.ipynb #f4c82ab3
 def _warn_of_classes(train, columns):
     "Warn of classes that the rows say too little about, and of columns that are copies of a label"
     y,vocab = hard_targets(train.targets),list(train.vocab)

@@ -103,6 +103,7 @@ def _check_test_rows(tables, labels, is_test):
                          fix='members of labels.kfold(keep="test"), or Ensemble(members, labels=...) with the test '
                              'rows that no member has used')
 
+# %% ../../nbs/03_decision/07_ensemble.ipynb #9768089a
 class Ensemble:
     "Several models whose average is predicted, and their out-of-fold predictions of the rows of one table"
     def __init__(self,

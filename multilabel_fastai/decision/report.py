@@ -303,6 +303,7 @@ def _notes(self:ClassReport):
     of_baseline = [] if self.baseline is None else self._baseline_notes()
     return undefined + self._interval_notes() + of_baseline
 
+# %% ../../nbs/03_decision/04_report.ipynb #f6ee7897
 @patch
 def _shown_columns(self:ClassReport):
     "Return the columns of the table that is shown"

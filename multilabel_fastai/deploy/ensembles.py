@@ -69,6 +69,7 @@ class JointPreprocess:
         ends = np.cumsum([math.prod(o.shape) for o in self.views])
         return [x[:,b-math.prod(o.shape):b].reshape(-1, *o.shape) for o,b in zip(self.views, ends)]
 
+# %% ../../nbs/10_deploy/03_ensembles.ipynb #a2f1c29f
 def first_view(preprocess)->Preprocess:
     "Return the `Preprocess` of the first member, whose look at an image is shown, or the only one"
     return preprocess.views[0] if isinstance(preprocess, JointPreprocess) else preprocess

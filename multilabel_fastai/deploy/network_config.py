@@ -153,6 +153,7 @@ def head_of_config(
         raise BundleError(f'there is no head {name!r}: this library has {list(HEADS)}')
     return args|({} if name is None else dict(name=name)) or None
 
+# %% ../../nbs/10_deploy/01_network_config.ipynb #06de0b34
 def metadata_config(
     encoder:MetadataEncoder, # Of the loaders; None for none
     args:dict, # `metadata` of `multilabel_learner`
@@ -174,6 +175,7 @@ def metadata_of_config(
     try: return MetadataEncoder.from_dict(c),args
     except ValueError as e: raise BundleError(f'the metadata of the network: {e}') from e
 
+# %% ../../nbs/10_deploy/01_network_config.ipynb #06de0b35
 def views_config(
     network:nn.Module, # Maybe with views
 )->dict: # Empty for a network of one view
@@ -195,6 +197,7 @@ def _with_views_of(c, network, n_out):
     try: return ViewNetwork(network, views, pairs, n_out)
     except (ValueError,TypeError) as e: raise BundleError(str(e)) from e
 
+# %% ../../nbs/10_deploy/01_network_config.ipynb #06de0b36
 def network_of_config(
     c:dict, # Of the architecture, of the head under 'head', and maybe of the views
     n_out:int, # Classes

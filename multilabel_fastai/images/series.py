@@ -510,6 +510,7 @@ def _why_unknown(found):
     return (f"{len(bad)} of the {len(found)} files of its folder cannot be read, such as {Path(bad[0]['path']).name} "
             f"({bad[0]['reason']}): which slices lie beside it is not known")
 
+# %% ../../nbs/04_images/05_series.ipynb #1515a72e
 class SliceOrder:
     "The slices of each series in a folder head to feet, and why its other files are none"
     def __init__(self,

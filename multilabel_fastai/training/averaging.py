@@ -82,6 +82,7 @@ def after_step(self:WeightAverage):
     skipped,self.skipped = self.skipped,False
     if self.in_training and not skipped: self.take_step()
 
+# %% ../../nbs/08_training/15_averaging.ipynb #330612a3
 @patch
 def after_train(self:WeightAverage):
     if hasattr(self.learn, 'lr_finder'): return

@@ -177,6 +177,7 @@ def use_views(self:Learner,
     rows = [(o,pairs if 'flip' in o else '') for o in now[0] or ['identity']]
     return pd.DataFrame(rows, columns=['view','classes that change places'])
 
+# %% ../../nbs/08_training/04_evaluation.ipynb #1852c300
 def use_views_of(
     learn:Learner, # With the classes of the network
     network:nn.Module, # Maybe with views

@@ -148,6 +148,7 @@ def _check_folds(k, only, fit, folder):
         raise ValueError('A folder is for a training that can be resumed. '
                          'Fix: fit_folds(labels, make, fit, folder=...), in which make returns a new learner')
 
+# %% ../../nbs/08_training/14_folds.ipynb #73734182
 def fit_folds(
     labels:LabelTable, # Rows; those in 'test' are in no fold, all others are dealt to folds by group
     make, # Function of the table of a fold, with 'train' and 'valid', that returns a new learner

@@ -129,6 +129,18 @@ def check_classes(
     return False
 
 def _classes_file(file): return Path(file).with_suffix('.classes.json')
+
+def saved_classes(
+    file:str|Path, # That `MultiLabelLearner.save` or `Learner.save_weights` wrote
+)->list:
+    "Return the names of the classes in or beside a file of weights, in the order of the scores; None if there are none"
+    if Path(file).suffix=='.safetensors':
+        with safe_open(str(file), 'pt') as f: names = (f.metadata() or {}).get('classes')
+        return json.loads(names) if names else None
+    names = _classes_file(file)
+    return json.loads(names.read_text(encoding='utf-8')) if names.is_file() else None
+
+# %% ../../nbs/08_training/03_learner.ipynb #8029c5b2
 def _metadata_file(file): return Path(file).with_suffix('.metadata.json')
 
 _other_metadata = ('{file} was saved with {was}, and these loaders have {now}: the numbers that the network takes have '
@@ -148,16 +160,6 @@ def _check_metadata(file, now):
     was = MetadataEncoder.from_dict(json.loads(there.read_text(encoding='utf-8')))
     if was==now: return
     raise ValueError(_other_metadata.format(file=Path(file).name, was=was, now=now or 'none', there=str(there)))
-
-def saved_classes(
-    file:str|Path, # That `MultiLabelLearner.save` or `Learner.save_weights` wrote
-)->list:
-    "Return the names of the classes in or beside a file of weights, in the order of the scores; None if there are none"
-    if Path(file).suffix=='.safetensors':
-        with safe_open(str(file), 'pt') as f: names = (f.metadata() or {}).get('classes')
-        return json.loads(names) if names else None
-    names = _classes_file(file)
-    return json.loads(names.read_text(encoding='utf-8')) if names.is_file() else None
 
 # %% ../../nbs/08_training/03_learner.ipynb #08273c1c
 _device_callbacks = {Recorder:DeviceRecorder, ProgressCallback:DeviceProgress}
