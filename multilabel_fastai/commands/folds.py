@@ -26,7 +26,6 @@ from ..deploy.ensembles import *
 from ..deploy.prediction import *
 from .settings import *
 from .runs import *
-from .runs import _check_same, _run_config
 from .saved_runs import *
 
 # %% ../../nbs/11_commands/05_folds.ipynb #8a4081b9
@@ -111,14 +110,14 @@ def _check_tables(tables):
 def _begin(labels, out, o, source, resume):
     "Make the folder of all folds, or look at what is there; returns its configuration"
     whole = RunSettings.of(o, fold=None)
-    config = _run_config(labels, out, whole, source)
+    config = run_config(labels, out, whole, source)
     file = out/'config.json'
     if not file.exists():
         check_folder(out)
         write_config(out, config)
         return config
     if not is_fold_run(out): raise RunError(f'{out} is the folder of a single run: give another one')
-    _check_same(out, whole, source)
+    check_same_run(out, whole, source)
     if 'finished' in read_run(out):
         raise FileExistsError(f'The ensemble in {out} is finished: there is nothing to go on with')
     if not (resume or o.fold):

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['new_folder', 'check_writable', 'check_folder', 'say', 'split_rows', 'expand_rows', 'training_dls', 'ProgressLines',
            'LineLogger', 'RunError', 'read_run', 'run_arch', 'run_learner', 'accelerated', 'set_weights',
-           'no_bar_in_files', 'run_training']
+           'check_same_run', 'no_bar_in_files', 'run_config', 'run_training']
 
 # %% ../../nbs/11_commands/01_runs.ipynb #2dac734d
 import os, pickle, sys, tempfile, time
@@ -16,6 +16,7 @@ from .. import _quiet_fastai # noqa: F401
 from fastai import optimizer
 from fastai.vision.all import *
 from ..utils.files import *
+from ..utils.hints import *
 from ..utils.progress import *
 from ..utils.tensors import *
 from ..labels.table import *
@@ -347,7 +348,7 @@ def _is_taken(out, may_go_on):
 _may_change = ('minutes','device','num_workers','check','pack','objective','calibration','decision',
     'pool','test_views') # in a run that goes on; a pack is compared with its images
 
-def _check_same(out, o, source):
+def check_same_run(out, o, source):
     "Raise where a run that goes on would be another one than it was"
     run = read_run(out)
     was,now = run['settings'].to_json(),o.to_json()
@@ -429,7 +430,7 @@ def _finish(learn, out, o, config, losses):
     return reports
 
 # %% ../../nbs/11_commands/01_runs.ipynb #0457803c
-def _run_config(labels, out, o, source):
+def run_config(labels, out, o, source):
     "What config.json says before training"
     return dict(format=_format, source=source or {}, settings=o.to_json(), root=os.path.abspath(labels.root or '.'),
         folder=os.path.abspath(out),
@@ -451,8 +452,8 @@ def run_training(
     run_arch(o) # raises for what does not go
     out = _begin_folder(out, resume)
     begun = any((out/'checkpoints').glob('*.safetensors')) and (out/'config.json').exists()
-    if begun: _check_same(out, o, source)
-    config = _run_config(labels, out, o, source)
+    if begun: check_same_run(out, o, source)
+    config = run_config(labels, out, o, source)
     dls = training_dls(labels, o)
     _check_rows(dls.labels, o)
     for d in _brought(o).values(): d.check_vocab(dls.vocab)

@@ -11,6 +11,7 @@ from .. import _quiet_fastai # noqa: F401
 from fastai.vision.all import *
 from ..utils.spreadsheets import *
 from ..utils.files import *
+from ..utils.hints import *
 from ..labels.table import *
 from ..labels.splits import *
 from ..decision.readout import *

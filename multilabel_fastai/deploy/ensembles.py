@@ -10,6 +10,7 @@ import hashlib, json, time
 from dataclasses import dataclass
 from fastai.vision.all import *
 from ..utils.files import *
+from ..utils.hints import *
 from ..decision.decision import *
 from ..decision.readout import *
 from ..decision.ensemble import *
@@ -18,9 +19,6 @@ from ..losses.activations import *
 from .image_facts import *
 from .network_config import *
 from .bundle import *
-from .bundle import _check_metrics, _checksum, _decisions_config, _first_line, _load_one
-from .bundle import _loaders, _metrics_text, _network_name, _parsed, _report_config
-from .bundle import _versions, _wrong
 
 # %% ../../nbs/10_deploy/03_ensembles.ipynb #a2f1c29e
 def _opening(p):
@@ -89,7 +87,7 @@ class ProbabilityActivation(Activation):
 
 def _member_checksum(folder):
     "The checksum in the configuration of a member; raises for what is no bundle of one network"
-    c = _parsed(folder/'config.json')
+    c = parsed_config(folder/'config.json')
     kind = c.get('kind') if isinstance(c, dict) else None
     if kind==_kind: raise BundleError(f'{folder}: an ensemble is no member of another one. Fix: its members')
     return c.get('checksum') if isinstance(c, dict) else None
@@ -110,7 +108,7 @@ class _Members:
         first,now = self.sums.get(i),_member_checksum(folder)
         if first not in (None,now): raise BundleError(f'{folder} was changed since the ensemble was loaded')
         self.sums[i] = now
-        return _load_one(folder, self.device, check=False)
+        return load_network_bundle(folder, self.device, check=False)
 
     def name(self, i):
         "What a message calls a member"
@@ -136,7 +134,7 @@ class _About:
     @classmethod
     def of(cls, o):
         own = o.readout.own_thresholds(len(o.vocab)).double().cpu().numpy()
-        name = _network_name(o.config['network']) if 'network' in o.config else type(o.model).__name__
+        name = network_name(o.config['network']) if 'network' in o.config else type(o.model).__name__
         return cls(o.vocab, o.preprocess, o.facts, own, o.readout.decision, name, o.metadata)
 
 # %% ../../nbs/10_deploy/03_ensembles.ipynb #c3011765
@@ -220,8 +218,8 @@ class EnsembleBundle(Bundle):
         self.model = nn.ModuleList([o.model for o in self.members.given if isinstance(o, Bundle)]).eval()
         thresholds = self.readout.own_thresholds(len(self.vocab)).tolist()
         self.config = dict(saved=time.strftime('%Y-%m-%d'), vocab=self.vocab, loss=dict(thresholds=thresholds),
-                           metrics={k:_report_config(v) for k,v in (metrics or {}).items()},
-                           decisions=_decisions_config(self.readout.decisions))
+                           metrics={k:report_config(v) for k,v in (metrics or {}).items()},
+                           decisions=decisions_config(self.readout.decisions))
         self.to(device or default_device())
 
     def to(self, device):
@@ -290,7 +288,7 @@ def __repr__(self:EnsembleBundle):
     nets = ' and '.join(f'{self.networks.count(o)} {o}' for o in dict.fromkeys(self.networks))
     mean = 'mean of probabilities' if self.average=='probability' else 'mean of scores'
     head = f'Ensemble: {nets}, {mean}, for {len(self.vocab)} classes ({names}), saved {c["saved"]}'
-    metrics = '; '.join(_metrics_text(k, v) for k,v in c['metrics'].items())
+    metrics = '; '.join(metrics_text(k, v) for k,v in c['metrics'].items())
     lines = [head, str(self.preprocess), f'trained on {self.facts}', self.decision.about, metrics]
     return '\n'.join(o for o in lines if o)
 
@@ -304,9 +302,9 @@ def _write(self:EnsembleBundle, folder):
         o.save(folder/'members'/str(i))
         sums.append(read_json_file(folder/'members'/str(i)/'config.json', BundleError)['checksum'])
     kept = {k:self.config[k] for k in ('saved','vocab','decisions','metrics')}
-    c = dict(kind=_kind, format=_format, average=self.average, members=sums, versions=_versions())|kept
+    c = dict(kind=_kind, format=_format, average=self.average, members=sums, versions=noted_versions())|kept
     c = json.loads(json.dumps(c))
-    text = json.dumps(c|dict(checksum=_checksum(c)), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(c|dict(checksum=config_checksum(c)), indent=1, ensure_ascii=False, allow_nan=False)
     write_atomic(folder/'config.json', lambda o: o.write_text(text, encoding='utf-8'))
 
 @delegates(EnsembleBundle, but=('folder','device'))
@@ -343,7 +341,7 @@ def _ensemble_config(file, c):
                           'with a decision of Ensemble.tune_decision()')
     bad = [k for k,t in _needed.items() if not isinstance(c.get(k), t)]
     if bad: raise BundleError(f'{file} lacks {bad[0]!r}, or has something else there: it is damaged')
-    if _checksum(c)!=c['checksum']:
+    if config_checksum(c)!=c['checksum']:
         raise BundleError(f'{file} was changed after it was saved: its checksum is another. '
                           'To change a decision: bundle.use_decision(decision), and save it anew')
     return c
@@ -361,21 +359,21 @@ def _check_member(folder, i, n, checksum):
 def _load_ensemble(folder, device=None, check=True, one_at_a_time=False):
     "The ensemble in `folder`"
     file = folder/'config.json'
-    c = _ensemble_config(file, _parsed(file))
+    c = _ensemble_config(file, parsed_config(file))
     n = len(c['members'])
     folders = [_check_member(folder, i, n, o) for i,o in enumerate(c['members'])]
     members = []
     for o in folders:
-        member = _load_one(o, 'cpu', check)
+        member = load_network_bundle(o, 'cpu', check)
         members.append(o if one_at_a_time else member)
     try:
-        _check_metrics(c['metrics'])
+        check_metrics(c['metrics'])
         decisions = {DecisionKey.from_json(o):Decision.from_dict(o['decision']) for o in c['decisions']}
         res = EnsembleBundle(members, decisions, c['average'], folder=folder, device=device)
         if res.vocab!=c['vocab']:
             raise BundleError(f'the classes are {c["vocab"][:8]}, and those of the members {res.vocab[:8]}')
-    except _wrong as e: raise BundleError(f'{file}: {_first_line(e)}') from e
+    except CONFIG_DAMAGE as e: raise BundleError(f'{file}: {first_line(e)}') from e
     res.config |= {k:c[k] for k in ('saved','metrics')}
     return res
 
-_loaders[_kind] = _load_ensemble
+BUNDLE_LOADERS[_kind] = _load_ensemble

@@ -265,7 +265,7 @@ def _channels_last(model):
 def _probabilities(bundle, x, calibrated, m=None):
     "Probabilities (N,C) of pixels and metadata (N,M); on a CPU of a few at a time, whose activations stay in its cache"
     if not len(x): return np.empty((0,len(bundle.vocab)), np.float32)
-    if getattr(bundle, 'one_at_a_time', False): return bundle.probabilities(x, calibrated).numpy() # it parts them
+    if bundle.one_at_a_time: return bundle.probabilities(x, calibrated).numpy() # it parts them
     n = len(x) if bundle.device.type!='cpu' else max(16, 4*torch.get_num_threads())
     rows = [slice(i, i+n) for i in range(0, len(x), n)]
     return np.concatenate([bundle.probabilities(x[o], calibrated, None if m is None else m[o]).numpy() for o in rows])
@@ -299,7 +299,7 @@ def _tables(bundle, chunks, reader, bs, grouped=False, pool=False, calibrated=Tr
             for i in range(0, len(c), bs):
                 asked.append([o[0] for o in c[i:i+bs]])
                 yield asked[-1],[o[1] for o in c[i:i+bs]]
-    whole = getattr(bundle, 'one_at_a_time', False) # members that are read anew for each batch would take longer
+    whole = bundle.one_at_a_time # members that are read anew for each batch would take longer
     for got in reader.run(_jobs()):
         ok,names = np.array([o is None for o in got.why], bool),asked.popleft()
         m = metadata(names) if bundle.metadata else None

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from fastai.vision.all import *
 from safetensors import SafetensorError
 from ..utils.files import *
+from ..utils.hints import *
 from ..utils.tensors import *
 from .fit_facts import *
 from .fit_state import *

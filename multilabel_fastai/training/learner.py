@@ -208,7 +208,8 @@ class MultiLabelLearner(Learner):
     def _do_fit(self):
         try: super()._do_fit()
         except BaseException: # Ctrl-C too: what comes next has the weights that will be measured
-            for cb in self.cbs: getattr(type(cb), 'put_average', noop)(cb)
+            for cb in self.cbs: # the class is asked, as a callback passes on what its learner has
+                getattr(type(cb), 'put_average', noop)(cb)
             raise
 
     def __call__(self, event_name):
