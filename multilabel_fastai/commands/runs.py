@@ -26,6 +26,7 @@ from ..images.files import *
 from ..images.packs import *
 from ..images.datablock import *
 from ..datasets.public import *
+from ..networks.weights import *
 from ..networks.backbones import *
 from ..networks.slices import *
 from ..training.learner import *

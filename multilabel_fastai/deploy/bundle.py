@@ -29,6 +29,7 @@ from ..images.sources import *
 from ..losses.activations import *
 from ..losses.contract import *
 from ..networks.heads import *
+from ..networks.weights import *
 from ..networks.backbones import *
 from .image_facts import *
 from .network_config import *

@@ -90,7 +90,7 @@ def arch_config(
     try: arch = resolve_arch(arch)
     except ValueError as e: raise BundleError(str(e)) from e
     if isinstance(arch, str): return dict(timm=arch)
-    name = getattr(arch, '__name__', repr(arch))
+    name = getattr(arch, '__name__', type(arch).__name__)
     if not _is_builder(name) or find_arch(name) is not arch:
         raise BundleError(f'{name} is an architecture of your own, which a bundle could not make again without its '
                           'code. Fix: an architecture of torchvision, fastai, timm or this library, or learn.export(), '

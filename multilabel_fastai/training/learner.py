@@ -381,14 +381,19 @@ def _n_channels(dls):
     x = dls.train_ds[0][0]
     return len(x.getbands()) if isinstance(x, Image.Image) else x.shape[0]
 
+def _image_size(dls):
+    "Height and width of the images, where loaders of this library make them"
+    prep = preprocess_of(dls)
+    return None if prep is None else tuple(prep.shape[-2:])
+
 @delegates(Learner.__init__, but=('dls','model','loss_func','splitter','train_bn'))
 def multilabel_learner(
     dls:DataLoaders, # From `multilabel_dls`, or any whose targets are (C,) floats
-    arch, # torchvision function such as `resnet50`, or timm name such as 'convnext_tiny'
+    arch, # torchvision function such as `resnet50`, timm name such as 'convnext_tiny', or a module of features
     loss:str|MultiLabelLoss='bce', # Name, see `loss_table`, or a loss; fastai's name `loss_func` means the same
     activation:str=None, # Activation before a loss given by name; the loss's own if None
     pretrained:bool=True, # Start from trained weights, with the body frozen?
-    weights:str|Path|Learner=None, # Instead of the hub's: a .safetensors or .pth file, also of a run, or a learner
+    weights:str|Path|Learner=None, # Instead of the hub's: a file, also of a run, or its folder, or a learner
     train_bn:bool=False, # Let the batch norm of a trained body adapt to the data? fastai's own default is True
     metrics:list=None, # Names of `METRICS`, or fastai metrics; `multilabel_metrics()` if None
     seed:int=42, # For what is initialised at random
@@ -403,11 +408,11 @@ def multilabel_learner(
     _check_arguments(kwargs)
     check_soft_labels(loss, dls)
     check_spacing(arch, getattr(preprocess_of(dls), 'spacing', None))
-    args = dict(name=head) if isinstance(head, str) else dict(head or {})
+    of_head = dict(name=head) if isinstance(head, str) else dict(head or {})
     encoder = metadata_of(dls)
-    args |= dict(missing=None if encoder is None else encoder.missing, metadata=metadata)
+    args = of_head|dict(missing=None if encoder is None else encoder.missing, metadata=metadata)
     model,splitter,stats = multilabel_network(arch, get_c(dls), _n_channels(dls), pretrained, weights, seed,
-                                              head=args.pop('name', None), **args)
+                                              head=args.pop('name', None), image_size=_image_size(dls), **args)
     trained = bool(pretrained or weights)
     cbs = L(cbs)+[QuarantineWarning(),TrainingHistory(history),Guards()]
     if trained and not train_bn: cbs = cbs+[KeepBatchNorm()]
@@ -416,7 +421,9 @@ def multilabel_learner(
     device = getattr(dls, 'device', None) or default_device()
     for o in (model, loss): o.to(device) # so that validate and get_preds work before a fit
     if trained: learn.freeze()
-    learn.arch,learn.head,learn.metadata_args = arch,head,metadata
+    of_timm = getattr(model[0], 'args', {}) # from which, with the head, a bundle makes the network again
+    learn.arch,learn.metadata_args = arch,metadata
+    learn.head = of_timm|of_head if of_timm else head
     return learn
 
 @patch(as_prop=True)
