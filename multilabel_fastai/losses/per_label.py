@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MultiLabelFocal', 'MultiLabelASL', 'MultiLabelPoly', 'MultiLabelHill', 'MultiLabelClassBalanced',
-           'MultiLabelDistributionBalanced', 'MultiLabelSoftMargin', 'MultiLabelRSNA2022',
+           'MultiLabelDistributionBalanced', 'MultiLabelLogitAdjusted', 'MultiLabelSoftMargin', 'MultiLabelRSNA2022',
            'MultiLabelRSNA2022Unnormalised']
 
 # %% ../../nbs/05_losses/02_per_label.ipynb #ff480cf6
@@ -182,6 +182,33 @@ class MultiLabelDistributionBalanced(MultiLabelLoss):
         pos = (self.gamma*F.logsigmoid(-z)).exp()*F.softplus(-z)
         neg = (self.gamma*F.logsigmoid(self.lam*z)).exp()*F.softplus(self.lam*z)/self.lam
         return w*(y*pos+(1-y)*neg),known
+
+    @classmethod
+    def from_labels(cls, labels, **kwargs): return cls(*_counts(labels), **kwargs)
+
+# %% ../../nbs/05_losses/02_per_label.ipynb #625f99e3
+@register_loss('logit_adjusted')
+class MultiLabelLogitAdjusted(MultiLabelLoss):
+    "Binary cross entropy of scores to which the log odds of each label are added (after Menon et al. 2021, section 5)"
+    needs,source = 'sigmoid','Menon et al. 2021, section 5, with a sigmoid'
+    why_sigmoid = ('{loss} adds log odds to the score, and those of a sigmoid alone are the log odds of a label. '
+                   'Choose the activation sigmoid')
+    @delegates(MultiLabelLoss.__init__)
+    def __init__(self,
+        pos, # (C,) positives in the training rows
+        known, # (C,), or one number: known labels in the training rows
+        tau:float=1., # Share of the log odds that is added; 0 is binary cross entropy
+        **kwargs
+    ):
+        super().__init__(**kwargs)
+        if not 0<=tau<math.inf: raise ValueError(f'tau={tau}: from 0 up')
+        n,total = _check_counts(pos, known)
+        shift = tau*np.log(n/np.maximum(total-n, 1))
+        self.register_buffer('shift', plain_tensor(shift.astype(np.float32)))
+        self.odds = (-self.shift).exp()
+
+    def compute(self, x, y, known):
+        return F.binary_cross_entropy_with_logits(x+self.shift, y, reduction='none'),known
 
     @classmethod
     def from_labels(cls, labels, **kwargs): return cls(*_counts(labels), **kwargs)
