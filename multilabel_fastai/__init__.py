@@ -47,6 +47,7 @@ _star = {
     'images.loaders': 'MultiLabelDLs',
     'images.datablock': 'DicomImage multilabel_block multilabel_dls',
     'images.sources': '',
+    'images.crops': '',
     'losses.activations': 'activation_names get_activation',
     'losses.contract': 'MultiLabelLoss MultiLabelBCE register_loss loss_names loss_table get_loss wrap_loss why_not',
     'losses.check': 'check_loss',

@@ -133,7 +133,7 @@ def displayed_pixels(
         a = np.asarray(open_image(file))                                            # (H,W,3)
         return a[...,0] if (a[...,:1]==a).all() else a
     except ImageError:
-        if not Path(file).exists(): raise
+        if not Path(split_crop(file)[0]).exists(): raise
         return np.zeros((8,8), dtype=np.uint8)
 
 def show_pixels(
