@@ -114,7 +114,7 @@ def _whole_boxes(boxes):
 # %% ../../nbs/04_images/13_crops.ipynb #cc592c34
 def _size_of(file):
     "Width and height of an image; NaN for one that cannot be read, which is found where its pixels are read"
-    try: return image_size(file)[::-1]
+    try: return upright_size(file)[::-1]
     except ImageError: return np.nan,np.nan
 
 def _check_inside(boxes, xywh, sizes, slack):

@@ -164,7 +164,7 @@ def find_points(
     is_table = isinstance(files, LabelTable)
     paths = files.paths.tolist() if is_table else [str(o) for o in files]
     files = list(map(Path, files.files if is_table else paths))
-    hw = [image_size(o) for o in files]
+    hw = [upright_size(o) for o in files]
     res,names = pd.DataFrame(dict(path=paths, width=[o[1] for o in hw], height=[o[0] for o in hw])),learn.dls.names
     was_training = learn.model.training
     learn.model.eval()
