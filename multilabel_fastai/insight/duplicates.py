@@ -7,6 +7,7 @@ __all__ = ['near_duplicates', 'files_of', 'displayed_pixels', 'show_pixels', 'pl
 
 # %% ../../nbs/09_insight/04_duplicates.ipynb #a73a9395
 from fastai.vision.all import *
+from ..utils.files import *
 from ..utils.plots import *
 from ..utils.progress import *
 from ..labels.table import *
