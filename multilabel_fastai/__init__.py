@@ -47,6 +47,7 @@ _star = {
     'images.loaders': 'MultiLabelDLs',
     'images.datablock': 'DicomImage multilabel_block multilabel_dls',
     'images.sources': '',
+    'images.crops': '',
     'losses.activations': 'activation_names get_activation',
     'losses.contract': 'MultiLabelLoss MultiLabelBCE register_loss loss_names loss_table get_loss wrap_loss why_not',
     'losses.check': 'check_loss',
@@ -55,7 +56,7 @@ _star = {
     'networks.heads': 'HEADS flat_head',
     'networks.backbones': 'small_cnn small_resnet blood_cnn multilabel_network',
     'networks.slices': 'slice_attention slice_sequence attention_weights slice_scores plot_slices',
-    'networks.keypoints': 'points_dls points_learner point_errors plot_points',
+    'networks.keypoints': 'points_dls points_learner point_errors find_points plot_points',
     'networks.test_time': 'ViewNetwork',
     'datasets.public': '''NIH_FINDINGS find_dataset find_weights nih_chest_xray chexpert blood_cells
         miml_scenes pascal_2007 rsna_cervical_spine boxed_slices''',

@@ -50,7 +50,7 @@ class JointPreprocess:
         "Return the pixels of all views of `fn`; raises `ImageError` that names the file"
         opened = {} # what several views are made of
         def _view(p):
-            if p.dicom_only or not isinstance(fn, (str,Path,bytes)): return p(fn)
+            if p.dicom_only or p.needs_box or not isinstance(fn, (str,Path,bytes)): return p(fn)
             key = str(_opening(p))
             if key not in opened: opened[key] = open_image(fn, *_opening(p))
             return p.image(opened[key])

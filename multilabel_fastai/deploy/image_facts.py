@@ -23,7 +23,7 @@ def file_format(
     fn:str|Path, # File, or a folder of slices, of which the first counts
 )->tuple: # Format such as 'DICOM' or 'PNG', and the modality of a DICOM file or None
     "Return what kind of file this is, by its content"
-    fn = Path(fn)
+    fn = Path(split_crop(fn)[0])
     if fn.is_dir(): fn = first(files_below(fn), is_dicom)
     if fn is None: return 'other', None
     with open(fn, 'rb') as f: start = f.read(132)
@@ -116,5 +116,6 @@ def sample_image_facts(
     read,facts = dls.train_ds.tls[0].tfms.fs.filter(risinstance(OpenImage))[0],ImageFacts()
     for f in [items[i] for i in some]:
         x = read(f)
-        if getattr(x, 'broken', None) is None: facts.add(np.asarray(x)[None], [f] if Path(f).exists() else [])
+        if getattr(x, 'broken', None) is not None: continue
+        facts.add(np.asarray(x)[None], [f] if Path(split_crop(f)[0]).exists() else [])
     return facts

@@ -38,14 +38,14 @@ from .resumable_table import *
 # %% ../../nbs/10_deploy/06_prediction.ipynb #03171a23
 def _check_there(items):
     "Raise `FileNotFoundError` if none of many files is there; some that are missing have rows with the reason"
-    if len(items)<2 or any(Path(o).exists() for o in items): return
+    if len(items)<2 or any(Path(split_crop(o)[0]).exists() for o in items): return
     raise FileNotFoundError(f'None of the {len(items):,} files is there, such as {items[0]}. '
                             'Fix: [folder/o for o in names], or a LabelTable with its root')
 
 def _opened_source(source):
     "A folder as a pack or a list, and what else there is as it is; raises for what `predict_table` does not take"
     if isinstance(source, (str,Path)):
-        if not Path(source).exists():
+        if not Path(split_crop(source)[0]).exists():
             raise FileNotFoundError(f'{source} is not there: give a folder with images, files, or a LabelTable')
         return PackedImages(source) if (Path(source)/'pack.json').exists() else [source]
     some = source if is_one_image(source) else source[0] if isinstance(source, (list,tuple)) and source else ''
@@ -137,7 +137,7 @@ def _kind_of(f, b):
 
 def _pixels(f, prep):
     "Pixels of a file, its format and its modality"
-    if prep.slices or prep.neighbours: return prep(f),file_format(f)
+    if prep.slices or prep.neighbours or split_crop(f)[1]: return prep(f),file_format(f)
     try:
         b = Path(f).read_bytes()
         x = prep(b)
@@ -154,6 +154,7 @@ def _reason(f, e):
 # %% ../../nbs/10_deploy/06_prediction.ipynb #e76e38a6
 def _tag_value(f, tag):
     "Value of a DICOM tag; None where there is none"
+    f,_ = split_crop(f)
     try: v = read_header(series_slices(f, 1)[0][0] if Path(f).is_dir() else f, [tag]).get(tag)
     except Exception: return None
     return None if v is None else str(v)
@@ -228,7 +229,7 @@ def _learner_bundle(learn, device=None):
     readout.attach(learn.model)
     own = readout.own_thresholds(len(vocab)).double().cpu().tolist()
     some = list(learn.dls.train_ds.items)[:20]
-    has_files = some and all(isinstance(o, (str,Path)) and Path(o).exists() for o in some)
+    has_files = some and all(isinstance(o, (str,Path)) and Path(split_crop(o)[0]).exists() for o in some)
     facts = sample_image_facts(learn.dls, 200) if has_files else ImageFacts()
     config = dict(vocab=vocab, mean=mean, std=std, loss=dict(thresholds=own), images=facts.to_dict(),
                   network=metadata_config(metadata_of(learn.dls), learn.metadata_args))

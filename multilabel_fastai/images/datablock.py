@@ -66,7 +66,8 @@ class OpenImage(Transform):
         super().__init__()
         self.preprocess,self.quarantine,self.pack = preprocess,quarantine,pack
         self.root = Path(os.path.abspath(root)) if root else None
-        self.cls = TensorChannels if preprocess.dicom_only else TensorImage if preprocess.channels==3 else TensorGray
+        of_colour = TensorImage if preprocess.channels==3 else TensorGray
+        self.cls = TensorChannels if preprocess.dicom_only or preprocess.mask else of_colour
 
     def path(self, o):
         "A file's name in the table; None where it is not below the root"

@@ -29,7 +29,8 @@ class PackError(ValueError):
     "A pack that cannot be made, opened or used; the message says what would work"
 
 def _content(fn):
-    "Size in bytes, time and hash of a file, or of all files below a folder, without junk"
+    "Size in bytes, time and hash of a file, or of all files below a folder, without junk; of a crop those of its file"
+    fn,_ = split_crop(fn)
     files = list(files_below(fn)) if fn.is_dir() else [fn]
     h,n = hashlib.blake2b(digest_size=16),0
     for o in files:
@@ -42,14 +43,13 @@ def _content(fn):
 def _fill(shard, first_row, files, preprocess):
     "Rows from `first_row` of the array file `shard`; returns (size, time, hash, reason, fault) of each"
     out,res = np.load(shard, mmap_mode='r+', allow_pickle=False),[]
-    windows = len(preprocess.windows) if preprocess.multi_window else 1
     for i,f in enumerate(files, first_row):
         why,size,mtime,sha,fault = '',0,0,'',''
         try:
             with reading(f):
                 size,mtime,sha = _content(f)
                 out[i] = x = preprocess.own_pixels(f)
-                fault = image_fault(x, windows, bool(preprocess.spacing))
+                fault = preprocess.fault(x)
         except ImageError as e: why = str(e).removeprefix(f'{f}: ')
         res.append((size, mtime, sha, why, fault))
     return res
@@ -300,9 +300,11 @@ def __getitem__(self:PackedImages, path:str)->np.ndarray:
 # %% ../../nbs/04_images/09_packs.ipynb #bd325a5f
 def _names_beside(path, order, root, prep):
     "Names of a slice and those beside it, or why there are none"
-    try: files = order.neighbours(root/path, prep.neighbours, prep.step)
-    except DicomError as e: return str(e).removeprefix(f'{root/path}: ')
-    names = [(Path(path).parent/o.name).as_posix() for o in files]
+    file,box = split_crop(path)
+    try: files = order.neighbours(root/file, prep.neighbours, prep.step)
+    except DicomError as e: return str(e).removeprefix(f'{root/file}: ')
+    names = [(Path(file).parent/o.name).as_posix() for o in files]
+    if box: names = [crop_path(o, box) for o in names]
     names[prep.neighbours] = path
     return names
 
@@ -326,7 +328,7 @@ def _new_neighbours(paths, plan, root, prep, num_workers):
     new = [o for o in dict.fromkeys(paths) if o not in known]
     _check_there(new, root)
     folders = {Path(o).parent for o in new}
-    beside = [o for o in known if Path(o).parent in folders and (root/o).exists()]
+    beside = [o for o in known if Path(o).parent in folders and _is_there(root/o)]
     res,facts = _neighbours_of([*new, *beside], root, prep, num_workers)
     warn_of_stacks(facts)
     return res
@@ -388,9 +390,11 @@ def _check_space(folder, n, shape):
     raise PackError(f'{n:,} images need {need/2**20:,.0f} MB on the disk of {folder}, '
                     f'and {free/2**20:,.0f} MB are free: choose a smaller size, or another disk')
 
+def _is_there(path): return split_crop(path)[0].exists()
+
 def _check_there(paths, root):
     "Raise `PackError` unless all files are there"
-    lost = [o for o in paths if not (root/o).exists()]
+    lost = [o for o in paths if not _is_there(root/o)]
     if lost:
         raise PackError(f'{len(lost):,} files are not there, such as {root/lost[0]}: '
                         'give the root that the paths are below')
@@ -441,7 +445,7 @@ def _fill_shards(folder, plan, shards, root, prep, num_workers):
 # %% ../../nbs/04_images/09_packs.ipynb #9211574a
 def _facts_of(folder):
     "What `stack_facts` says of a folder; None for one that has changed since it was packed"
-    try: return read_stack(folder)[1]
+    try: return read_stack(split_crop(folder)[0])[1]
     except DicomError: return None
 
 def _warn_of_new_faults(pack, shards, root, num_workers):
@@ -509,6 +513,7 @@ def pack(self:LabelTable,
 # %% ../../nbs/04_images/09_packs.ipynb #2310e56f
 def _stat(fn):
     "Size and time of a file, or of all below a folder; None where it is not there"
+    fn,_ = split_crop(fn)
     if not fn.exists(): return None
     s = [o.stat() for o in (files_below(fn) if fn.is_dir() else [fn])]
     return sum(o.st_size for o in s),max((o.st_mtime_ns for o in s), default=0)
@@ -521,7 +526,7 @@ def _with_beside(self:PackedImages, rows):
 @patch
 def _check_order(self:PackedImages, paths, root):
     "Raise `PackError` where other slices than in the pack lie beside a file that is there"
-    there = [o for o in paths if (root/o).exists()]
+    there = [o for o in paths if _is_there(root/o)]
     for path,names in _neighbours_of(there, root, self.preprocess, None)[0].items():
         was,is_apart = self.beside[self.row[path]],isinstance(names, str)
         if is_apart if was[0]<0 else not is_apart and [self.row.get(o) for o in names]==was.tolist(): continue

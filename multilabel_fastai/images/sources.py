@@ -159,7 +159,7 @@ def _file_of(o, tfms, split_idx=1):
     found = None
     for f in (*tfms, None):
         if isinstance(o, (str,Path)): found = o
-        if f is None or is_one_image(o) and (found is not o or Path(o).is_file()): break
+        if f is None or is_one_image(o) and (found is not o or Path(split_crop(o)[0]).is_file()): break
         o = compose_tfms(o, [f], split_idx=split_idx)
     return found
 

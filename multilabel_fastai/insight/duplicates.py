@@ -7,6 +7,7 @@ __all__ = ['near_duplicates', 'files_of', 'displayed_pixels', 'show_pixels', 'pl
 
 # %% ../../nbs/09_insight/04_duplicates.ipynb #a73a9395
 from fastai.vision.all import *
+from ..utils.files import *
 from ..utils.plots import *
 from ..utils.progress import *
 from ..labels.table import *
@@ -133,7 +134,7 @@ def displayed_pixels(
         a = np.asarray(open_image(file))                                            # (H,W,3)
         return a[...,0] if (a[...,:1]==a).all() else a
     except ImageError:
-        if not Path(file).exists(): raise
+        if not Path(split_crop(file)[0]).exists(): raise
         return np.zeros((8,8), dtype=np.uint8)
 
 def show_pixels(

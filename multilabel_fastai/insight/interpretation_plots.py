@@ -9,6 +9,7 @@ __all__ = ['draw_gallery']
 import textwrap
 from fastai.vision.all import *
 from matplotlib.colors import to_rgb
+from ..utils.files import *
 from ..utils.hints import *
 from ..utils.plots import *
 from ..labels.table import *
@@ -86,7 +87,7 @@ def _image(self:MultiLabelInterpretation, i):
     "Image of row `i`"
     if self.images is not None:
         return self.images(self.files[i] if isinstance(self.images, OpenImage) else self.paths[i])
-    if self.files[i].is_file(): return open_image(self.files[i])
+    if Path(split_crop(self.files[i])[0]).is_file(): return open_image(self.files[i])
     raise ImageError(f'{self.paths[i]}: there is no such file to show. Fix: root=, the folder that paths start from, '
                      'or images=, a function of a path; pooled rows have no images')
 

@@ -10,6 +10,7 @@ import os, re
 import numpy as np, pandas as pd
 from pathlib import Path
 from fastcore.all import *
+from ..utils.files import *
 from .table import *
 from .table_files import *
 
@@ -18,7 +19,7 @@ def _files_exist(files):
     "Return which of `files` are there, (N,) bool; each folder is listed once: a call a file is slow on network disks"
     names = {}
     def is_there(f):
-        f = Path(f)
+        f = Path(split_crop(f)[0])
         if f.parent not in names: names[f.parent] = set(os.listdir(f.parent)) if f.parent.is_dir() else set()
         return f.name in names[f.parent]
     return np.array([is_there(f) for f in files], dtype=bool)

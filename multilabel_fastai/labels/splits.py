@@ -272,7 +272,8 @@ def split_hash(self:LabelTable)->str:
 @patch
 def file_sizes(self:LabelTable)->pd.Series:
     "Return the size of each row's file in bytes; -1 where it is not there"
-    return pd.Series([o.stat().st_size if o.is_file() else -1 for o in self.files])
+    files = [split_crop(o)[0] for o in self.files]
+    return pd.Series([o.stat().st_size if o.is_file() else -1 for o in files])
 
 @patch
 def identical_files(self:LabelTable,
@@ -281,7 +282,7 @@ def identical_files(self:LabelTable,
     "Return rows whose files have the same content as another row's: path, split, group and content hash"
     size = self.file_sizes()
     same = np.flatnonzero((size>=0) & size.duplicated(keep=False))
-    files = pd.Series(self.files)[same].tolist()
+    files = [split_crop(self.files[i])[0] for i in same]
     threads = dict(n_workers=ifnone(num_workers, defaults.cpus), threadpool=True)
     sha = parallel(file_hash, files, progress=show_progress(len(files)), **threads) if files else []
     cols = [o for o in ('path','split','group') if o in self._df]

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['temp_name', 'write_atomic', 'remove_leftovers', 'check_plain_file', 'read_plain_file', 'read_json_file', 'only_one',
-           'printable', 'escaped_output', 'is_junk', 'folder_entries', 'files_below', 'natural_key', 'file_hash']
+           'printable', 'escaped_output', 'is_junk', 'folder_entries', 'files_below', 'natural_key', 'split_crop',
+           'crop_path', 'file_hash']
 
 # %% ../../nbs/00_utils/00_files.ipynb #be81ab55
 import hashlib, json, os, platform, re, shutil, stat, sys, threading
@@ -209,6 +210,26 @@ def natural_key(
     "Return what sorts names as people count: digits by their value, folder by folder, and the ending last"
     *folders,name = str(path).split('/')
     return tuple(map(_digits_and_others, (*folders, *os.path.splitext(name))))
+
+# %% ../../nbs/00_utils/00_files.ipynb #6abefc90
+_crop = re.compile(r'(.+)#xywh=(-?\d+),(-?\d+),([1-9]\d*),([1-9]\d*)', re.DOTALL)
+
+def split_crop(
+    path, # Path of an image, or of a part of one; what is no path, such as the content of a file, stays as it is
+)->tuple: # The path of the file, of the same type, and left, top, width and height of the part in pixels, or None
+    "Return the file that a path names, and the box of the part of it that is meant, None for all of it"
+    found = _crop.fullmatch(os.fspath(path)) if isinstance(path, (str,Path)) else None
+    if found is None: return path,None
+    file,*box = found.groups()
+    return type(path)(file),tuple(map(int, box))
+
+def crop_path(
+    path:str, # Path of an image
+    box, # Left, top, width and height in pixels
+)->str:
+    "Return the path of a part of an image"
+    left,top,width,height = map(int, box)
+    return f'{path}#xywh={left},{top},{width},{height}'
 
 # %% ../../nbs/00_utils/00_files.ipynb #f11e4a52
 def file_hash(file)->str: # 64 hexadecimal digits
