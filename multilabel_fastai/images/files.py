@@ -10,6 +10,7 @@ import atexit, hashlib, json, os, tempfile
 from pathlib import Path
 import numpy as np, pandas as pd
 from fastcore.all import *
+from ..utils.files import *
 from ..utils.progress import *
 from ..labels.table import *
 from .dicom import *
@@ -80,6 +81,7 @@ _MOST_HEADERS = 1000 # files whose header is read for its series and device
 
 def _source(f):
     "Series and device of a DICOM file; None for other files and for what its header lacks"
+    f = parts_of(f)[0] # of a study the first view
     if not (f.is_file() and is_dicom(f)): return None,None
     h = read_header(f, _SOURCE_TAGS)
     names = [str(h[o]) for o in _SOURCE_TAGS[1:] if h.get(o)]
@@ -124,12 +126,11 @@ def _check_image(f, preprocess):
     p = preprocess
     try:
         with reading(f):
-            windows = len(p.windows) if p.multi_window else 1
             if p.slices and not is_volume(f):
                 slices,facts = read_stack(f, p.slices, p.spacing)
-                return None,image_fault(p._stack(slices), windows, bool(p.spacing)),facts
-            if p.dicom_only or is_dicom(f) or is_nifti(f):
-                return None,image_fault(p(f)[p.own_channels], windows, bool(p.spacing)),None
+                return None,p.fault(p._stack(slices)),facts
+            if p.dicom_only or p.study_views or view_files(f) or is_dicom(f) or is_nifti(f):
+                return None,p.fault(p(f)[p.own_channels]),None
             im = decode_image(file_bytes(f), COLOR_MODES[p.color], p.bit_depth, p.max_pixels, True, p.frame)
             a = np.asarray(im)
             return None,image_fault(a[None] if a.ndim==2 else a.transpose(2,0,1)),None

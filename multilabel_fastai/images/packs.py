@@ -29,12 +29,14 @@ class PackError(ValueError):
     "A pack that cannot be made, opened or used; the message says what would work"
 
 def _content(fn):
-    "Size in bytes, time and hash of a file, or of all files below a folder, without junk"
-    files = list(files_below(fn)) if fn.is_dir() else [fn]
+    "Size in bytes, time and hash of a file, of the views of a study, or of all files below a folder, without junk"
+    parts = parts_of(fn)
+    is_folder = parts==[fn] and fn.is_dir()
+    files = list(files_below(fn)) if is_folder else parts
     h,n = hashlib.blake2b(digest_size=16),0
     for o in files:
         b = o.read_bytes()
-        if fn.is_dir(): h.update(o.relative_to(fn).as_posix().encode())
+        if is_folder: h.update(o.relative_to(fn).as_posix().encode())
         h.update(b); n += len(b)
     return n,max((o.stat().st_mtime_ns for o in files), default=0),h.hexdigest()
 
@@ -42,14 +44,13 @@ def _content(fn):
 def _fill(shard, first_row, files, preprocess):
     "Rows from `first_row` of the array file `shard`; returns (size, time, hash, reason, fault) of each"
     out,res = np.load(shard, mmap_mode='r+', allow_pickle=False),[]
-    windows = len(preprocess.windows) if preprocess.multi_window else 1
     for i,f in enumerate(files, first_row):
         why,size,mtime,sha,fault = '',0,0,'',''
         try:
             with reading(f):
                 size,mtime,sha = _content(f)
                 out[i] = x = preprocess.own_pixels(f)
-                fault = image_fault(x, windows, bool(preprocess.spacing))
+                fault = preprocess.fault(x)
         except ImageError as e: why = str(e).removeprefix(f'{f}: ')
         res.append((size, mtime, sha, why, fault))
     return res
@@ -390,9 +391,9 @@ def _check_space(folder, n, shape):
 
 def _check_there(paths, root):
     "Raise `PackError` unless all files are there"
-    lost = [o for o in paths if not (root/o).exists()]
+    lost = [f for o in paths for f in parts_of(root/o) if not f.exists()]
     if lost:
-        raise PackError(f'{len(lost):,} files are not there, such as {root/lost[0]}: '
+        raise PackError(f'{len(lost):,} files are not there, such as {lost[0]}: '
                         'give the root that the paths are below')
 
 # %% ../../nbs/04_images/09_packs.ipynb #7dd0c1da
@@ -508,9 +509,10 @@ def pack(self:LabelTable,
 
 # %% ../../nbs/04_images/09_packs.ipynb #2310e56f
 def _stat(fn):
-    "Size and time of a file, or of all below a folder; None where it is not there"
-    if not fn.exists(): return None
-    s = [o.stat() for o in (files_below(fn) if fn.is_dir() else [fn])]
+    "Size and time of a file, of all views of a study, or of all files below a folder; None where one is not there"
+    parts = parts_of(fn)
+    if not all(o.exists() for o in parts): return None
+    s = [o.stat() for o in (files_below(fn) if parts==[fn] and fn.is_dir() else parts)]
     return sum(o.st_size for o in s),max((o.st_mtime_ns for o in s), default=0)
 
 @patch

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from pathlib import Path
 import numpy as np
 from fastcore.all import *
+from ..utils.files import *
 from .decoders import codestream_size
 from .dicom import *
 from .series import *
@@ -391,6 +392,16 @@ def _as_step(step, neighbours, slices):
         raise ValueError('slices takes a folder for an image, and neighbours a slice: give one or the other')
     return step if mm is None else f'{mm:g}mm'
 
+def _as_study_views(names, slices, neighbours):
+    "Return the names of the views of a study, None for single images; raises `ValueError` for what are no names"
+    if names is None: return None
+    names = [names] if isinstance(names, str) else list(names)
+    ok = all(isinstance(o, str) and view_files('{'+o+'=x}') for o in names)
+    if not ok or len(set(names))<max(2, len(names)):
+        raise ValueError(f"study_views is {names}: two or more names, each once, such as ['left','right']")
+    if slices or neighbours: raise ValueError('study_views takes images, and no stacks: leave slices or neighbours out')
+    return names
+
 def _check_spacing(spacing, slices):
     "Raise `ValueError` for a spacing that makes no sense"
     if spacing is None: return
@@ -414,6 +425,7 @@ class Preprocess:
         header:dict=None, # For DICOM: elements that are wrong in all files, by keyword, such as `dict(BitsStored=16)`
         neighbours:int=None, # For DICOM slices: how many on either side are read with each, as channels head to feet
         step:int|str=1, # From a slice to its neighbour: a number of slices, or millimetres such as '5mm'
+        study_views:list=None, # For rows of `join_views`: names of the views, whose channels follow each other
     ):
         _check_settings(color, resize, frame, slices, bit_depth, center, max_pixels, header)
         _check_spacing(spacing, slices)
@@ -423,9 +435,11 @@ class Preprocess:
         size,step = _as_size(size),_as_step(step, neighbours, slices)
         slices,neighbours = [None if o is None else int(o) for o in (slices,neighbours)]
         spacing = None if spacing is None else float(spacing)
-        store_attr('size,color,resize,window,frame,slices,spacing,bit_depth,center,max_pixels,header,neighbours,step')
+        study_views = _as_study_views(study_views, slices, neighbours)
+        store_attr('size,color,resize,window,frame,slices,spacing,bit_depth,center,max_pixels,header,neighbours,step,'
+                   'study_views')
         own = len(self.windows) if self.dicom_only else 3 if color=='rgb' else 1
-        self.channels = own*(slices or 2*(neighbours or 0)+1)
+        self.channels = own*(slices or 2*(neighbours or 0)+1)*len(study_views or [0])
 
     @property
     def dicom_only(self)->bool:
@@ -438,7 +452,7 @@ class Preprocess:
         "The settings, ready for JSON"
         names = ['color','resize','window','frame','slices','bit_depth','center']
         if self.max_pixels!=MAX_PIXELS: names.append('max_pixels')
-        names += [o for o in ('header','spacing') if getattr(self, o)]
+        names += [o for o in ('header','spacing','study_views') if getattr(self, o)]
         if self.neighbours: names += ['neighbours','step']
         return dict(size=list(self.size), **{o:getattr(self, o) for o in names})
     @property
@@ -483,6 +497,7 @@ def image(self:Preprocess,
     im, # PIL image, array or tensor, see `as_pil`
 )->np.ndarray:
     "An image in memory as uint8 (channels, height, width); raises `ImageError` where windows or slices are wanted"
+    if self.study_views: raise self._no_study('an image by itself')
     if self.dicom_only:
         wanted = 'a folder of slices' if self.slices else 'a DICOM file'
         if self.neighbours: wanted = 'the file of a slice, beside the others of its series'
@@ -530,9 +545,10 @@ def is_volume(fn):
 
 @patch
 def __call__(self:Preprocess,
-    fn, # File, its content (not with `neighbours`), or with `slices` a folder or a volume; or an image in memory
+    fn, # File, its content (not with `neighbours`), or an image in memory; with `slices` a folder or a volume
 )->np.ndarray: # uint8 (channels, height, width)
     "The pixels of `fn`; raises `ImageError` that names the file, whatever is wrong with it"
+    if self.study_views or isinstance(fn, dict) or view_files(fn): return self._study(fn)
     if not isinstance(fn, (str,Path,bytes)): return self.image(fn)
     with reading(fn):
         stack = dict(slices=self.slices, spacing=self.spacing)
@@ -632,6 +648,41 @@ def warn_of_own_windows(
         warn(f"window={own[0]!r} shows each neighbour of a slice on a scale of its own. Fix: window='bone', or "
              '(width, level), which is the same for all')
 
+# %% ../../nbs/04_images/07_preprocess.ipynb #2169c2e4
+@patch(as_prop=True)
+def of_view(self:Preprocess)->Preprocess:
+    "What makes the pixels of one view of a study; itself for single images"
+    return Preprocess.from_config(self.config|dict(study_views=None)) if self.study_views else self
+
+@patch
+def _no_study(self:Preprocess, what):
+    "The error for what is no study of the views"
+    example = ', '.join(f'{o}=file' for o in self.study_views)
+    return ImageError(f'{what} is no study of the views {", ".join(self.study_views)}. '
+                      f'Fix: rows of labels.join_views(...), or dict({example})')
+
+def _view_pixels(prep, file, view, of):
+    "Pixels of one view, which an error names with the study `of`"
+    try: x = prep(file)
+    except ImageError as e:
+        raise ImageError(f'{of}: the view {view}: {str(e).removeprefix(f"{file}: ")}') from None
+    if (x!=x[:,:1,:1]).any(): return x
+    raise ImageError(f'{of}: the view {view} is of one colour, as a missing view. Fix: a study without it')
+
+@patch
+def _study(self:Preprocess, fn):
+    "The views of a study (views and channels, height, width), a missing one black"
+    files = fn if isinstance(fn, dict) else view_files(fn)
+    name = f'dict({", ".join(map(str, fn))})' if isinstance(fn, dict) else source_name(fn)
+    if not self.study_views:
+        raise ImageError(f'{name}: it is a study of several views. Fix: study_views={list(map(str, files))}')
+    if not files: raise self._no_study(f'{name}: it')
+    other = [o for o in files if o not in self.study_views]
+    if other: raise ImageError(f'{name}: the view {other[0]!r} is none of {self.study_views}')
+    prep = self.of_view
+    black = np.zeros(prep.shape, np.uint8)
+    return np.concatenate([_view_pixels(prep, files[o], o, name) if o in files else black for o in self.study_views])
+
 # %% ../../nbs/04_images/07_preprocess.ipynb #927c2425
 _DARK,_MOST = 25,.999 # nearly black: as many of the pixels are no brighter than a tenth of white
 WHITE,ENDS = .9,.99 # saturated: as many are white, or either black or white
@@ -657,3 +708,14 @@ def image_fault(
         slices = x.reshape(-1, windows, *x.shape[1:])
         x = slices[slices.any((1,2,3))].reshape(-1, *x.shape[1:])
     return first(filter(None, (_fault(x[i::windows]) for i in range(windows)))) or ''
+
+# %% ../../nbs/04_images/07_preprocess.ipynb #d918c5d7
+@patch
+def fault(self:Preprocess,
+    x, # uint8 (channels, height, width) of `own_pixels`
+)->str:
+    "What `image_fault` says of the pixels; of a study the first fault of a view that is there"
+    windows = len(self.windows) if self.multi_window else 1
+    views = [o for o in x.reshape(len(self.study_views or [0]), -1, *x.shape[1:])]
+    there = [o for o in views if o.any()] if self.study_views else views
+    return first(filter(None, (image_fault(o, windows, bool(self.spacing)) for o in there))) or ''

@@ -365,8 +365,10 @@ def multilabel_network(
 )->tuple: # Network, function that splits it into parameter groups, (mean, std) for its input
     "Return the backbone of `arch` with a head for `n_out` scores, its splitter, and the statistics of its input"
     if hasattr(arch, 'network'):
-        if missing is not None: raise ValueError(_no_metadata.format(type(arch).__name__))
-        return arch.network(n_out, n_in, pretrained, weights, seed, head, **kwargs)
+        if missing is None: return arch.network(n_out, n_in, pretrained, weights, seed, head, **kwargs)
+        if 'missing' not in inspect.signature(arch.network).parameters:
+            raise ValueError(_no_metadata.format(type(arch).__name__))
+        return arch.network(n_out, n_in, pretrained, weights, seed, head, missing, metadata, **kwargs)
     if isinstance(arch, nn.Module):
         raise TypeError(f'arch is a {type(arch).__name__}, a network already. Fix: the function that makes it, '
                         'or MultiLabelLearner(dls, network, loss_func=get_loss("bce"))')
