@@ -14,6 +14,7 @@ from ..utils.plots import *
 from ..labels.table import *
 from ..images.dicom import *
 from ..images.preprocess import *
+from ..utils.files import *
 from ..images.datablock import *
 from ..losses.contract import *
 from ..metrics.predictions import *
@@ -86,7 +87,7 @@ def _image(self:MultiLabelInterpretation, i):
     "Image of row `i`"
     if self.images is not None:
         return self.images(self.files[i] if isinstance(self.images, OpenImage) else self.paths[i])
-    if self.files[i].is_file(): return open_image(self.files[i])
+    if not view_files(self.files[i]) and self.files[i].is_file(): return open_image(self.files[i])
     raise ImageError(f'{self.paths[i]}: there is no such file to show. Fix: root=, the folder that paths start from, '
                      'or images=, a function of a path; pooled rows have no images')
 

@@ -26,6 +26,7 @@ from ..losses.per_label import * # it and the next one register their losses
 from ..losses.ranking import *
 from ..networks.backbones import *
 from ..networks.slices import *
+from ..networks.multi_view import *
 from .guards import *
 from .epoch_metrics import *
 from .recorder import *
@@ -65,6 +66,15 @@ def _give_metadata(learn):
     mixer = first(o for o in learn.cbs if isinstance(o, MixHandler))
     if mixer is not None and learn.training: raise ValueError(_no_mixing.format(type(mixer).__name__))
     learn.xb = (*learn.xb, learn.metadata)
+
+_no_mixed_views = ('{} mixes images, and a view that one of two studies lacks would count at half its brightness. '
+                   'Fix: a fit without it')
+
+def _check_mixing(learn):
+    "Raise `ValueError` if studies of several views are to be mixed"
+    mixer = first(o for o in learn.cbs if isinstance(o, MixHandler))
+    if mixer is None or not getattr(preprocess_of(learn.dls), 'study_views', None): return
+    raise ValueError(_no_mixed_views.format(type(mixer).__name__))
 
 class _OneBatch(list):
     "A batch in place of a loader, with the metadata of its images"
@@ -206,6 +216,7 @@ class MultiLabelLearner(Learner):
         raise torch.cuda.OutOfMemoryError(f'Out of memory: {why}')
 
     def _do_fit(self):
+        _check_mixing(self)
         try: super()._do_fit()
         except BaseException: # Ctrl-C too: what comes next has the weights that will be measured
             for cb in self.cbs: # the class is asked, as a callback passes on what its learner has
@@ -403,6 +414,7 @@ def multilabel_learner(
     _check_arguments(kwargs)
     check_soft_labels(loss, dls)
     check_spacing(arch, getattr(preprocess_of(dls), 'spacing', None))
+    check_study_views(arch, getattr(preprocess_of(dls), 'study_views', None))
     args = dict(name=head) if isinstance(head, str) else dict(head or {})
     encoder = metadata_of(dls)
     args |= dict(missing=None if encoder is None else encoder.missing, metadata=metadata)
