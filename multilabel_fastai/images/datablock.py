@@ -12,6 +12,7 @@ import inspect, math, os, re, textwrap
 from .. import _quiet_fastai # noqa: F401
 import fastai.data.core
 from fastai.vision.all import *
+from ..utils.files import *
 from ..utils.hints import *
 from ..labels.table import *
 from ..labels.readers import *
@@ -328,6 +329,20 @@ def _check_packed(labels, pack, check):
     if check: pack.check(labels, full=check=='full')
     return pack.quarantine[pack.quarantine.path.isin(labels.frame.path)].reset_index(drop=True)
 
+def _check_studies(labels, prep):
+    "Raise `LabelError` unless the views of the rows are those that are asked for, or the rows are single images"
+    views = [list(view_files(o)) for o in labels.paths]
+    there,wanted = list(dict.fromkeys(o for row in views for o in row)),prep.study_views or []
+    alone = [p for p,row in zip(labels.paths, views) if not row]
+    if wanted and alone:
+        raise LabelError(f'{len(alone):,} rows are no studies of the views {wanted}', dict(path=alone),
+            fix="labels.join_views('eye') with the column that names the view, or multilabel_dls without study_views=")
+    if none := [o for o in wanted if there and o not in there]: warn(f'No row has the view {none[0]!r}, but {there}')
+    if set(there)<=set(wanted): return
+    other = [p for p,row in zip(labels.paths, views) if set(row)-set(wanted)]
+    raise LabelError(f'The rows are studies of the views {there}, and study_views is {prep.study_views}',
+        dict(path=other), fix=f'multilabel_dls(labels, study_views={there})')
+
 def _readable(labels, prep, pack, check, num_workers):
     "The table without unreadable files, these, and those that show nothing; both None where nothing was read"
     if pack is not None: bad,faults = _check_packed(labels, pack, check),pack.faults(labels)
@@ -397,6 +412,7 @@ def multilabel_dls(
     block = {k:kwargs.pop(k) for k in ('augment','batch_tfms','stats') if k in kwargs}
     prep = _which_preprocess(kwargs.pop('preprocess', None), pack, kwargs)
     if image_weights is not None: image_weights = _checked_weights(image_weights, len(labels))
+    _check_studies(labels, prep)
     asked = labels
     labels,bad,faults = _readable(labels, prep, pack, check, num_workers)
     labels.check_training()

@@ -248,8 +248,8 @@ def view_files(
     path:str|Path, # Of a row
 )->dict: # Empty for the path of a single file
     "Return the file of each view of a study, as text, by the name of the view; the inverse of `view_path`"
-    text = Path(path).as_posix() if isinstance(path, (str,Path)) else ''
-    if not text.endswith('}'): return {}
+    if not (isinstance(path, (str,Path)) and str(path).endswith('}')): return {}
+    text = Path(path).as_posix()
     found = re.fullmatch(r'((?:[^{}]*/)?)\{([^{}]+)\}', text)
     if not found: return {}
     folder,views = found[1],[o.partition('=') for o in found[2].split('|')]
