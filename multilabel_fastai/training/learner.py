@@ -38,6 +38,10 @@ def _check_channels(was, now):
     if old and new and old!=new:
         raise ValueError(f'The images of the learner have {old} channels, and those of the other loaders {new}. '
                          'Fix: multilabel_dls(labels, preprocess=learn.dls.preprocess), maybe of another size')
+    old,new = [getattr(preprocess_of(o), 'study_views', None) for o in (was,now)]
+    if preprocess_of(now) is None or old==new: return
+    raise ValueError(f'The learner takes the views {old} of a study, and the other loaders have {new}. '
+                     'Fix: multilabel_dls(labels, preprocess=learn.dls.preprocess)')
 
 # %% ../../nbs/08_training/03_learner.ipynb #cc32e5f4
 def _with_column(y, w): return torch.cat([y, w[:,None].to(y.dtype)], 1) # (N,C+1)
