@@ -282,15 +282,15 @@ def identical_files(self:LabelTable,
     num_workers:int=None, # Threads; as many as there are processors if None
 )->pd.DataFrame:
     "Return rows whose files, or views, have the same content as another row's: path, split, group and content hash"
-    row,files = zip(*[(i,f) for i,o in enumerate(self.files) for f in parts_of(o)])
-    size = pd.Series(map(_size_of, files))
+    parts = [(i,f) for i,o in enumerate(self.files) for f in parts_of(o)]
+    size = pd.Series([_size_of(f) for _,f in parts], dtype=float)
     same = np.flatnonzero((size>=0) & size.duplicated(keep=False))
-    row,files = np.array(row)[same],[files[i] for i in same]
+    row,files = [[parts[i][k] for i in same] for k in (0,1)]
     threads = dict(n_workers=ifnone(num_workers, defaults.cpus), threadpool=True)
     sha = parallel(file_hash, files, progress=show_progress(len(files)), **threads) if files else []
     cols = [o for o in ('path','split','group') if o in self._df]
     res = self._df.iloc[row][cols].assign(content=[o[:12] for o in sha])
-    n_rows = pd.Series(row).groupby(res.content.to_numpy()).transform('nunique') # 1 if views of one study are alike
+    n_rows = pd.Series(row, dtype=int).groupby(res.content.to_numpy()).transform('nunique') # 1 if in one study
     return res[(n_rows>1).to_numpy()].sort_values(['content','path'])
 
 # %% ../../nbs/01_labels/07_splits.ipynb #fe93bdb0
