@@ -548,8 +548,8 @@ def __call__(self:Preprocess,
     fn, # File, its content (not with `neighbours`), or an image in memory; with `slices` a folder or a volume
 )->np.ndarray: # uint8 (channels, height, width)
     "The pixels of `fn`; raises `ImageError` that names the file, whatever is wrong with it"
+    if not isinstance(fn, (str,Path,bytes,dict)): return self.image(fn)
     if self.study_views or isinstance(fn, dict) or view_files(fn): return self._study(fn)
-    if not isinstance(fn, (str,Path,bytes)): return self.image(fn)
     with reading(fn):
         stack = dict(slices=self.slices, spacing=self.spacing)
         if self.slices and is_volume(fn): return self._of_volume(file_bytes(fn), fn, **stack)
