@@ -14,7 +14,7 @@ from ..networks.heads import *
 from ..networks.backbones import *
 from ..networks.backbones import resolve_arch, OWN_ARCHS
 from ..networks.slices import *
-from ..networks.multi_view import *
+from ..networks.fusion import *
 from ..networks.test_time import *
 
 # %% ../../nbs/10_deploy/01_network_config.ipynb #1aa44d37

@@ -21,7 +21,7 @@ from ..losses.contract import *
 from ..networks.heads import *
 from ..networks.backbones import *
 from ..networks.slices import *
-from ..networks.multi_view import *
+from ..networks.fusion import *
 from ..networks.test_time import *
 from ..training.learner import *
 from ..training.frozen import *

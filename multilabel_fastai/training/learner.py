@@ -26,7 +26,7 @@ from ..losses.per_label import * # it and the next one register their losses
 from ..losses.ranking import *
 from ..networks.backbones import *
 from ..networks.slices import *
-from ..networks.multi_view import *
+from ..networks.fusion import *
 from .guards import *
 from .epoch_metrics import *
 from .recorder import *
