@@ -19,6 +19,7 @@ from ..labels.rows import *
 from ..labels.splits import *
 from ..labels.logic import *
 from ..labels.annotations import *
+from ..labels.views import *
 from .public import *
 
 # %% ../../nbs/07_datasets/04_clinical.ipynb #0defa59b
@@ -142,7 +143,8 @@ def _odir_kaggle(path, of, **kwargs):
     table,folder = needed_files('odir5k', path, 'full_df.csv', 'preprocessed_images')
     names = {'Patient Age':'age', 'Patient Sex':'sex'}
     df = read_table(table, ['ID','filename','labels'], list(names)).rename(columns=names)
-    more = dict(path_fmt=folder.name+'/{}', group_col='ID', meta_cols=['age','sex'], root=path, **kwargs)
+    df['eye'] = df.filename.astype(str).str.extract(r'_(left|right)\.', expand=False)
+    more = dict(path_fmt=folder.name+'/{}', group_col='ID', meta_cols=['age','sex','eye'], root=path, **kwargs)
     classes = list(_odir_classes.values())
     if of=='patient': return LabelTable.from_onehot(df.rename(columns=_odir_classes), 'filename', classes, **more)
     df = df.assign(labels=df.labels.replace({f"['{k}']":f"['{v}']" for k,v in _odir_classes.items()}))
@@ -162,7 +164,7 @@ def odir5k(
     path:str|Path=None, # Folder as downloaded, or one around it; `find_dataset` if None
     of:str='eye', # Labels of the 'eye', or official ones of the 'patient'
     on_missing:str='raise', # Images without a file: 'raise', 'drop' or 'keep'
-)->LabelTable: # A row for each eye; the group is the patient; further columns age and sex
+)->LabelTable: # A row for each eye; the group is the patient; further columns age, sex and eye
     "Read ODIR-5K; raises `LabelError` that names what is missing"
     if of not in ('eye','patient'): raise LabelError(f'of is {of!r}', fix="of='eye' or 'patient'")
     path = dataset_folder('odir5k', path)

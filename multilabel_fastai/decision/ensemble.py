@@ -258,10 +258,12 @@ def _all_unseen(self:Ensemble):
 # %% ../../nbs/03_decision/07_ensemble.ipynb #4f6c721b
 def _same_content(a, b):
     "Which files of table `a` (N,) have the content of one in `b`; files are read only if another has their size"
-    size_a,size_b = a.file_sizes(),b.file_sizes()
-    both = set(size_a[size_a>=0]) & set(size_b)
-    known = {file_hash(f) for f,o in zip(b.files, size_b) if o in both}
-    return np.array([o in both and file_hash(f) in known for f,o in zip(a.files, size_a)])
+    def _sizes(t): return {f:f.stat().st_size for o in t.files for f in parts_of(o) if f.is_file()}
+    size_a,size_b = _sizes(a),_sizes(b)
+    both = set(size_a.values()) & set(size_b.values())
+    known = {file_hash(f) for f,o in size_b.items() if o in both}
+    same = {f for f,o in size_a.items() if o in both and file_hash(f) in known}
+    return np.array([not same.isdisjoint(parts_of(o)) for o in a.files])
 
 @patch
 def check_unseen(self:Ensemble,
@@ -270,10 +272,12 @@ def check_unseen(self:Ensemble,
 ):
     "Raise `LabelError` with the rows that a member was trained on: the same file, or the same group"
     real = lru_cache(None)(os.path.realpath) # members of several folds have the same files
-    files = pd.Series(map(real, labels.files))
+    def _real(o): return {real(f) for f in parts_of(o)}
+    files = list(map(_real, labels.files))
     for i,t in enumerate(self.tables):
         train = t['train']
-        seen = files.isin(set(map(real, train.files))).to_numpy()
+        of_train = set().union(*map(_real, train.files))
+        seen = np.array([not of_train.isdisjoint(o) for o in files])
         if hash_files: seen = seen | _same_content(labels, train)
         if labels.has_group and train.has_group:
             seen = seen | labels.frame.group.isin(set(train.frame.group)).to_numpy()

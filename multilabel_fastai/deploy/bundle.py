@@ -211,6 +211,7 @@ def predict(self:Bundle,
 # %% ../../nbs/10_deploy/02_bundle.ipynb #fd0e546e
 def network_name(c):
     over = dict(gru='a GRU', lstm='an LSTM', transformer='a transformer').get(c.get('kind'), 'attention')
+    if 'multi_view' in c: return f'{network_name(c["multi_view"])} over {c["n_views"]} views of a study ({c["fusion"]})'
     if 'slices' in c: return f'{network_name(c["slices"])} with {over} over slices'
     return c.get('timm') or c.get('function')
 

@@ -34,6 +34,7 @@ class JointPreprocess:
         self.views,self.slices = list(views),max(o.slices or 0 for o in views) or None
         self.shape = (sum(math.prod(o.shape) for o in views),1,1)
         self.neighbours = max(o.neighbours or 0 for o in views) or None
+        self.study_views = first(o.study_views for o in views)
         self.multi_window,self.dicom_only = [any(getattr(o, k) for o in views) for k in ('multi_window','dicom_only')]
 
     @property
@@ -50,7 +51,8 @@ class JointPreprocess:
         "Return the pixels of all views of `fn`; raises `ImageError` that names the file"
         opened = {} # what several views are made of
         def _view(p):
-            if p.dicom_only or p.needs_box or not isinstance(fn, (str,Path,bytes)): return p(fn)
+            of_path = p.dicom_only or p.needs_box or p.study_views
+            if of_path or not isinstance(fn, (str,Path,bytes)): return p(fn)
             key = str(_opening(p))
             if key not in opened: opened[key] = open_image(fn, *_opening(p))
             return p.image(opened[key])
@@ -156,6 +158,9 @@ def _check_members(about, name):
         if o.metadata is not None:
             raise BundleError(f'{name(i)} takes metadata beside the image, and an ensemble passes none on. '
                               'Fix: members of the image alone')
+        if o.preprocess.study_views!=one.preprocess.study_views:
+            raise BundleError(f'{name(0)} takes the views {one.preprocess.study_views} of a study, and {name(i)} '
+                              f'{o.preprocess.study_views}. Fix: members of the same views')
         if bool(o.preprocess.slices)!=bool(one.preprocess.slices):
             raise BundleError(f'Of {name(0)} and {name(i)} one takes single files, and the other stacks of slices: '
                               'no source has both. Fix: members of one kind')

@@ -20,10 +20,10 @@ _beginnings = {b'\x89PNG':'PNG', b'\xff\xd8':'JPEG', b'GIF8':'GIF', b'BM':'BMP',
                b'RIFF':'WEBP'}
 
 def file_format(
-    fn:str|Path, # File, or a folder of slices, of which the first counts
+    fn:str|Path, # File; or a folder of slices or the path of a study, of which the first file counts
 )->tuple: # Format such as 'DICOM' or 'PNG', and the modality of a DICOM file or None
     "Return what kind of file this is, by its content"
-    fn = Path(split_crop(fn)[0])
+    fn = parts_of(fn)[0]
     if fn.is_dir(): fn = first(files_below(fn), is_dicom)
     if fn is None: return 'other', None
     with open(fn, 'rb') as f: start = f.read(132)
@@ -117,5 +117,5 @@ def sample_image_facts(
     for f in [items[i] for i in some]:
         x = read(f)
         if getattr(x, 'broken', None) is not None: continue
-        facts.add(np.asarray(x)[None], [f] if Path(split_crop(f)[0]).exists() else [])
+        facts.add(np.asarray(x)[None], [f] if all(o.exists() for o in parts_of(f)) else [])
     return facts

@@ -14,6 +14,7 @@ from ..networks.heads import *
 from ..networks.backbones import *
 from ..networks.backbones import resolve_arch, OWN_ARCHS
 from ..networks.slices import *
+from ..networks.fusion import *
 from ..networks.test_time import *
 
 # %% ../../nbs/10_deploy/01_network_config.ipynb #1aa44d37
@@ -85,6 +86,9 @@ def arch_config(
     if isinstance(arch, SliceNetwork):
         return dict(slices=arch_config(arch.arch), kind=arch.kind, channels=arch.channels,
                     concat_pool=arch.concat_pool, args=plain_args(arch.kwargs, f'the {arch.kind} over slices'))
+    if isinstance(arch, MultiView):
+        return dict(multi_view=arch_config(arch.arch), n_views=arch.views, fusion=arch.fusion, shared=arch.shared,
+                    concat_pool=arch.concat_pool, hidden=arch.hidden)
     if isinstance(arch, partial) and not arch.args:
         return arch_config(arch.func)|dict(args=plain_args(arch.keywords, arch.func.__name__))
     try: arch = resolve_arch(arch)
@@ -107,6 +111,18 @@ def _check_name(name, in_timm):
         raise BundleError(f'there is no architecture {name!r} in torchvision {torchvision.__version__}, fastai or this '
                           'library')
 
+def _multi_view_of(c):
+    "Return the architecture for studies that `c` describes"
+    of_view,sizes = c['multi_view'],[c.get('n_views'),c.get('hidden')]
+    if not isinstance(of_view, dict) or not {'slices','multi_view'}.isdisjoint(of_view):
+        raise BundleError('the network of a view is no description of one')
+    if any(type(o) is not int or not 0<o<=2**12 for o in sizes):
+        raise BundleError(f'the network has {sizes[0]!r} views and {sizes[1]!r} hidden features')
+    flags = [bool(c.get(o, True)) for o in ('shared','concat_pool')]
+    try: return multi_view(arch_of_config(of_view), sizes[0], c.get('fusion'), *flags, sizes[1])
+    except BundleError: raise
+    except ValueError as e: raise BundleError(str(e)) from e
+
 def arch_of_config(
     c:dict, # From `arch_config`
 ):
@@ -115,6 +131,7 @@ def arch_of_config(
     args = c.get('args') or {}
     if not isinstance(args, dict): raise BundleError(f'the arguments of the network are {args!r}, and no dict')
     args = _with_tuples(plain_args(args, 'the network'))
+    if 'multi_view' in c: return _multi_view_of(c)
     if 'slices' in c:
         if not isinstance(c['slices'], dict) or 'slices' in c['slices']:
             raise BundleError('the network of a slice is no description of one')

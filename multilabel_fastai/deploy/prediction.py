@@ -38,17 +38,19 @@ from .resumable_table import *
 # %% ../../nbs/10_deploy/06_prediction.ipynb #03171a23
 def _check_there(items):
     "Raise `FileNotFoundError` if none of many files is there; some that are missing have rows with the reason"
-    if len(items)<2 or any(Path(split_crop(o)[0]).exists() for o in items): return
+    if len(items)<2 or any(f.exists() for o in items for f in parts_of(o)): return
     raise FileNotFoundError(f'None of the {len(items):,} files is there, such as {items[0]}. '
                             'Fix: [folder/o for o in names], or a LabelTable with its root')
 
 def _opened_source(source):
     "A folder as a pack or a list, and what else there is as it is; raises for what `predict_table` does not take"
+    if view_files(source): return [source]
     if isinstance(source, (str,Path)):
         if not Path(split_crop(source)[0]).exists():
             raise FileNotFoundError(f'{source} is not there: give a folder with images, files, or a LabelTable')
         return PackedImages(source) if (Path(source)/'pack.json').exists() else [source]
     some = source if is_one_image(source) else source[0] if isinstance(source, (list,tuple)) and source else ''
+    if isinstance(some, dict): return [view_path(o) for o in listify(source)] # views of studies
     if isinstance(some, (str,Path,pd.Series)): return source
     raise PredictionError(f'The source has images in memory ({type(some).__name__}), and predict_table takes files. '
                           'Fix: bundle.predict(images), or learn.predict(image)')
@@ -137,7 +139,7 @@ def _kind_of(f, b):
 
 def _pixels(f, prep):
     "Pixels of a file, its format and its modality"
-    if prep.slices or prep.neighbours or split_crop(f)[1]: return prep(f),file_format(f)
+    if prep.slices or prep.neighbours or prep.study_views or split_crop(f)[1]: return prep(f),file_format(f)
     try:
         b = Path(f).read_bytes()
         x = prep(b)
@@ -154,8 +156,8 @@ def _reason(f, e):
 # %% ../../nbs/10_deploy/06_prediction.ipynb #e76e38a6
 def _tag_value(f, tag):
     "Value of a DICOM tag; None where there is none"
-    f,_ = split_crop(f)
-    try: v = read_header(series_slices(f, 1)[0][0] if Path(f).is_dir() else f, [tag]).get(tag)
+    f = parts_of(f)[0] # of a study the first view
+    try: v = read_header(series_slices(f, 1)[0][0] if f.is_dir() else f, [tag]).get(tag)
     except Exception: return None
     return None if v is None else str(v)
 
@@ -229,7 +231,7 @@ def _learner_bundle(learn, device=None):
     readout.attach(learn.model)
     own = readout.own_thresholds(len(vocab)).double().cpu().tolist()
     some = list(learn.dls.train_ds.items)[:20]
-    has_files = some and all(isinstance(o, (str,Path)) and Path(split_crop(o)[0]).exists() for o in some)
+    has_files = some and all(isinstance(o, (str,Path)) and parts_of(o)[0].exists() for o in some)
     facts = sample_image_facts(learn.dls, 200) if has_files else ImageFacts()
     config = dict(vocab=vocab, mean=mean, std=std, loss=dict(thresholds=own), images=facts.to_dict(),
                   network=metadata_config(metadata_of(learn.dls), learn.metadata_args))
@@ -429,11 +431,21 @@ def _check_sizes(bs, part_rows, num_workers):
     if bs<1 or part_rows<1 or (num_workers or 0)<0:
         raise ValueError(f'bs is {bs}, part_rows {part_rows} and num_workers {num_workers}: at least 1, 1 and 0')
 
+def _check_views(prep, src):
+    "Raise `PredictionError` for folders, if the network takes studies of several views"
+    if not prep.study_views or src.is_table: return
+    items = getattr(src, 'items', ())
+    if not any(not view_files(o) and Path(o).is_dir() for o in items): return
+    example = ', '.join(f'{o}=file' for o in prep.study_views)
+    raise PredictionError(f'The network takes studies of the views {", ".join(prep.study_views)}, and a folder does '
+                          f'not say which belong together. Fix: a list of dict({example}), or labels.join_views(...)')
+
 def _check_request(bundle, src, pool, pack):
     "Raise `PredictionError` for what cannot be asked of these images"
     if pack is not None and isinstance(bundle.preprocess, JointPreprocess):
         raise PredictionError('A pack holds pixels of one kind, and the members of the ensemble see '
                               f'{len(bundle.preprocess.views)}. Fix: the files in place of the pack')
+    _check_views(bundle.preprocess, src)
     if pool and not src.grouped:
         raise PredictionError(f"pool={pool!r} says how to pool, and by has to say what: 'folder', a DICOM keyword such "
                               "as 'StudyInstanceUID', or a LabelTable with groups")
@@ -534,7 +546,7 @@ def _predict(b, src, reader, parts, pool, decision, bs, part_rows, encoded):
 # %% ../../nbs/10_deploy/06_prediction.ipynb #20e382b9
 def predict_table(
     bundle, # `Bundle`, also of an ensemble, the folder of one, or a `Learner`
-    source, # Folder, files and folders, table (`LabelTable`, or DataFrame with `path`), pack, or a generator of files
+    source, # Folder, files, table (`LabelTable`, or DataFrame with `path`), pack, generator of files; dicts for studies
     out:str|Path=None, # CSV or Parquet file for the rows, new or begun by a call that was killed
     pool:str=None, # 'max', 'mean' or 'noisy-or': a row for each group, such as a study, in place of one for each file
     by:str=None, # Groups: 'folder', a DICOM keyword such as 'StudyInstanceUID', or a column; those of the table if None

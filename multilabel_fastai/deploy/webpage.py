@@ -32,6 +32,9 @@ def page_formats(
 )->list: # Such as 'DICOM' and 'PNG'
     "Return the formats of files that the page of a bundle takes; raises `ValueError` where a file is not enough"
     p = bundle.preprocess
+    if p.study_views:
+        raise ValueError(f'The model takes studies of the views {", ".join(p.study_views)}, and the page one image. '
+                         'Fix: predict_table(bundle, table)')
     if p.neighbours:
         raise ValueError('The model takes a slice with its neighbours, and an upload is one file. '
                          'Fix: predict_table(bundle, folder)')

@@ -81,7 +81,7 @@ _MOST_HEADERS = 1000 # files whose header is read for its series and device
 
 def _source(f):
     "Series and device of a DICOM file; None for other files and for what its header lacks"
-    f,_ = split_crop(f)
+    f = parts_of(f)[0] # of a study the first view
     if not (f.is_file() and is_dicom(f)): return None,None
     h = read_header(f, _SOURCE_TAGS)
     names = [str(h[o]) for o in _SOURCE_TAGS[1:] if h.get(o)]
@@ -129,7 +129,8 @@ def _check_image(f, preprocess):
             if p.slices and not is_volume(f):
                 slices,facts = read_stack(file, p.slices, p.spacing)
                 return None,p.fault(p._at_box(f, box)._stack(slices)),facts
-            if p.dicom_only or box or p.needs_box or is_dicom(f) or is_nifti(f):
+            whole = p.dicom_only or p.study_views or p.needs_box
+            if whole or box or view_files(f) or is_dicom(f) or is_nifti(f):
                 return None,p.fault(p(f)[p.own_channels]),None
             im = decode_image(file_bytes(f), COLOR_MODES[p.color], p.bit_depth, p.max_pixels, True, p.frame)
             a = np.asarray(im)

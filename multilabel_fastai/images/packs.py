@@ -29,13 +29,13 @@ class PackError(ValueError):
     "A pack that cannot be made, opened or used; the message says what would work"
 
 def _content(fn):
-    "Size in bytes, time and hash of a file, or of all files below a folder, without junk; of a crop those of its file"
-    fn,_ = split_crop(fn)
-    files = list(files_below(fn)) if fn.is_dir() else [fn]
+    "Size in bytes, time and hash of the file of a path, of the views of a study, or of all below a folder, without junk"
+    parts = parts_of(fn)
+    files = list(files_below(parts[0])) if parts[0].is_dir() else parts
     h,n = hashlib.blake2b(digest_size=16),0
     for o in files:
         b = o.read_bytes()
-        if fn.is_dir(): h.update(o.relative_to(fn).as_posix().encode())
+        if is_folder: h.update(o.relative_to(fn).as_posix().encode())
         h.update(b); n += len(b)
     return n,max((o.stat().st_mtime_ns for o in files), default=0),h.hexdigest()
 
@@ -390,13 +390,13 @@ def _check_space(folder, n, shape):
     raise PackError(f'{n:,} images need {need/2**20:,.0f} MB on the disk of {folder}, '
                     f'and {free/2**20:,.0f} MB are free: choose a smaller size, or another disk')
 
-def _is_there(path): return split_crop(path)[0].exists()
+def _is_there(path): return all(f.exists() for f in parts_of(path))
 
 def _check_there(paths, root):
     "Raise `PackError` unless all files are there"
-    lost = [o for o in paths if not _is_there(root/o)]
+    lost = [f for o in paths for f in parts_of(root/o) if not f.exists()]
     if lost:
-        raise PackError(f'{len(lost):,} files are not there, such as {root/lost[0]}: '
+        raise PackError(f'{len(lost):,} files are not there, such as {lost[0]}: '
                         'give the root that the paths are below')
 
 # %% ../../nbs/04_images/09_packs.ipynb #7dd0c1da
@@ -512,10 +512,10 @@ def pack(self:LabelTable,
 
 # %% ../../nbs/04_images/09_packs.ipynb #2310e56f
 def _stat(fn):
-    "Size and time of a file, or of all below a folder; None where it is not there"
-    fn,_ = split_crop(fn)
-    if not fn.exists(): return None
-    s = [o.stat() for o in (files_below(fn) if fn.is_dir() else [fn])]
+    "Size and time of the file of a path, of all views of a study, or of all below a folder; None where one is not there"
+    parts = parts_of(fn)
+    if not all(o.exists() for o in parts): return None
+    s = [o.stat() for o in (files_below(parts[0]) if parts[0].is_dir() else parts)]
     return sum(o.st_size for o in s),max((o.st_mtime_ns for o in s), default=0)
 
 @patch

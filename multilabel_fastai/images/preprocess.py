@@ -403,13 +403,15 @@ def _as_size(size):
     if not (len(size)==2 and min(size)>0): raise ValueError(f'size is {size}: height and width in pixels')
     return size
 
-def _check_crop(margin, mask):
+def _check_crop(margin, mask, study_views):
     "Raise `ValueError` for a margin or a mask that makes no sense"
     if margin is not None and not 0<=margin<=100:
         raise ValueError(f'margin is {margin}: a share of the width and height of the box, from 0')
     if mask and margin is not None:
         raise ValueError('mask marks the box in the whole image, and margin reads a box with what is around it, where '
                          'each mask would be the same: give one or the other')
+    if study_views and (mask or margin is not None):
+        raise ValueError('margin and mask are for crops, and study_views for studies: give one or the other')
 
 def _check_settings(color, resize, frame, slices, bit_depth, center, max_pixels, header=None):
     "Raise `ValueError` where a setting of `Preprocess` makes no sense"
@@ -434,6 +436,16 @@ def _as_step(step, neighbours, slices):
     if neighbours and slices:
         raise ValueError('slices takes a folder for an image, and neighbours a slice: give one or the other')
     return step if mm is None else f'{mm:g}mm'
+
+def _as_study_views(names, slices, neighbours):
+    "Return the names of the views of a study, None for single images; raises `ValueError` for what are no names"
+    if names is None: return None
+    names = [names] if isinstance(names, str) else list(names)
+    ok = all(isinstance(o, str) and view_files('{'+o+'=x}') for o in names)
+    if not ok or len(set(names))<max(2, len(names)):
+        raise ValueError(f"study_views is {names}: two or more names, each once, such as ['left','right']")
+    if slices or neighbours: raise ValueError('study_views takes images, and no stacks: leave slices or neighbours out')
+    return names
 
 def _check_spacing(spacing, slices):
     "Raise `ValueError` for a spacing that makes no sense"
@@ -461,8 +473,9 @@ class Preprocess:
         step:int|str=1, # From a slice to its neighbour: a number of slices, or millimetres such as '5mm'
         margin:float=None, # For crops, see `split_crop`: read around the box on each side, as a share of its size
         mask:bool=False, # For crops: read the whole image, with one more channel that is white where the box is?
+        study_views:list=None, # For rows of `join_views`: names of the views, whose channels follow each other
     ):
-        _check_crop(margin, mask)
+        _check_crop(margin, mask, study_views)
         _check_settings(color, resize, frame, slices, bit_depth, center, max_pixels, header)
         _check_spacing(spacing, slices)
         self.windows,self.multi_window = parse_windows(window)
@@ -471,12 +484,12 @@ class Preprocess:
         size,step = _as_size(size),_as_step(step, neighbours, slices)
         slices,neighbours = [None if o is None else int(o) for o in (slices,neighbours)]
         spacing,margin = [None if o is None else float(o) for o in (spacing,margin)]
-        mask = bool(mask)
+        mask,study_views = bool(mask),_as_study_views(study_views, slices, neighbours)
         store_attr('size,color,resize,window,frame,slices,spacing,bit_depth,center,max_pixels,header,neighbours,step')
-        store_attr('margin,mask')
+        store_attr('margin,mask,study_views')
         own = len(self.windows) if self.dicom_only else 3 if color=='rgb' else 1
         self.slice_channels = own+mask # of a slice, or of an image
-        self.channels = self.slice_channels*(slices or 2*(neighbours or 0)+1)
+        self.channels = self.slice_channels*(slices or 2*(neighbours or 0)+1)*len(study_views or [0])
 
     @property
     def needs_box(self)->bool:
@@ -493,7 +506,7 @@ class Preprocess:
         "The settings, ready for JSON"
         names = ['color','resize','window','frame','slices','bit_depth','center']
         if self.max_pixels!=MAX_PIXELS: names.append('max_pixels')
-        names += [o for o in ('header','spacing') if getattr(self, o)]
+        names += [o for o in ('header','spacing','study_views') if getattr(self, o)]
         if self.neighbours: names += ['neighbours','step']
         if self.margin is not None: names.append('margin')
         if self.mask: names.append('mask')
@@ -540,6 +553,7 @@ def image(self:Preprocess,
     im, # PIL image, array or tensor, see `as_pil`
 )->np.ndarray:
     "An image in memory as uint8 (channels, height, width); raises `ImageError` where windows or slices are wanted"
+    if self.study_views: raise self._no_study('an image by itself')
     if self.dicom_only:
         wanted = 'a folder of slices' if self.slices else 'a DICOM file'
         if self.neighbours: wanted = 'the file of a slice, beside the others of its series'
@@ -628,7 +642,8 @@ def __call__(self:Preprocess,
     fn, # File, part of one, its content (not with `neighbours`), with `slices` a folder or a volume; or in memory
 )->np.ndarray: # uint8 (channels, height, width)
     "The pixels of `fn`; raises `ImageError` that names the file, whatever is wrong with it"
-    if not isinstance(fn, (str,Path,bytes)): return self.image(fn)
+    if not isinstance(fn, (str,Path,bytes,dict)): return self.image(fn)
+    if self.study_views or isinstance(fn, dict) or view_files(fn): return self._study(fn)
     file,box = split_crop(fn)
     with reading(fn): return self._at_box(fn, box)._of_file(file)
 
@@ -732,6 +747,41 @@ def warn_of_own_windows(
         warn(f"window={own[0]!r} shows each neighbour of a slice on a scale of its own. Fix: window='bone', or "
              '(width, level), which is the same for all')
 
+# %% ../../nbs/04_images/07_preprocess.ipynb #2169c2e4
+@patch(as_prop=True)
+def of_view(self:Preprocess)->Preprocess:
+    "What makes the pixels of one view of a study; itself for single images"
+    return Preprocess.from_config(self.config|dict(study_views=None)) if self.study_views else self
+
+@patch
+def _no_study(self:Preprocess, what):
+    "The error for what is no study of the views"
+    example = ', '.join(f'{o}=file' for o in self.study_views)
+    return ImageError(f'{what} is no study of the views {", ".join(self.study_views)}. '
+                      f'Fix: rows of labels.join_views(...), or dict({example})')
+
+def _view_pixels(prep, file, view, of):
+    "Pixels of one view, which an error names with the study `of`"
+    try: x = prep(file)
+    except ImageError as e:
+        raise ImageError(f'{of}: the view {view}: {str(e).removeprefix(f"{file}: ")}') from None
+    if (x!=x[:,:1,:1]).any(): return x
+    raise ImageError(f'{of}: the view {view} is of one colour, as a missing view. Fix: a study without it')
+
+@patch
+def _study(self:Preprocess, fn):
+    "The views of a study (views and channels, height, width), a missing one black"
+    files = fn if isinstance(fn, dict) else view_files(fn)
+    name = f'dict({", ".join(map(str, fn))})' if isinstance(fn, dict) else source_name(fn)
+    if not self.study_views:
+        raise ImageError(f'{name}: it is a study of several views. Fix: study_views={list(map(str, files))}')
+    if not files: raise self._no_study(f'{name}: it')
+    other = [o for o in files if o not in self.study_views]
+    if other: raise ImageError(f'{name}: the view {other[0]!r} is none of {self.study_views}')
+    prep = self.of_view
+    black = np.zeros(prep.shape, np.uint8)
+    return np.concatenate([_view_pixels(prep, files[o], o, name) if o in files else black for o in self.study_views])
+
 # %% ../../nbs/04_images/07_preprocess.ipynb #927c2425
 _DARK,_MOST = 25,.999 # nearly black: as many of the pixels are no brighter than a tenth of white
 WHITE,ENDS = .9,.99 # saturated: as many are white, or either black or white
@@ -758,12 +808,15 @@ def image_fault(
         x = slices[slices.any((1,2,3))].reshape(-1, *x.shape[1:])
     return first(filter(None, (_fault(x[i::windows]) for i in range(windows)))) or ''
 
-# %% ../../nbs/04_images/07_preprocess.ipynb #e2cacc90
+# %% ../../nbs/04_images/07_preprocess.ipynb #d918c5d7
 @patch
 def fault(self:Preprocess,
     x:np.ndarray, # uint8 (channels, height, width), without neighbours: see `own_channels`
 )->str: # As of `image_fault`
-    "Say what is wrong with the look of an image that this preprocessing has made, whatever its mask shows"
-    x = x.reshape(-1, self.slice_channels, *x.shape[1:])          # (slices, channels and mask, H, W)
+    "Say what is wrong with the look of an image, whatever its mask shows; of a study of the first view that is there"
+    x = x.reshape(-1, self.slice_channels, *x.shape[1:])          # (views and slices, channels and mask, H, W)
     x = x[:,:self.slice_channels-self.mask].reshape(-1, *x.shape[2:])
-    return image_fault(x, len(self.windows) if self.multi_window else 1, bool(self.spacing))
+    windows = len(self.windows) if self.multi_window else 1
+    views = x.reshape(len(self.study_views or [0]), -1, *x.shape[1:])
+    there = [o for o in views if o.any()] if self.study_views else views
+    return first(filter(None, (image_fault(o, windows, bool(self.spacing)) for o in there))) or ''

@@ -60,7 +60,7 @@ def walk_images(
 ): # (path, whether it was found in a folder)
     "Yield the images among `files`, one after the other; a file that is named stays whatever it is"
     for o in map(Path, files):
-        if o.is_dir(): yield from ((f, True) for f in _walk(o, slices))
+        if not view_files(o) and o.is_dir(): yield from ((f, True) for f in _walk(o, slices))
         else: yield o,False
 
 def image_files(
@@ -97,10 +97,10 @@ def listed_images(
 def is_one_image(
     o, # What was given as images
 )->bool:
-    "Return whether this is a single image: a path, the content of a file, a PIL image, an array or a tensor of one"
+    "Return whether this is a single image or study: a path, the content of a file, a PIL image, an array, a dict"
     if isinstance(o, np.ndarray) and o.dtype.kind not in 'biuf': return False # of paths
     if isinstance(o, (Tensor,np.ndarray)): return o.ndim in (2,3)
-    return isinstance(o, (str,Path,bytes,Image.Image))
+    return isinstance(o, (str,Path,bytes,Image.Image,dict)) # a dict of the views of a study
 
 def path_column(
     df:pd.DataFrame, # Rows of images
@@ -238,7 +238,9 @@ def seen_in_training(
     "Return what other rows share with the training rows, in words"
     if trained is None or 'train' not in trained.splits: return []
     rows = trained['train']
-    n = len({os.path.realpath(o) for o in rows.files} & {os.path.realpath(o) for o in labels.files})
+    def _real(o): return {os.path.realpath(f) for f in parts_of(o)}
+    seen = set().union(*map(_real, rows.files))
+    n = sum(not seen.isdisjoint(_real(o)) for o in labels.files)
     m = len(set(rows.frame.group) & set(labels.frame.group)) if rows.has_group and labels.has_group else 0
     res = [f'{n:,} of {len(labels):,} images are among those that the network was trained on'] if n else []
     return res + ([f'{m:,} groups have a name that is among those of the training images'] if m else [])

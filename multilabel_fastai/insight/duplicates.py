@@ -68,6 +68,9 @@ def _similar_pairs(z, threshold, most, apart=None, block=2048):
 # %% ../../nbs/09_insight/04_duplicates.ipynb #d85a74d8
 def _read_thumbnails(labels, preprocess, pack, num_workers):
     "Gray pixels (N,32,32) of the rows of a table, all 0 for those that cannot be read, which a warning names"
+    if any(map(view_files, labels.paths[:1])):
+        raise ValueError('The rows are studies of several views, and images are compared. '
+                         'Fix: near_duplicates of the table with a row for each image')
     alone = dict(size=_THUMB, color='gray', resize='squish', neighbours=None, step=1)
     config = (preprocess or Preprocess()).config|alone
     read = partial(_thumbnail, preprocess=Preprocess(**config), pack=pack)
@@ -130,11 +133,12 @@ def displayed_pixels(
     try:
         if preprocess is not None:
             a = preprocess.own_pixels(file)                                         # (channels,H,W)
+            if preprocess.study_views: a = np.concatenate(np.split(a, len(preprocess.study_views)), 2) # side by side
             return a.transpose(1,2,0) if len(a)==3 and not preprocess.dicom_only else a[0]
         a = np.asarray(open_image(file))                                            # (H,W,3)
         return a[...,0] if (a[...,:1]==a).all() else a
     except ImageError:
-        if not Path(split_crop(file)[0]).exists(): raise
+        if not parts_of(file)[0].exists(): raise
         return np.zeros((8,8), dtype=np.uint8)
 
 def show_pixels(

@@ -21,6 +21,7 @@ from ..losses.contract import *
 from ..networks.heads import *
 from ..networks.backbones import *
 from ..networks.slices import *
+from ..networks.fusion import *
 from ..networks.test_time import *
 from ..training.learner import *
 from ..training.frozen import *
@@ -219,6 +220,9 @@ def _captum_maps(model, x, classes, method, layer):
 
 def _check_images_alone(model):
     "Raise `ValueError` for a network with a second input"
+    if any(isinstance(o, ViewFusion) for o in model.modules()):
+        raise ValueError('The network fuses several views of a study, and maps are of one image. '
+                         'Fix: a learner of single images, multilabel_learner(dls, arch, weights=learn)')
     if isinstance(model, FusedNetwork):
         raise ValueError('The network takes metadata beside images, and maps are of images alone. '
                          'Fix: a network without metadata=')

@@ -15,6 +15,7 @@ from ..utils.plots import *
 from ..labels.table import *
 from ..images.dicom import *
 from ..images.preprocess import *
+from ..utils.files import *
 from ..images.datablock import *
 from ..losses.contract import *
 from ..metrics.predictions import *
@@ -87,7 +88,8 @@ def _image(self:MultiLabelInterpretation, i):
     "Image of row `i`"
     if self.images is not None:
         return self.images(self.files[i] if isinstance(self.images, OpenImage) else self.paths[i])
-    if Path(split_crop(self.files[i])[0]).is_file(): return open_image(self.files[i])
+    file = self.files[i]
+    if not view_files(file) and parts_of(file)[0].is_file(): return open_image(file)
     raise ImageError(f'{self.paths[i]}: there is no such file to show. Fix: root=, the folder that paths start from, '
                      'or images=, a function of a path; pooled rows have no images')
 

@@ -18,11 +18,15 @@ from .table_files import *
 def _files_exist(files):
     "Return which of `files` are there, (N,) bool; each folder is listed once: a call a file is slow on network disks"
     names = {}
-    def is_there(f):
-        f = Path(split_crop(f)[0])
+    def is_listed(f):
         if f.parent not in names: names[f.parent] = set(os.listdir(f.parent)) if f.parent.is_dir() else set()
         return f.name in names[f.parent]
-    return np.array([is_there(f) for f in files], dtype=bool)
+    return np.array([all(map(is_listed, parts_of(f))) for f in files], dtype=bool)
+
+def _first_missing(file, path):
+    "Return what a message calls a missing file: its path, or the file of the first view of a study that is not there"
+    if not view_files(file): return path
+    return next((str(o) for o in parts_of(file) if not o.exists()), path)
 
 _no_file = 'another root or path_fmt: none of the files is there'
 _some_files = "another root or path_fmt; on_missing='drop' where the rest shall be left out"
@@ -36,8 +40,10 @@ def check_files(self:LabelTable,
     if ok.all(): return self
     if on_missing=='drop' and ok.any(): return self[ok]
     miss = np.flatnonzero(~ok)
+    files = self.files
+    names = [_first_missing(files[i], self._df.path.iloc[i]) for i in miss]
     raise LabelError(f'{len(miss):,} of {len(self):,} files are missing below {self.root or Path.cwd().name}',
-        dict(row=miss, path=self._df.path.iloc[miss]), fix=_some_files if ok.any() else _no_file)
+        dict(row=miss, path=names), fix=_some_files if ok.any() else _no_file)
 
 # %% ../../nbs/01_labels/03_build.ipynb #d919ed40
 _path_fmt_fix = "'images/{}.png', or 'images/{:05}.png' where the column holds whole numbers"

@@ -269,25 +269,29 @@ def split_hash(self:LabelTable)->str:
     return hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:12]
 
 # %% ../../nbs/01_labels/07_splits.ipynb #5b2764fa
+def _size_of(f): return f.stat().st_size if f.is_file() else -1
+def _total(sizes): return sum(sizes) if min(sizes)>=0 else -1
+
 @patch
 def file_sizes(self:LabelTable)->pd.Series:
-    "Return the size of each row's file in bytes; -1 where it is not there"
-    files = [split_crop(o)[0] for o in self.files]
-    return pd.Series([o.stat().st_size if o.is_file() else -1 for o in files])
+    "Return the size of each row's file in bytes, of a study that of its views together; -1 where one is not there"
+    return pd.Series([_total([_size_of(f) for f in parts_of(o)]) for o in self.files])
 
 @patch
 def identical_files(self:LabelTable,
     num_workers:int=None, # Threads; as many as there are processors if None
 )->pd.DataFrame:
-    "Return rows whose files have the same content as another row's: path, split, group and content hash"
-    size = self.file_sizes()
+    "Return rows whose files, or views, have the same content as another row's: path, split, group and content hash"
+    parts = [(i,f) for i,o in enumerate(self.files) for f in parts_of(o)]
+    size = pd.Series([_size_of(f) for _,f in parts], dtype=float)
     same = np.flatnonzero((size>=0) & size.duplicated(keep=False))
-    files = [split_crop(self.files[i])[0] for i in same]
+    row,files = [[parts[i][k] for i in same] for k in (0,1)]
     threads = dict(n_workers=ifnone(num_workers, defaults.cpus), threadpool=True)
     sha = parallel(file_hash, files, progress=show_progress(len(files)), **threads) if files else []
     cols = [o for o in ('path','split','group') if o in self._df]
-    res = self._df.iloc[same][cols].assign(content=[o[:12] for o in sha])
-    return res[res.content.duplicated(keep=False)].sort_values(['content','path'])
+    res = self._df.iloc[row][cols].assign(content=[o[:12] for o in sha])
+    n_rows = pd.Series(row, dtype=int).groupby(res.content.to_numpy()).transform('nunique') # 1 if in one study
+    return res[(n_rows>1).to_numpy()].sort_values(['content','path'])
 
 # %% ../../nbs/01_labels/07_splits.ipynb #fe93bdb0
 @patch

@@ -383,8 +383,10 @@ def multilabel_network(
     "Return the backbone of `arch` with a head for `n_out` scores, its splitter, and the statistics of its input"
     is_module = isinstance(arch, nn.Module)
     if hasattr(arch, 'network') and not is_module:
-        if missing is not None: raise ValueError(_no_metadata.format(type(arch).__name__))
-        return arch.network(n_out, n_in, pretrained, weights, seed, head, **kwargs)
+        if missing is None: return arch.network(n_out, n_in, pretrained, weights, seed, head, **kwargs)
+        if 'missing' not in inspect.signature(arch.network).parameters:
+            raise ValueError(_no_metadata.format(type(arch).__name__))
+        return arch.network(n_out, n_in, pretrained, weights, seed, head, missing, metadata, **kwargs)
     arch = resolve_arch(arch)
     of_timm = isinstance(arch, str)
     if head is not None and custom_head is not None: raise ValueError('head and custom_head are the same: give one')

@@ -153,6 +153,13 @@ def _check_viewable(learn):
         raise ValueError('The network is compiled as it is. Fix: learn.accelerate(compile=False), learn.use_views(...) '
                          'and learn.accelerate(compile=True)')
 
+def _check_sides(learn, views):
+    "Raise `ValueError` for a mirror image of studies whose views are of sides"
+    names = getattr(preprocess_of(learn.dls), 'study_views', None)
+    if not names_sides(names) or not any('flip' in o for o in views): return
+    raise ValueError(f'The views {names} of a study are of sides, and a mirror image of one looks like the other. '
+                     'Fix: test-time views without flip')
+
 _other_views = 'The decision was fitted on scores of other views'
 
 @patch
@@ -168,6 +175,7 @@ def use_views(self:Learner,
     _check_viewable(self)
     own,vocab = unwrap_model(self.model),list(map(str, self.dls.vocab))
     model = with_views(own, views, vocab, swap)
+    _check_sides(self, getattr(model, 'views', ()))
     now,was = [(getattr(o, 'views', ()),getattr(o, 'pairs', ())) for o in (model,own)]
     if now!=was:
         if isinstance(self.loss_func, MultiLabelLoss): self.loss_func.readout.drop_decisions(_other_views)

@@ -26,6 +26,7 @@ from ..losses.per_label import * # it and the next one register their losses
 from ..losses.ranking import *
 from ..networks.backbones import *
 from ..networks.slices import *
+from ..networks.fusion import *
 from .guards import *
 from .epoch_metrics import *
 from .recorder import *
@@ -37,6 +38,10 @@ def _check_channels(was, now):
     if old and new and old!=new:
         raise ValueError(f'The images of the learner have {old} channels, and those of the other loaders {new}. '
                          'Fix: multilabel_dls(labels, preprocess=learn.dls.preprocess), maybe of another size')
+    old,new = [getattr(preprocess_of(o), 'study_views', None) for o in (was,now)]
+    if preprocess_of(now) is None or old==new: return
+    raise ValueError(f'The learner takes the views {old} of a study, and the other loaders have {new}. '
+                     'Fix: multilabel_dls(labels, preprocess=learn.dls.preprocess)')
 
 # %% ../../nbs/08_training/03_learner.ipynb #cc32e5f4
 def _with_column(y, w): return torch.cat([y, w[:,None].to(y.dtype)], 1) # (N,C+1)
@@ -65,6 +70,15 @@ def _give_metadata(learn):
     mixer = first(o for o in learn.cbs if isinstance(o, MixHandler))
     if mixer is not None and learn.training: raise ValueError(_no_mixing.format(type(mixer).__name__))
     learn.xb = (*learn.xb, learn.metadata)
+
+_no_mixed_views = ('{} mixes images, and a view that one of two studies lacks would count at half its brightness. '
+                   'Fix: a fit without it')
+
+def _check_mixing(learn):
+    "Raise `ValueError` if studies of several views are to be mixed"
+    mixer = first(o for o in learn.cbs if isinstance(o, MixHandler))
+    if mixer is None or not getattr(preprocess_of(learn.dls), 'study_views', None): return
+    raise ValueError(_no_mixed_views.format(type(mixer).__name__))
 
 class _OneBatch(list):
     "A batch in place of a loader, with the metadata of its images"
@@ -206,6 +220,7 @@ class MultiLabelLearner(Learner):
         raise torch.cuda.OutOfMemoryError(f'Out of memory: {why}')
 
     def _do_fit(self):
+        _check_mixing(self)
         try: super()._do_fit()
         except BaseException: # Ctrl-C too: what comes next has the weights that will be measured
             for cb in self.cbs: # the class is asked, as a callback passes on what its learner has
@@ -408,6 +423,7 @@ def multilabel_learner(
     _check_arguments(kwargs)
     check_soft_labels(loss, dls)
     check_spacing(arch, getattr(preprocess_of(dls), 'spacing', None))
+    check_study_views(arch, getattr(preprocess_of(dls), 'study_views', None))
     of_head = dict(name=head) if isinstance(head, str) else dict(head or {})
     encoder = metadata_of(dls)
     args = of_head|dict(missing=None if encoder is None else encoder.missing, metadata=metadata)

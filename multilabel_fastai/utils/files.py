@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['temp_name', 'write_atomic', 'remove_leftovers', 'check_plain_file', 'read_plain_file', 'read_json_file', 'only_one',
            'printable', 'escaped_output', 'is_junk', 'folder_entries', 'files_below', 'natural_key', 'split_crop',
-           'crop_path', 'file_hash']
+           'crop_path', 'file_hash', 'view_path', 'view_files', 'parts_of']
 
 # %% ../../nbs/00_utils/00_files.ipynb #be81ab55
-import hashlib, json, os, platform, re, shutil, stat, sys, threading
+import hashlib, itertools, json, os, platform, re, shutil, stat, sys, threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -238,3 +238,45 @@ def file_hash(file)->str: # 64 hexadecimal digits
     with open(file, 'rb') as f:
         while piece:=f.read(2**20): res.update(piece)
     return res.hexdigest()
+
+# %% ../../nbs/00_utils/00_files.ipynb #06461a83
+_NO_VIEW_NAME = re.compile(r'[{}|=/\\]')
+
+def _common_folder(paths):
+    "Return the folder that all posix `paths` are in, with a slash at its end; '' for none"
+    folders = [o.split('/')[:-1] for o in paths]
+    same = itertools.takewhile(lambda o: len(set(o))==1, zip(*folders))
+    return ''.join(f'{o[0]}/' for o in same)
+
+def view_path(
+    files:dict, # File of each view that is there, by the name of the view
+)->str:
+    "Return a path that stands for several files, such as images/{left=1.jpg|right=2.jpg}; raises `ValueError`"
+    paths = {k:Path(v).as_posix() for k,v in files.items()}
+    if not paths: raise ValueError('A study needs at least one view')
+    for k,v in paths.items():
+        if not isinstance(k, str) or not k.strip() or _NO_VIEW_NAME.search(k):
+            raise ValueError(f'The view of {v} has the name {k!r}: text without {{ }} | = and slashes is needed')
+        if re.search('[{}|]', v) or '..' in v.split('/'):
+            raise ValueError(f'The file {v} of the view {k!r} has {{ }} | or .. in its path, which a study cannot hold')
+    if len({o.startswith('/') for o in paths.values()})>1:
+        raise ValueError(f'The files {list(paths.values())} are absolute and relative paths: one of these is needed')
+    folder = _common_folder(list(paths.values()))
+    return folder+'{'+'|'.join(f'{k}={v.removeprefix(folder)}' for k,v in paths.items())+'}'
+
+def view_files(
+    path:str|Path, # Of a row
+)->dict: # Empty for the path of a single file
+    "Return the file of each view of a study, as text, by the name of the view; the inverse of `view_path`"
+    if not (isinstance(path, (str,Path)) and str(path).endswith('}')): return {}
+    text = Path(path).as_posix()
+    found = re.fullmatch(r'((?:[^{}]*/)?)\{([^{}]+)\}', text)
+    if not found: return {}
+    folder,views = found[1],[o.partition('=') for o in found[2].split('|')]
+    return {k:folder+v for k,_,v in views} if all(k and v for k,_,v in views) else {}
+
+def parts_of(
+    path:str|Path, # Of a row
+)->list: # Of `Path`
+    "Return the files that a path stands for: those of the views of a study, that of a crop, else itself alone"
+    return [Path(split_crop(o)[0]) for o in view_files(path).values() or [path]]
