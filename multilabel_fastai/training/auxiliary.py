@@ -41,15 +41,16 @@ def _as_loss(name, loss):
         raise type(e)(f'The loss of the auxiliary target {name!r}: {e}; for numbers one of {list(_of_numbers)}') from e
 
 def _as_setting(name, o):
-    "Weight and loss of an auxiliary target; raises `ValueError` where they are not"
+    "Weight, loss and head of an auxiliary target; raises `ValueError` where they are not"
     o = dict(o) if isinstance(o, dict) else dict(weight=o)
-    if other := [k for k in o if k not in ('weight','loss')]:
-        raise ValueError(f'The auxiliary target {name!r} has {other}{did_you_mean(other[0], ["weight","loss"])}. '
+    known = ['weight','loss','shared']
+    if other := [k for k in o if k not in known]:
+        raise ValueError(f'The auxiliary target {name!r} has {other}{did_you_mean(other[0], known)}. '
                          f"Fix: {name}=dict(weight=0.5, loss='bce'), or {name}=0.5")
     w = o.get('weight', 1.)
     if isinstance(w, bool) or not isinstance(w, (int,float)) or not (math.isfinite(w) and w>=0):
         raise ValueError(f'The weight of the auxiliary target {name!r} is {w!r}: a number from 0 up')
-    return dict(weight=float(w), loss=_as_loss(name, o.get('loss', 'bce')))
+    return dict(weight=float(w), loss=_as_loss(name, o.get('loss', 'bce')), shared=bool(o.get('shared')))
 
 # %% ../../nbs/08_training/16_auxiliary.ipynb #31929181
 _no_features = ('The head ends in {}, and an auxiliary head needs the features that go into a last nn.Linear. '
@@ -71,9 +72,10 @@ class _Features:
     "What goes into the last layer when the network runs: features (N,F), or (N,S,F) and which slices are there (N,S)"
     def __init__(self, model):
         self.x = self.there = None
-        layer,of_slices = _last_layer(model)
+        layer,self.of_slices = _last_layer(model)
         self.hooks = [layer.register_forward_pre_hook(self._take)]
-        if of_slices is not None: self.hooks.append(of_slices.register_forward_pre_hook(self._take_there))
+        if self.of_slices is not None:
+            self.hooks.append(self.of_slices.register_forward_pre_hook(self._take_there))
 
     def _take(self, module, args): self.x = args[0]
     def _take_there(self, module, args): self.there = args[0][...,-1]>0.5         # (N,S)
@@ -92,11 +94,18 @@ _not_loaded = ('There is no auxiliary target {!r} beside the training images, bu
 _not_of_slices = ('The auxiliary target {!r} has the shape (N,{},{}), values for each slice, and the network {}. '
                   'Fix: slice_attention or slice_sequence as architecture, or a target (N,K)')
 
-def _new_head(name, target, model):
-    "A linear layer from the features of the network to a target; raises `ValueError` where they do not fit"
+_not_shared = ('The auxiliary target {!r} has the shape (N,{}), and shared=True is the layer that scores slices for {} '
+               'classes. Fix: a target (N,S,{}) in the order of the classes, or shared=False')
+
+def _new_head(name, target, model, shared):
+    "A linear layer from the features to a target, an empty one if shared; raises `ValueError` where they do not fit"
     layer,of_slices = _last_layer(model)
     if target.ndim==3 and of_slices is None:
         raise ValueError(_not_of_slices.format(name, *target.shape[1:], 'has none'))
+    if shared:
+        n = 0 if of_slices is None else len(of_slices.bias)
+        if target.ndim==3 and target.shape[2]==n: return nn.Identity()
+        raise ValueError(_not_shared.format(name, ','.join(map(str, target.shape[1:])), n, n))
     return nn.Linear(layer.in_features, target.shape[-1])
 
 class _ShownLoss(Metric):
@@ -116,7 +125,7 @@ class AuxiliaryTargets(Callback):
     order = 1 # before gradients are accumulated and scaled
     def __init__(self,
         seed:int=42, # For the heads
-        **targets # Name of a target: its weight, or dict(weight=0.5, loss='bce'); loss 'mse', 'l1' for numbers
+        **targets # Name of a target: its weight, or dict(weight=0.5, loss='bce', shared=False)
     ):
         if not targets: raise ValueError('There is no auxiliary target. Fix: AuxiliaryTargets(level=0.5)')
         self.seed,self.targets = seed,{k:_as_setting(k, v) for k,v in targets.items()}
@@ -135,8 +144,9 @@ def parameters_beside(self:AuxiliaryTargets)->list:
         raise ValueError(_not_loaded.format(lacks[0], list(loaded), lacks[0]))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(self.seed)
-        heads = nn.ModuleDict({k:_new_head(k, loaded[k], self.learn.model) for k in self.targets})
-    shapes = [{k:o.weight.shape for k,o in (h or {}).items()} for h in (self.heads,heads)]
+        heads = {k:_new_head(k, loaded[k], self.learn.model, o['shared']) for k,o in self.targets.items()}
+    heads = nn.ModuleDict(heads)
+    shapes = [{k:tuple(p.shape) for k,p in ({} if o is None else o.named_parameters())} for o in (self.heads,heads)]
     if self.heads is None: self.heads = heads
     elif shapes[0]!=shapes[1]:
         raise ValueError(f'The heads were made for {shapes[0]}, and this network needs {shapes[1]}. '
@@ -230,15 +240,14 @@ def _end_batch(self:AuxiliaryTargets):
 @patch
 def target_loss(self:AuxiliaryTargets, name):
     "Return the loss of a target in this batch, and how many of its values are known"
-    y,features,head = self._batch[name],self._features,self.heads[name]
+    y,features,o = self._batch[name],self._features,self.targets[name]
     if features.x is None: raise RuntimeError(_not_run)
     weights = getattr(self.learn, 'image_weights', None)                              # (N,)
     if y.ndim==3: x,y,weights = _slices_as_rows(name, features, y, weights)
     else: x = features.of_image()
-    input = head(x.to(head.weight.dtype)).float()
-    loss = self.targets[name]['loss']
-    loss.to(input.device)
-    return loss(input, y, weights), (~y.isnan()).sum()
+    head = features.of_slices.scores_of if o['shared'] else self.heads[name]
+    input = head(x if torch.is_autocast_enabled(x.device.type) else x.float()).float()
+    return o['loss'].to(input.device)(input, y, weights), (~y.isnan()).sum()
 
 def _slices_as_rows(name, features, y, weights):
     "Features (N*S,F), targets (N*S,K) with NaN where there is no slice, and weights (N*S,) or None"
