@@ -183,7 +183,7 @@ def load_state_dict(self:AuxiliaryTargets, state):
 _is_mixed = ('{} mixes images, and auxiliary targets would be those of one of the two. '
              'Fix: a fit without it, or without AuxiliaryTargets')
 _beside_opt = ('The optimizer was made before AuxiliaryTargets came, and does not train its heads. '
-               'Fix: multilabel_learner(..., cbs=AuxiliaryTargets(...)), or learn.create_opt() before the fit')
+               'Fix: multilabel_learner(..., cbs=AuxiliaryTargets(...)), or learn.add_cb(...) and learn.create_opt()')
 _not_run = ('The layer that auxiliary heads look at did not run with the network, as in one that is compiled or runs '
             'on several GPUs. Fix: the network as it is, on one device')
 
