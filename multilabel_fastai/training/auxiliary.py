@@ -42,6 +42,7 @@ def _as_loss(name, loss):
 
 def _as_setting(name, o):
     "Weight, loss and head of an auxiliary target; raises `ValueError` where they are not"
+    if hasattr(nn.ModuleDict, name): raise ValueError(f'{name!r} is no name for a target. Fix: {name}_of_image=...')
     o = dict(o) if isinstance(o, dict) else dict(weight=o)
     known = ['weight','loss','shared']
     if other := [k for k in o if k not in known]:
