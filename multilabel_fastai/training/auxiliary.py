@@ -119,6 +119,7 @@ class _ShownLoss(Metric):
     @property
     def value(self): return self.cb.mean_loss(self.target, self.split)
 
+# %% ../../nbs/08_training/16_auxiliary.ipynb #0abcaa31
 class AuxiliaryTargets(Callback):
     """Trains a head for each named target that the loaders have beside the labels, with a weighted loss of its own
 
@@ -166,6 +167,7 @@ def mean_loss(self:AuxiliaryTargets, target, split):
     total,n = self._sums.get(f'{target} {split}', (None,None))
     return None if total is None or not n else (total/n).item()
 
+# %% ../../nbs/08_training/16_auxiliary.ipynb #1083ef1c
 @patch
 def state_dict(self:AuxiliaryTargets)->dict:
     "Return what a checkpoint keeps"
@@ -209,6 +211,7 @@ def after_fit(self:AuxiliaryTargets):
     if self._kept is not None: self.heads.load_state_dict(self._kept) # as `lr_find` does with the network
     self._kept = None
 
+# %% ../../nbs/08_training/16_auxiliary.ipynb #9b2a4e83
 def _forget(cb, split):
     for k in cb.targets: cb._sums.pop(f'{k} {split}', None)
 
@@ -259,6 +262,7 @@ def _slices_as_rows(name, features, y, weights):
     if weights is not None: weights = weights[:,None].expand(y.shape[:2]).flatten()
     return features.x.flatten(0, 1),y.flatten(0, 1),weights
 
+# %% ../../nbs/08_training/16_auxiliary.ipynb #f213dc4d
 @patch
 def after_loss(self:AuxiliaryTargets):
     "Add the weighted losses of the targets to what is minimised, and keep each for the history"
