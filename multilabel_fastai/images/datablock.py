@@ -261,10 +261,11 @@ _elsewhere = { # Arguments of fastai's loaders: what does it here
     'drop_last':'dls.train.drop_last = False afterwards',
     'normalize':'stats=imagenet_stats; those of the network if it is left out',
     'image_weights':'multilabel_dls(labels, image_weights=...), which loads them beside the images',
-    'metadata':'multilabel_dls(labels, metadata=[...]), which loads them beside the images'}
+    'metadata':'multilabel_dls(labels, metadata=[...]), which loads them beside the images',
+    'auxiliary':'multilabel_dls(labels, auxiliary=dict(...)), which loads them beside the images'}
 
 _others = ['augment','stats','preprocess','pack','bs','check','seed','device','num_workers','weights','per_group',
-           'metadata']
+           'metadata','auxiliary']
 
 def _check_arguments(kwargs):
     "Raise `TypeError` for what is no argument of `Preprocess`, with what does it here, or the nearest name"
@@ -383,6 +384,38 @@ def _of_kept(weights, kept, asked):
         raise ValueError(f'weights has {len(weights):,} numbers, and there are {train.sum():,} training images')
     return np.asarray(weights)[kept[train]]
 
+# %% ../../nbs/04_images/11_datablock.ipynb #9740b957
+_aux_shapes = ('The auxiliary target {!r} has the shape {}, and there are {:,} images{}. '
+               'Fix: (N,K), K values for each image of the table in its order{}')
+
+def _aux_array(name, values, labels, prep):
+    "An auxiliary target as float32 (N,K) or (N,S,K); raises `ValueError` for another shape, and for infinite values"
+    y = np.asarray(values, dtype=np.float32)
+    if y.ndim==1: y = y[:,None]
+    slices = prep.slices
+    if y.ndim not in (2,3) or len(y)!=len(labels) or 0 in y.shape or y.ndim==3 and y.shape[1]!=slices:
+        of_slices = (f' of {slices} slices',f'; or (N,{slices},K) for each slice') if slices else ('','')
+        raise ValueError(_aux_shapes.format(name, np.shape(values), len(labels), *of_slices))
+    if not np.isinf(y).any(): return y
+    i,*at = np.argwhere(np.isinf(y))[0].tolist()
+    column = values.columns[at[-1]] if isinstance(values, pd.DataFrame) else at[-1]
+    of_slice = f', slice {at[0]}' if len(at)>1 else ''
+    raise ValueError(f'The auxiliary target {name!r} is infinite in the row of {labels.paths[i]}{of_slice}, column '
+                     f'{column}: finite numbers, or NaN for unknown')
+
+def _checked_auxiliary(auxiliary, labels, prep):
+    "Auxiliary targets of the images of a table by name; raises `ValueError` where they do not fit"
+    if not isinstance(auxiliary, dict) or not all(str(o).isidentifier() for o in auxiliary):
+        raise ValueError("auxiliary is not a dict of names and targets, such as dict(level=array); a name is a word")
+    return {k:_aux_array(k, v, labels, prep) for k,v in auxiliary.items()}
+
+def _put_beside(dl, image_weights, metadata, auxiliary):
+    "Let a loader have the rows of its images of weights (N,), metadata (N,M) and auxiliary targets, None for none"
+    rows = dl.dataset.items.rows
+    if image_weights is not None: dl.image_weights = image_weights[rows]
+    if metadata is not None: dl.metadata = metadata[rows]
+    if auxiliary: dl.auxiliary = {k:o[rows] for k,o in auxiliary.items()}
+
 # %% ../../nbs/04_images/11_datablock.ipynb #420b96c8
 def _encoded_metadata(metadata, labels):
     "Encoder, fitted on the training rows where columns are named, and metadata (N,M) of the table; None for none"
@@ -403,6 +436,7 @@ def multilabel_dls(
     image_weights=None, # (N,) weight of each image of the table in the loss
     per_group:int=None, # Training images of each group in an epoch
     metadata:list|MetadataEncoder=None, # Columns such as ['age','sex','view'], or those of another model, beside images
+    auxiliary:dict=None, # Name -> (N,K), or (N,S,K) for slices: targets beside the labels, NaN for unknown
     **kwargs
 )->MultiLabelDLs:
     """DataLoaders over the splits of `labels`; the table that they use is `dls.labels`
@@ -414,6 +448,7 @@ def multilabel_dls(
     prep = _which_preprocess(kwargs.pop('preprocess', None), pack, kwargs)
     if image_weights is not None: image_weights = _checked_weights(image_weights, len(labels))
     _check_studies(labels, prep)
+    if auxiliary is not None: auxiliary = _checked_auxiliary(auxiliary, labels, prep)
     asked = labels
     labels,bad,faults = _readable(labels, prep, pack, check, num_workers)
     labels.check_training()
@@ -421,6 +456,8 @@ def multilabel_dls(
         raise LabelError('The table has no groups to draw from', fix='group_col when reading')
     kept = asked.frame.path.isin(labels.frame.path).to_numpy()
     if weights is not None: weights = _of_kept(weights, kept, asked)
+    if image_weights is not None: image_weights = image_weights[kept]
+    if auxiliary is not None: auxiliary = {k:o[kept] for k,o in auxiliary.items()}
     quarantine,bs = Quarantine(bad, labels.root),min(bs, len(labels['train']))
     known = dict(preprocess=prep, quarantine=quarantine)
     block = multilabel_block(labels, pack=pack, **known, **block)
@@ -429,8 +466,7 @@ def multilabel_dls(
     dls = block.dataloaders(labels, bs=bs, val_bs=bs, device=device, num_workers=num_workers)
     for dl in dls.loaders:
         if pack is not None: _use_pack(dl, pack, labels)
-        if image_weights is not None: dl.image_weights = image_weights[kept][dl.dataset.items.rows]
-        if encoder is not None: dl.metadata = features[dl.dataset.items.rows]
+        _put_beside(dl, image_weights, features, auxiliary)
         _forget_splits(dl)
     dls = MultiLabelDLs(*dls.loaders, path=dls.path, device=dls.device, labels=labels, faults=faults,
                         metadata=encoder, **known)

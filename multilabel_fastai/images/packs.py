@@ -29,13 +29,14 @@ class PackError(ValueError):
     "A pack that cannot be made, opened or used; the message says what would work"
 
 def _content(fn):
-    "Size in bytes, time and hash of the file of a path, of the views of a study, or of all below a folder, without junk"
+    "Size in bytes, time and hash of the file of a path, of the views of a study, or of all below a folder"
     parts = parts_of(fn)
-    files = list(files_below(parts[0])) if parts[0].is_dir() else parts
+    folder = parts[0] if parts[0].is_dir() else None
+    files = list(files_below(folder)) if folder else parts
     h,n = hashlib.blake2b(digest_size=16),0
     for o in files:
         b = o.read_bytes()
-        if is_folder: h.update(o.relative_to(fn).as_posix().encode())
+        if folder: h.update(o.relative_to(folder).as_posix().encode())
         h.update(b); n += len(b)
     return n,max((o.stat().st_mtime_ns for o in files), default=0),h.hexdigest()
 
@@ -512,7 +513,7 @@ def pack(self:LabelTable,
 
 # %% ../../nbs/04_images/09_packs.ipynb #2310e56f
 def _stat(fn):
-    "Size and time of the file of a path, of all views of a study, or of all below a folder; None where one is not there"
+    "Size and time of the file of a path, of the views of a study, or of all below a folder; None where one is gone"
     parts = parts_of(fn)
     if not all(o.exists() for o in parts): return None
     s = [o.stat() for o in (files_below(parts[0]) if parts[0].is_dir() else parts)]

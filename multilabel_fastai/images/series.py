@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['POOLS', 'stack_facts', 'warn_of_stacks', 'series_table', 'on_grid', 'read_stack', 'series_slices', 'series_files',
-           'step_in_mm', 'SliceOrder', 'slice_orders', 'slice_order', 'slice_neighbours', 'pool_slices', 'TAGS',
-           'read_header', 'dicom_table']
+           'slice_targets', 'step_in_mm', 'SliceOrder', 'slice_orders', 'slice_order', 'slice_neighbours',
+           'pool_slices', 'TAGS', 'read_header', 'dicom_table']
 
 # %% ../../nbs/04_images/05_series.ipynb #ce6159fc
 import math
@@ -474,6 +474,33 @@ def expand_slices(self:LabelTable,
     res = self.frame.iloc[rows].reset_index(drop=True).assign(path=pd.Series(paths, dtype=object))
     if not self.has_group: res.insert(1+len(self.vocab), 'group', self.frame.path.iloc[rows].to_numpy())
     return self.with_df(res)
+
+# %% ../../nbs/04_images/05_series.ipynb #aaec6608
+_no_slice = 'None of the {:,} slices of {} has a row in the table of slices, whose paths are such as {}'
+
+def _slice_paths(folder, k, spacing):
+    "File of each of `k` slices of a folder; the folder itself, which is no slice, for one that is missing"
+    found = series_slices(folder, k, spacing)
+    if any(o is not None and o[1] is not None for o in found):
+        raise LabelError(f'{folder} holds its slices as frames, and a row is a file', fix='targets (N,S,C) as an array')
+    return [str(folder if o is None else o[0]) for o in found]+[str(folder)]*(k-len(found))
+
+def slice_targets(
+    labels:LabelTable, # A row for each study, whose paths are folders of slices
+    slices:LabelTable, # A row for each slice with its own labels, NaN for unknown, such as of `boxed_slices`
+    k:int, # Slices of a stack, as `multilabel_dls(labels, slices=k)` takes them
+    spacing:float=None, # Distance of the slices in mm, as in `multilabel_dls`
+)->np.ndarray: # (N,k,C) float32, NaN for a slice that is missing or has no row
+    """Return the labels of the slices in the stack of each study, for `multilabel_dls(labels, auxiliary=...)`
+
+    Raises `LabelError` for a study none of whose slices has a row."""
+    files = [o for folder in labels.files for o in _slice_paths(folder, k, spacing)]
+    rows = slices.row_of(files, missing='keep').reshape(len(labels), k)          # (N,k)
+    without = (rows<0).all(1)
+    if without.any():
+        folder = labels.files[int(without.argmax())]
+        raise LabelError(_no_slice.format(k, folder, slices.paths[0]), fix='labels.expand_slices() makes such a table')
+    return np.where((rows<0)[...,None], np.float32(np.nan), slices.targets[rows])
 
 # %% ../../nbs/04_images/05_series.ipynb #eafbbd36
 def step_in_mm(

@@ -84,9 +84,13 @@ class SliceAttention(nn.Module):
         a = a.masked_fill(~there[...,None], torch.finfo(a.dtype).min).softmax(1) # all alike if no slice is there
         return a.transpose(1, 2), h
 
+    def scores_of(self, h):
+        "Return scores (N,S,C) of slices with the features (N,S,width) that `attend` gives"
+        return F.linear(h, self.score, self.bias)
+
     def slice_scores(self, x):
         "Return scores (N,S,C) of the single slices, whose mean by the weights of `attend` is the score of the study"
-        return F.linear(self.attend(x)[1], self.score, self.bias)
+        return self.scores_of(self.attend(x)[1])
 
     def forward(self, x):
         a,h = self.attend(x)

@@ -121,6 +121,7 @@ def _loader_facts(dls):
            'drawn per group':getattr(dl, 'per_group', None), 'transforms':tfms}
     if getattr(dl, 'image_weights', None) is not None: res['weights in the loss'] = describe(dl.image_weights)
     if getattr(dl, 'metadata', None) is not None: res['metadata'] = describe(dl.metadata)
+    if getattr(dl, 'auxiliary', None): res['auxiliary targets'] = describe(dl.auxiliary)
     return res if draws_in_main_process(dl) else res | dict(workers=_num_workers(dl))
 
 # %% ../../nbs/08_training/07_fit_facts.ipynb #f4907bbc

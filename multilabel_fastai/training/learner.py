@@ -178,6 +178,12 @@ def _check_metadata(file, now):
 # %% ../../nbs/08_training/03_learner.ipynb #08273c1c
 _device_callbacks = {Recorder:DeviceRecorder, ProgressCallback:DeviceProgress}
 
+def _split_with(splitter, beside, model):
+    "Groups of parameters of a network, with those `beside` it in the last one"
+    groups = L(splitter(model))
+    groups = [L(o) for o in (groups if isinstance(groups[0], (L,list,tuple)) else [groups])]
+    return [*groups[:-1],groups[-1]+beside]
+
 _for_single_labels = {'with_decoded','with_preds','with_targs','act'} # only `ClassificationInterpretation` names all
 _many_labels = ('ClassificationInterpretation is for images with one label, and these have several. '
                 'Fix: learn.interpret() with its confusion, plot_confusion(), swaps() or plot_swaps(); learn.report()')
@@ -208,6 +214,12 @@ class MultiLabelLearner(Learner):
         if isinstance(cb, type): cb = _device_callbacks.get(cb, cb)
         elif type(cb) is ProgressCallback: cb = DeviceProgress() # `no_bar` brings a new one
         return super().add_cb(cb)
+
+    def create_opt(self):
+        "Make the optimizer, with what callbacks train beside the network in its last group"
+        beside = [p for cb in self.cbs if hasattr(type(cb), 'parameters_beside') for p in cb.parameters_beside()]
+        if not beside: return super().create_opt()
+        with replacing(self, 'splitter', partial(_split_with, self.splitter, beside)): super().create_opt()
 
     def one_batch(self, i, b):
         "Train or evaluate on a batch; raises `torch.cuda.OutOfMemoryError` with what to try if the memory is too small"
@@ -502,12 +514,12 @@ def plot_history(
 ):
     "Plot losses on the left, metrics of the validation rows on the right, by epoch"
     fig,axs = plt.subplots(1, 2, figsize=figsize)
-    losses = ['train_loss','valid_loss']
+    losses = [o for o in history.columns if o.endswith(('train_loss','valid_loss'))]
     metrics = [o for o in history.columns if o not in ('epoch','stage','time',*losses)]
     for ax,names,ylabel in zip(axs, (losses,metrics), ('loss','validation metric')):
         for o in names:
             values = pd.to_numeric(history[o], errors='coerce')
-            ax.plot(history.epoch, values, 'o-', ms=3, label=o.replace('_loss',' loss'))
+            ax.plot(history.epoch, values, 'o-', ms=3, label=o.replace('_',' '))
         clean_axes(ax, 'both').set(xlabel='epoch', ylabel=ylabel)
         ax.legend(frameon=False)
         ax.xaxis.get_major_locator().set_params(integer=True)

@@ -46,6 +46,12 @@ class DeviceRecorder(Recorder):
         super().__init__(beta=beta, **kwargs)
         self.loss,self.smooth_loss = _DeviceLoss(),_DeviceSmoothLoss(beta)
 
+    @property
+    def metrics(self):
+        "The metrics of the learner, and the losses that callbacks show beside that of the labels"
+        losses = [o for cb in self.learn.cbs if hasattr(type(cb), 'losses_beside') for o in cb.losses_beside()]
+        return L(self.learn.metrics)+losses
+
     def before_fit(self):
         super().before_fit()
         check_monitors(self.learn)
