@@ -121,15 +121,22 @@ def normalized(self:Bundle,
     return (x.to(self.device).float()/255-self.mean)/self.std
 
 @patch
+def checked_metadata(self:Bundle,
+    metadata, # (N,M), as `bundle.metadata.encode` makes them; None for none
+)->list: # Of one tensor; empty for a network of images alone
+    "Return metadata on the device; raises `ValueError` if they are there or not there against what the network takes"
+    if (metadata is None)!=(self.metadata is None):
+        raise ValueError(f'The network takes {self.metadata or "no metadata"}: '
+                         'bundle.predict(images, metadata=...) or predict_table(bundle, table) encode them')
+    return [] if metadata is None else [torch.as_tensor(metadata, dtype=torch.float32).to(self.device)]
+
+@patch
 def scores(self:Bundle,
     x, # Pixels (N,C,H,W) uint8, as `preprocess` makes them
     metadata=None, # (N,M), as `bundle.metadata.encode` makes them, for a network that takes some
 )->Tensor: # (N,K) float32 on the CPU
-    "Return raw scores; raises `ValueError` if metadata are there or not there against what the network takes"
-    if (metadata is None)!=(self.metadata is None):
-        raise ValueError(f'The network takes {self.metadata or "no metadata"}: '
-                         'bundle.predict(images, metadata=...) or predict_table(bundle, table) encode them')
-    m = () if metadata is None else (torch.as_tensor(metadata, dtype=torch.float32).to(self.device),)
+    "Return raw scores"
+    m = self.checked_metadata(metadata)
     with torch.inference_mode(): return self.model(self.normalized(x), *m).float().cpu()
 
 @patch

@@ -376,17 +376,21 @@ def save_results(self:Learner,
     folder:str|Path, # Folder of a run; made if it is not there
     pool:str=None, # 'max', 'mean' or 'noisy-or': report on groups, such as studies, too
 )->dict: # Split, or split and 'groups', to report
-    "Write what `save_run` writes, without configuration and weights, and return the report of each split but training"
+    """Write what `save_run` writes, without configuration and weights, and return the report of each split but training
+
+    That of a network with metadata shows what they predict without pixels, see `metadata_baseline`."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     self._save_data(folder)
     save_decisions({DecisionKey.of(k):d for k,d in self.decisions.items()}, folder)
     reports = {}
+    encoder = metadata_of(self.dls)
     for split in splits_with_rows(self.dls):
         if split=='train': continue
         for name,how in {split:None, f'{split}_groups':pool}.items():
             if how is None and name!=split: continue
-            reports[name] = self.report(split, how)
+            beside = encoder.names if encoder is not None and how is None else None
+            reports[name] = self.report(split, how, baseline=beside)
             save_reports({name:reports[name]}, folder)
     return reports
 
