@@ -211,9 +211,7 @@ def _pooled(cases, how):
     "Predictions of groups"
     if how is None: return cases
     if cases.groups is None: raise LabelError('The table has no groups to pool by', fix='group_col when reading')
-    df = pool_slices(Predictions(cases.probs, cases.targets, cases.vocab, cases.paths).to_frame(), cases.groups, how)
-    targets = df[[f'{o}_target' for o in cases.vocab]].to_numpy(np.float64)
-    return Predictions(df[cases.vocab].to_numpy(), targets, cases.vocab, df.group.astype(str))
+    return cases.pooled(how)
 
 def _decisions_in(folder):
     "Decisions of the ensemble by key"

@@ -19,7 +19,7 @@ from pathlib import Path
 from fastcore.all import *
 from fastcore.docments import docments
 from ..utils.hints import *
-from ..images.series import *
+from ..metrics.predictions import *
 from ..images.preprocess import *
 
 # %% ../../nbs/11_commands/00_settings.ipynb #854652a6

@@ -335,7 +335,7 @@ def save_bundle(self:Ensemble,
     if any(getattr(o, 'of_images', None) is not None for o in self.members):
         raise BundleError('The members are heads on features, which take no images. '
                           'Fix: ensemble.of_images().save_bundle(folder)')
-    return save_ensemble(folder, self.members, decision=self.decision, average=self.average, metrics=metrics)
+    return save_ensemble(folder, self.members, decision=self.decisions, average=self.average, metrics=metrics)
 
 # %% ../../nbs/10_deploy/03_ensembles.ipynb #de40a394
 _needed = dict(average=str, members=list, vocab=list, decisions=list, metrics=dict, saved=str, versions=dict,

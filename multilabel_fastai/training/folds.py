@@ -187,8 +187,9 @@ def of_images(self:Ensemble)->Ensemble:
     "Return the ensemble of the whole networks, with its decision, of one of heads that `frozen_learner` has trained"
     members = [getattr(o, 'of_images', None) or o for o in self.members]
     res = Ensemble(members, self.labels, self.average)
-    if self.decision is None: return res
-    if all(map(_have_same_views, self.members, members)): res.use_decision(self.decision)
+    if not self.decisions: return res
+    if all(map(_have_same_views, self.members, members)):
+        for key,d in self.decisions.items(): res.use_decision(d, DecisionKey.of(key).pool, DecisionKey.of(key).by)
     else: warn('The decision was fitted on scores of other views than the whole networks have, and is dropped. '
                'Fix: ensemble.of_images().tune_decision()')
     return res
