@@ -60,6 +60,9 @@ _same_fix = 'Fix: the same labels, or another folder'
 def _check_rows_of(folder, table, o):
     "Raise where a fold that has ended was trained on other rows or labels than it has now, or has other views"
     run = read_run(folder)
+    if o.test_views and run['settings'].views_average!=o.views_average:
+        raise RunError(f'{folder} has the views_average {run["settings"].views_average}, and {o.views_average} is '
+                       'asked for. Fix: the same in all folds, or another folder')
     if run['settings'].test_views!=o.test_views:
         raise RunError(f'{folder} has the test_views {run["settings"].test_views}, and {o.test_views} are asked for. '
                        'Fix: the same in all folds, or another folder')

@@ -373,7 +373,7 @@ def _is_taken(out, may_go_on):
     return f'The folder {out} holds files already: {fix}'
 
 _may_change = ('minutes','device','num_workers','check','pack','objective','calibration','decision',
-    'pool','test_views') # in a run that goes on; a pack is compared with its images
+    'pool','test_views','views_average') # in a run that goes on; a pack is compared with its images
 
 def check_same_run(out, o, source):
     "Raise where a run that goes on would be another one than it was"
@@ -449,7 +449,7 @@ def _remove_checkpoints(keep):
 def _finish(learn, out, o, config, losses):
     "Decision, reports and pictures of a trained learner"
     learn.save_weights(out) # before anything can go wrong
-    learn.use_views(o.test_views)
+    learn.use_views(o.test_views, average=o.views_average)
     _decide(learn, o)
     if len(losses.rows): save_plot(out/'batch_losses.png', partial(plot_batch_losses, losses.table()))
     reports = learn.save_results(out, o.pool)
@@ -488,7 +488,7 @@ def run_training(
     learn = run_learner(dls, o, path=out)
     learn.logger = LineLogger(learn.training_history)
     if o.ckpt: set_weights(learn.model, o.ckpt, learn.dls.vocab)
-    learn.use_views(o.test_views) # raises for what a mirror image has no meaning for
+    learn.use_views(o.test_views, average=o.views_average) # raises for what a mirror image has no meaning for
     learn.use_views(None)
     if o.stages: learn.stage_table(o.stages) # raises for what is misspelt, before anything is written
     if not begun: write_config(out, config) # the settings of a run that goes on are those that it began with

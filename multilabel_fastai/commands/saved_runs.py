@@ -167,7 +167,7 @@ def load_run(
         raise RunError(f'{folder}/config.json does not describe a network: {first_line(e)}') from e
     try: set_weights(learn.model, file, config['vocab'])
     except (ValueError,OSError) as e: raise RunError(str(e)) from e
-    learn.use_views(o.test_views)
+    learn.use_views(o.test_views, average=o.views_average)
     _use_run_decisions(learn, folder, o)
     return learn.accelerate(o.precision)
 

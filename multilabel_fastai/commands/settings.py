@@ -276,6 +276,7 @@ def as_today(
 )->dict:
     "Return settings of a run under the names and values of today"
     res = {_renamed.get(k, k):v for k,v in settings.items()}
+    if res.get('test_views'): res = dict(views_average='score')|res # of the first versions
     return res|({'augment':'none'} if res.get('augment')=='' else {})
 
 def _toml(text):
@@ -440,8 +441,10 @@ class TrainingSettings(FitSettings):
 @settings_class('thresholds')
 class DecisionSettings(Settings):
     "How labels are made of probabilities"
-    test_views:str|list = setting(None, 'Scores are the mean over the image and these views of it, with commas '
+    test_views:str|list = setting(None, 'The mean over the image and these views of it, with commas '
         'between: flip (left and right change places), scale:1.1, shift:0.05:0, flip+scale:1.1', read=as_views)
+    views_average:str = setting(None, 'Mean over these views, of each probability or of each score; if not given of '
+        'probabilities where the loss has a sigmoid without weights of positives', one_of(['probability','score']))
     objective:str = setting('f1',
         'What thresholds are best by: f1, f2, youden, matthews, recall>=0.95, "cost(fn=10, fp=1)", micro-f1, '
         "samples-f1, top-1, ...; '' for the loss's own, without calibration", check_objective, none=None)

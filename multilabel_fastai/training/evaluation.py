@@ -153,22 +153,33 @@ def _check_viewable(learn):
         raise ValueError('The network is compiled as it is. Fix: learn.accelerate(compile=False), learn.use_views(...) '
                          'and learn.accelerate(compile=True)')
 
+def _views_average(learn, average):
+    "What is averaged over views: probabilities if the loss reads each score by a sigmoid, else scores"
+    act,odds = getattr(learn.loss_func, 'act', None),getattr(learn.loss_func, 'odds', None)
+    is_plain = getattr(act, 'name', None)=='sigmoid' and odds is None
+    if average is None: return 'probability' if is_plain else 'score'
+    if average=='probability' and not is_plain:
+        raise ValueError('Probabilities are averaged inside the network, for a loss that reads each score by a sigmoid '
+                         "without a weight of positives. Fix: average='score'")
+    return average
+
 _other_views = 'The decision was fitted on scores of other views'
 
 @patch
 def use_views(self:Learner,
     views, # A view, or a list: 'flip', 'scale:1.1', 'shift:0.05:0', 'flip+scale:1.1'; None for the image alone
     swap:list=None, # Pairs of classes that change places in a mirror image; by names such as 'left X' if None
+    average:str=None, # Mean of each 'probability' or 'score'; if None of probabilities if the loss has a sigmoid
 )->pd.DataFrame: # A row for each view, with the classes that change places
-    """Average the scores over views of the image from now on, in everything but training
+    """Average over views of the image from now on, in everything but training
 
     Sides are found by the words left and right, or else l, r, lt and rt. Others, such as LUL and RUL or OD and OS, are
     not recognised: a mirror image of these needs `swap`.
     Raises `ValueError` where a mirror image has no meaning: a class names a side, and the other is not there."""
     _check_viewable(self)
     own,vocab = unwrap_model(self.model),list(map(str, self.dls.vocab))
-    model = with_views(own, views, vocab, swap)
-    now,was = [(getattr(o, 'views', ()),getattr(o, 'pairs', ())) for o in (model,own)]
+    model = with_views(own, views, vocab, swap, _views_average(self, average))
+    now,was = [[getattr(o, k, ()) for k in ('views','pairs','views_average')] for o in (model,own)]
     if now!=was:
         if isinstance(self.loss_func, MultiLabelLoss): self.loss_func.readout.drop_decisions(_other_views)
         self.model = model
@@ -185,7 +196,8 @@ def use_views_of(
     "Let a learner have the views of another network, and the same classes change places"
     names = list(map(str, learn.dls.vocab))
     pairs = [(names[i],names[j]) for i,j in getattr(network, 'pairs', ())]
-    if len(getattr(network, 'views', ())): learn.use_views(network.views, swap=pairs)
+    if not len(getattr(network, 'views', ())): return
+    learn.use_views(network.views, swap=pairs, average='score' if network.views_average=='score' else None)
 
 @patch(as_prop=True)
 def views(self:Learner)->tuple:

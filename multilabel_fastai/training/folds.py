@@ -114,9 +114,9 @@ def _read_held_out(file, columns):
 
 def _saved_held_out(i, member, table, folder):
     "Predictions of the rows that fold `i` has held out: read if weights and views are the same, else made and saved"
-    views,pairs = WeightsMark(member.model).views
+    views,pairs,*average = WeightsMark(member.model).views
     facts = dict(fold=i, split=table.split_hash, weights=_weights_hash(member), views=list(views),
-                 pairs=list(map(list, pairs)))
+                 pairs=list(map(list, pairs)), **dict(average=average) if average else {})
     done,file = folder/'fold.json',folder/'held_out.csv'
     if done.is_file() and file.is_file() and read_json_file(done, CheckpointError)==facts:
         return _read_held_out(file, [c for o in table.vocab for c in (o,f'{o}_target')])
