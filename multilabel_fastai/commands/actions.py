@@ -16,6 +16,7 @@ from pydicom import uid
 from pydicom.pixels import get_decoder
 from ..utils.files import *
 from ..labels.table import *
+from ..labels.table_files import *
 from ..images.dicom import *
 from ..images.preprocess import *
 from ..images.packs import *
@@ -225,7 +226,8 @@ def test_run(
     **kwargs # `pool`, `bs`, `device` and `num_workers`
 ):
     "Print the report of a run on its test rows, or on other labelled images"
-    table = LabelSource.of(given, data=data).read() if given else None
+    keep = read_run(run)['settings'].metadata if given else None
+    table = LabelSource.of(given, data=data).read(keep) if given else None
     if table is None: split = _split_of_run(run, split)
     out = Path(out) if out else new_folder(Path(run)/(split or 'test'))
     evaluate = evaluate_folds if is_fold_run(run) else evaluate_run
@@ -299,19 +301,31 @@ def load_saved(
     return Bundle.from_learner(load_run(folder, device=device, images=False), metrics=False)
 
 # %% ../../nbs/11_commands/06_actions.ipynb #fc0e0e9e
+_tables = ('.csv','.tsv','.xlsx','.parquet','.jsonl')
+
+def _files_or_table(files, metadata, path_col):
+    "Paths, or the table in a single file of one, with paths from its folder"
+    files = list(map(Path, files))
+    if not (len(files)==1 and files[0].suffix in _tables): return files
+    numbers = [] if metadata is None else [o for o in metadata.names if o not in text_columns(metadata)]
+    df = read_table(files[0], [path_col, *text_columns(metadata)], numbers).rename(columns={path_col:'path'})
+    return df.assign(path=[(files[0].parent/o).as_posix() for o in df.path])
+
 def predict_files(
     model:str|Path, # Folder of a bundle, or of a run that has ended
-    files:list, # Images and folders
+    files:list, # Images and folders; or a table with their paths
     out:str|Path, # CSV or Parquet file to write
     pool:str, by:str, # How to pool, and by what
     device:str, bs:int, num_workers:int,
+    path_col:str='path', # Column of the table with the paths
 ):
     "Write the table of predictions, and print how many there are"
     check_writable(Path(out).absolute().parent)
     if gone:=[f for f in files if not Path(f).exists()]: raise FileNotFoundError(f'{gone[0]} is not there')
     bundle = load_saved(model, device)
+    source = _files_or_table(files, bundle.metadata, path_col)
     with going_on('the same command'):
-        df = predict_table(bundle, list(map(Path, files)), out, pool, by, bs, num_workers)
+        df = predict_table(bundle, source, out, pool, by, bs, num_workers)
     labelled,bad = df.labels.fillna('').ne('').sum(),df.reason.notna().sum()
     what = 'groups' if pool else 'images'
     print(f'{len(df):,} {what}, {labelled:,} with a label, {bad:,} that cannot be read; {out}')

@@ -147,19 +147,23 @@ def mlf_compare(
 @command(title='the model and the images', examples=[
     "mlf_predict model new_images --out predictions.csv",
     "mlf_predict runs/images a.dcm b.png",
+    "mlf_predict runs/images patients.csv --path_col file",
     "mlf_predict model scans --pool max --by StudyInstanceUID --out studies.parquet"])
 def mlf_predict(
     model:str, # Folder of a bundle, or of a run that has ended
-    files:list, # Images: DICOM, PNG or JPG files, and folders of them
+    # Images: DICOM, PNG or JPG files, and folders of them; or a table of their paths from its folder, with the
+    # columns that a model with metadata takes
+    files:list,
     out:str='predictions.csv', # CSV or Parquet file to write; one that the same command has begun goes on
     pool:str=None, # A row for each group in place of each file: max, mean or noisy-or
     by:str=None, # What to pool by: folder, or a DICOM keyword such as StudyInstanceUID
     bs:int=64,
+    path_col:str='path', # Column of the table with the paths
     device:str=None,
     num_workers:int=None,
 ):
     "A table with the probability of each class and the labels of each image or study"
-    _actions().predict_files(model, files, out, pool, by, device, bs, num_workers)
+    _actions().predict_files(model, files, out, pool, by, device, bs, num_workers, path_col)
 
 # %% ../../nbs/11_commands/07_console.ipynb #88612d39
 @command(title='the run', examples=["mlf_bundle runs/images --out model"])

@@ -18,6 +18,7 @@ from ..metrics.predictions import *
 from ..decision.decision import *
 from ..decision.readout import *
 from ..decision.report import *
+from ..decision.baseline import *
 from ..images.series import *
 from ..images.sources import *
 from ..training.evaluation import *
@@ -59,6 +60,9 @@ _same_fix = 'Fix: the same labels, or another folder'
 def _check_rows_of(folder, table, o):
     "Raise where a fold that has ended was trained on other rows or labels than it has now, or has other views"
     run = read_run(folder)
+    if o.test_views and run['settings'].views_average!=o.views_average:
+        raise RunError(f'{folder} has the views_average {run["settings"].views_average}, and {o.views_average} is '
+                       'asked for. Fix: the same in all folds, or another folder')
     if run['settings'].test_views!=o.test_views:
         raise RunError(f'{folder} has the test_views {run["settings"].test_views}, and {o.test_views} are asked for. '
                        'Fix: the same in all folds, or another folder')
@@ -210,9 +214,7 @@ def _pooled(cases, how):
     "Predictions of groups"
     if how is None: return cases
     if cases.groups is None: raise LabelError('The table has no groups to pool by', fix='group_col when reading')
-    df = pool_slices(Predictions(cases.probs, cases.targets, cases.vocab, cases.paths).to_frame(), cases.groups, how)
-    targets = df[[f'{o}_target' for o in cases.vocab]].to_numpy(np.float64)
-    return Predictions(df[cases.vocab].to_numpy(), targets, cases.vocab, df.group.astype(str))
+    return cases.pooled(how)
 
 def _decisions_in(folder):
     "Decisions of the ensemble by key"
@@ -225,7 +227,18 @@ def _fitted_decisions(cases, o, logic):
     fit = partial(fit_decision, split='oof', objective=o.objective, calibration=o.calibration, logic=logic)
     return {DecisionKey(k):fit(_pooled(cases, k)) for k in dict.fromkeys((None,o.pool))}
 
-def _reports(cases, name, decisions, own, pool, n_boot=1000):
+def _baseline(folder, split):
+    "What the metadata of the networks predict without pixels, of the rows of `split`; None without metadata"
+    at = _folder_of(folder, 1)
+    run = read_run(at)
+    o,encoder = run['settings'],run_encoder(run)
+    if encoder is None: return None
+    labels = run_labels(at, run['vocab'], run['root'], text_columns(encoder))
+    labels = labels.with_split(['test' if k=='test' else 'train' for k in labels.frame.split])
+    if split=='test': return metadata_baseline(labels, o.metadata, split)
+    return metadata_baseline(labels['train'], o.metadata, n_folds=o.folds, seed=o.seed)
+
+def _reports(cases, name, decisions, own, pool, n_boot=1000, baseline=None):
     "Reports of predictions, and of those of groups; `own` is the decision of an ensemble without a fitted one"
     res = {}
     for k,how in {name:None}.items() if pool is None else {name:None, f'{name}_groups':pool}.items():
@@ -234,7 +247,7 @@ def _reports(cases, name, decisions, own, pool, n_boot=1000):
         else: # pooled as the decision for images has them, as in prediction
             calibrated = cases.with_probs(own.calibrate(cases.probs))
             decided = decided_cases(_pooled(calibrated, how), Decision(cases.vocab, own.thresholds), shown)
-        res[k] = decided.report(n_boot=n_boot)
+        res[k] = decided.report(n_boot=n_boot, baseline=baseline if how is None else None)
     return res
 
 # %% ../../nbs/11_commands/05_folds.ipynb #3c03c4e3
@@ -258,7 +271,7 @@ def _put_together(out, o, config, logic):
     reports = {}
     for split in fold_splits(out)[::-1]:
         cases = oof if split=='oof' else fold_predictions(out, split)
-        new = _reports(cases, split, decisions, own, o.pool)
+        new = _reports(cases, split, decisions, own, o.pool, baseline=_baseline(out, split))
         save_reports(new, out)
         reports |= new
     table = _table_of_folds(folders)
@@ -338,15 +351,18 @@ def evaluate_folds(
         if split not in fold_splits(folder):
             raise LabelError(f'The run in {folder} has no {split} rows', fix=f'one of {fold_splits(folder)}')
         at = _folder_of(folder, 1)
-        root = Path(kwargs.get('data') or read_run(at)['root'])
+        run,baseline = read_run(at),_baseline(folder, split)
+        root = Path(kwargs.get('data') or run['root'])
         if split=='oof': cases = fold_predictions(folder)
-        else: cases = _predicted(bundle, run_labels(at, bundle.vocab, root)['test'], bs, num_workers)
+        else:
+            table = run_labels(at, bundle.vocab, root, text_columns(run_encoder(run)))['test']
+            cases = _predicted(bundle, table, bs, num_workers)
     else:
         table = expand_rows(labelled_table(labels[split] if split and labels.splits else labels, bundle.vocab), o)
         _warn_of_seen(table, folder)
-        cases,split = _predicted(bundle, table, bs, num_workers),'test'
+        cases,split,baseline = _predicted(bundle, table, bs, num_workers),'test',None
     name = split if labels is None else f'{len(cases):,} other images'
-    reports = _reports(cases, name, decisions, bundle.decision, pool or o.pool, n_boot)
+    reports = _reports(cases, name, decisions, bundle.decision, pool or o.pool, n_boot, baseline)
     reports = {k.replace(name, split, 1):v for k,v in reports.items()}
     if out: save_reports(reports, out)
     return reports

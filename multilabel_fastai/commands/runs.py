@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['new_folder', 'check_writable', 'check_folder', 'say', 'split_rows', 'expand_rows', 'training_dls', 'ProgressLines',
-           'LineLogger', 'RunError', 'read_run', 'run_arch', 'run_learner', 'accelerated', 'set_weights',
-           'check_same_run', 'no_bar_in_files', 'run_config', 'run_training']
+           'LineLogger', 'RunError', 'read_run', 'run_arch', 'run_learner', 'accelerated', 'metadata_encoder',
+           'set_weights', 'check_same_run', 'no_bar_in_files', 'run_config', 'run_training']
 
 # %% ../../nbs/11_commands/01_runs.ipynb #2dac734d
-import os, pickle, sys, tempfile, time
+import json, os, pickle, sys, tempfile, time
 from contextlib import nullcontext
 from importlib.metadata import version
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from .. import _quiet_fastai # noqa: F401
 from fastai import optimizer
 from fastai.vision.all import *
@@ -21,6 +21,7 @@ from ..utils.progress import *
 from ..utils.tensors import *
 from ..labels.table import *
 from ..labels.splits import *
+from ..labels.metadata import *
 from ..decision.readout import *
 from ..images.files import *
 from ..images.packs import *
@@ -115,6 +116,7 @@ def _print_loaded(dls, looked_at, hash_files):
     "Print what there is to train on, and what cannot be read"
     say(dls.labels)
     say(_positives_line(dls.labels))
+    if dls.metadata is not None: say(dls.metadata)
     say('\n'.join(dls.labels.audit(hash_files=hash_files).lines()))
     for o in fault_lines(dls.faults, len(dls.labels)): say(o)
     if not looked_at: say(_not_looked_at)
@@ -126,6 +128,7 @@ def _print_loaded(dls, looked_at, hash_files):
 def training_dls(
     labels:LabelTable, # Labels; split here where they have no split
     settings:LoaderSettings=None, # Settings, also of a run; those that are given by name come on top
+    encoder:MetadataEncoder=None, # Of the metadata that the settings name; fitted on the training rows if None
     **kwargs
 )->DataLoaders:
     "Split, expand, pack, and say what there is"
@@ -138,7 +141,7 @@ def training_dls(
     pack = labels.pack(o.pack, num_workers=o.num_workers, preprocess=o.preprocess) if o.pack else None
     if pack is not None: say(pack)
     dls = multilabel_dls(labels, bs=o.bs, augment=o.augment, per_group=o.per_group, preprocess=o.preprocess,
-        pack=pack, seed=o.seed,
+        pack=pack, seed=o.seed, metadata=encoder or o.metadata,
         device=o.device, num_workers=o.num_workers if pack is None else 0, check=o.check)
     _print_loaded(dls, o.check or pack is not None, hash_files=bool(o.check) and pack is None)
     return dls
@@ -194,7 +197,8 @@ class LineLogger:
 # %% ../../nbs/11_commands/01_runs.ipynb #96712c8a
 _format = 2 # 1 called num_workers workers, and wrote augment='' for none
 
-_maybe = dict(source=dict, folder=str, vocab=list, final_stage=int, finished=str) # in config.json, with their types
+# What may be in config.json, with its types
+_maybe = dict(source=dict, folder=str, vocab=list, metadata=dict, final_stage=int, finished=str)
 
 class RunError(ValueError):
     "A run that cannot be loaded as it stands; the message names the file"
@@ -295,6 +299,29 @@ def _read_weights(file):
         what = 'a .safetensors file or a torch file of tensors'
         raise ValueError(f'{file} cannot be read as weights, which is {what}: {why}') from e
 
+def _encoder_of(file):
+    "What made the metadata of a network, of a file of its weights; None if that is not known"
+    if Path(file).suffix!='.safetensors': return None
+    with safe_open(str(file), 'pt') as f: text = (f.metadata() or {}).get('metadata')
+    if text: return MetadataEncoder.from_dict(json.loads(text))
+    run = Path(file).absolute().parent.parent # of a checkpoint
+    config = read_run(run) if (run/'config.json').is_file() else {}
+    return MetadataEncoder.from_dict(config['metadata']) if config.get('metadata') else None
+
+def metadata_encoder(
+    o:RunSettings, # Maybe with `ckpt` and `metadata`
+)->MetadataEncoder:
+    """Return what makes the metadata of the network that a run begins with; None if it is fitted on the training rows
+
+    Raises `ValueError` for a network with other metadata: its weights would have another meaning."""
+    if not (o.ckpt and o.metadata): return None
+    res = _encoder_of(o.ckpt)
+    if res is None or res.names!=o.metadata:
+        was = 'does not say of which metadata' if res is None else f'has the metadata {", ".join(res.names)}'
+        raise ValueError(f'The network in {o.ckpt} {was}, and metadata is {", ".join(o.metadata)}. '
+                         'Fix: the same columns in the same order, or weights in place of ckpt, for the backbone alone')
+    return res
+
 def _shapes(sd): return [v.shape for v in sd.values()]
 
 def _mismatches(sd, own):
@@ -347,7 +374,7 @@ def _is_taken(out, may_go_on):
     return f'The folder {out} holds files already: {fix}'
 
 _may_change = ('minutes','device','num_workers','check','pack','objective','calibration','decision',
-    'pool','test_views') # in a run that goes on; a pack is compared with its images
+    'pool','test_views','views_average') # in a run that goes on; a pack is compared with its images
 
 def check_same_run(out, o, source):
     "Raise where a run that goes on would be another one than it was"
@@ -423,7 +450,7 @@ def _remove_checkpoints(keep):
 def _finish(learn, out, o, config, losses):
     "Decision, reports and pictures of a trained learner"
     learn.save_weights(out) # before anything can go wrong
-    learn.use_views(o.test_views)
+    learn.use_views(o.test_views, average=o.views_average)
     _decide(learn, o)
     if len(losses.rows): save_plot(out/'batch_losses.png', partial(plot_batch_losses, losses.table()))
     reports = learn.save_results(out, o.pool)
@@ -455,13 +482,14 @@ def run_training(
     begun = any((out/'checkpoints').glob('*.safetensors')) and (out/'config.json').exists()
     if begun: check_same_run(out, o, source)
     config = run_config(labels, out, o, source)
-    dls = training_dls(labels, o)
+    dls = training_dls(labels, o, metadata_encoder(o))
+    if o.metadata: config['metadata'] = dls.metadata.to_dict()
     _check_rows(dls.labels, o)
     for d in _brought(o).values(): d.check_vocab(dls.vocab)
     learn = run_learner(dls, o, path=out)
     learn.logger = LineLogger(learn.training_history)
     if o.ckpt: set_weights(learn.model, o.ckpt, learn.dls.vocab)
-    learn.use_views(o.test_views) # raises for what a mirror image has no meaning for
+    learn.use_views(o.test_views, average=o.views_average) # raises for what a mirror image has no meaning for
     learn.use_views(None)
     if o.stages: learn.stage_table(o.stages) # raises for what is misspelt, before anything is written
     if not begun: write_config(out, config) # the settings of a run that goes on are those that it began with

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'read_as', 'setting', 'in_range', 'at_least', 'one_of', 'Settings', 'settings_class', 'as_size',
-           'as_window', 'as_frame', 'as_header', 'PreprocessSettings', 'as_path', 'check_augment', 'SplitSettings',
-           'ImageSettings', 'LoaderSettings', 'as_today', 'is_run_config', 'RunConfig', 'read_config', 'as_head',
-           'as_views', 'as_stages', 'check_objective', 'check_loss_name', 'check_pair', 'check_calibration',
+           'as_window', 'as_frame', 'as_header', 'PreprocessSettings', 'as_path', 'as_columns', 'check_augment',
+           'SplitSettings', 'ImageSettings', 'LoaderSettings', 'as_today', 'is_run_config', 'RunConfig', 'read_config',
+           'as_head', 'as_views', 'as_stages', 'check_objective', 'check_loss_name', 'check_pair', 'check_calibration',
            'NetworkSettings', 'FitSettings', 'TrainingSettings', 'DecisionSettings', 'RunSettings',
            'ComparisonSettings', 'LabelColumns', 'LabelSource', 'reader_arguments', 'takes_settings']
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from fastcore.all import *
 from fastcore.docments import docments
 from ..utils.hints import *
-from ..images.series import *
+from ..metrics.predictions import *
 from ..images.preprocess import *
 
 # %% ../../nbs/11_commands/00_settings.ipynb #854652a6
@@ -222,6 +222,10 @@ def as_path(v):
     "Return an absolute path: a run goes on from any working directory"
     return os.path.abspath(v)
 
+def as_columns(v):
+    "Return names of columns, which may have spaces, also of text with commas between them; None for no name"
+    return [o.strip() for o in L(v) for o in str(o).split(',') if o.strip()] or None
+
 def check_augment(name, v):
     "Raise for the name of an augmentation that there is not"
     from multilabel_fastai.images.datablock import augment_transforms
@@ -256,6 +260,10 @@ class LoaderSettings(SplitSettings, ImageSettings):
     "What lies between a table of labels and the first batch"
     bs:int = setting(32, 'Images in a batch', at_least(1))
     per_group:int = setting(None, 'Training images of each group in an epoch', at_least(1))
+    metadata:list = setting(None, 'Columns of the table that the network takes beside images, such as age,sex,view; '
+        'read with the labels where they are no classes', read=as_columns)
+    metadata:list = setting(None, 'Columns of the table that the network takes beside images: age,sex,view',
+        read=as_columns)
     pool:str = setting(None, 'Report on groups, such as studies, too: max, mean or noisy-or', one_of(POOLS))
     device:str = setting(None, 'cpu, cuda, ...; the GPU if there is one', read=str)
     num_workers:int = setting(None, 'Processes that read images', at_least(0))
@@ -268,6 +276,7 @@ def as_today(
 )->dict:
     "Return settings of a run under the names and values of today"
     res = {_renamed.get(k, k):v for k,v in settings.items()}
+    if res.get('test_views'): res = dict(views_average='score')|res # of the first versions
     return res|({'augment':'none'} if res.get('augment')=='' else {})
 
 def _toml(text):
@@ -432,8 +441,10 @@ class TrainingSettings(FitSettings):
 @settings_class('thresholds')
 class DecisionSettings(Settings):
     "How labels are made of probabilities"
-    test_views:str|list = setting(None, 'Scores are the mean over the image and these views of it, with commas '
+    test_views:str|list = setting(None, 'The mean over the image and these views of it, with commas '
         'between: flip (left and right change places), scale:1.1, shift:0.05:0, flip+scale:1.1', read=as_views)
+    views_average:str = setting(None, 'Mean over these views, of each probability or of each score; if not given of '
+        'probabilities where the loss has a sigmoid without weights of positives', one_of(['probability','score']))
     objective:str = setting('f1',
         'What thresholds are best by: f1, f2, youden, matthews, recall>=0.95, "cost(fn=10, fp=1)", micro-f1, '
         "samples-f1, top-1, ...; '' for the loss's own, without calibration", check_objective, none=None)
@@ -488,6 +499,11 @@ def _check_frozen(o):
         raise ValueError('frozen needs a backbone with trained weights: give an arch that has them, weights, or ckpt')
     if o.views and not o.frozen: raise ValueError('views are those of the frozen backbone: give frozen too')
 
+def _check_metadata(o):
+    if o.metadata and (o.attention or o.sequence):
+        raise ValueError('metadata go beside single images, and attention and sequence are of the slices of a stack: '
+                         'give one or the other')
+
 def _check_folds(o):
     if o.fold and not o.folds: raise ValueError(f'fold is {o.fold}, and of how many is missing: give folds too')
     if not o.folds: return
@@ -508,6 +524,7 @@ def validate(self:RunSettings,
     _check_folds(self)
     _check_frozen(self)
     _check_averages(self)
+    _check_metadata(self)
     for k in ('ckpt','weights','decision'):
         file = getattr(self, k)
         if file and not Path(file).is_file():
@@ -533,9 +550,6 @@ class ComparisonSettings(LoaderSettings, NetworkSettings, FitSettings):
         for k in self.activations: _contract().why_not(k, self.losses[0]) # raises for a name that is not known
 
 # %% ../../nbs/11_commands/00_settings.ipynb #aa2f4520
-def _column_names(v):
-    return [o.strip() for o in L(v) for o in str(o).split(',') if o.strip()]
-
 def _separator_of(v): return {'\\t':'\t', 'tab':'\t'}.get(v, v)
 def _agreement(v): return int(v) if str(v).isdigit() else str(v)
 
@@ -568,7 +582,7 @@ class LabelColumns(Settings):
     path_col:str = setting(None, 'Column with the file name')
     label_col:str = setting(None, 'Column with strings such as A|B, or with one label where a row is a label or box')
     label_cols:list = setting(None,
-        'Columns of a one-hot table, separated by commas; all that have no other role if not given', read=_column_names)
+        'Columns of a one-hot table, separated by commas; all that have no other role if not given', read=as_columns)
     group_col:str = setting(None, 'Column of what may not be split: patient, study')
     group_by_name:str = setting(None,
         r"Regular expression that finds in each path what may not be split, such as '(patient\d+)_'")
@@ -579,7 +593,7 @@ class LabelColumns(Settings):
     sep:str = setting(None, 'What separates the columns of a text file, if its ending does not say so; tab for a tab',
         read=_separator_of)
     columns:list = setting(None, 'Names of the columns of a file without a header, separated by commas',
-        read=_column_names)
+        read=as_columns)
     repeated:str = setting(None,
         'Rows of one path: raise, first (that row counts), union (of their labels), or drop (all of them)')
     split_by_folder:bool = setting(False, 'Take splits from folders called train, valid and test (voc, yolo)')
@@ -600,7 +614,7 @@ class LabelSource(LabelColumns):
     value_col:str = setting(None, 'Column that says yes or no, where each row is one label')
     split_id:str = setting(None, "What separates image and label in the path column, '_' for ID_12cadc6af_epidural")
     difficult:str = setting(None, 'Objects marked as difficult in VOC: ignore, ones or zeros')
-    vocab:list = setting(None, 'Class names in the order wanted, separated by commas', read=_column_names)
+    vocab:list = setting(None, 'Class names in the order wanted, separated by commas', read=as_columns)
     negative:int = setting(None, 'The value that means no, in a one-hot table (0 or -1) or a .mat file (-1 or 0)')
     targets:str = setting(None, 'Variable of the targets in a .mat file')
     class_name:str = setting(None, 'Variable of the class names in a .mat file')
@@ -608,7 +622,7 @@ class LabelSource(LabelColumns):
     on_missing:str = setting(None,
         'Files that are not there: raise, or drop their rows; none reads images without a file as without labels')
 
-    drop_classes:list = setting(None, 'Classes to leave out, separated by commas', read=_column_names)
+    drop_classes:list = setting(None, 'Classes to leave out, separated by commas', read=as_columns)
     reader_args:dict = setting(None, 'Further arguments of the reader of this form, such as those of a public data set',
         read=_further, text='of=patient,least=10; with + between several values, views=PA+AP')
 

@@ -113,6 +113,7 @@ def read_labels(
     root:str|Path, # Folder of the images
     labels:str|Path=None, # Label file, as it stands or below `root`; none where text files lie beside the images
     form:str=None, # One of `FORMS`, or a public data set such as 'nih_chest_xray'; guessed if there is no doubt
+    keep:list=None, # Further columns to keep beside the labels, where the form has columns
     **kwargs # Arguments of the reader; those that are None are left out
 )->LabelTable:
     "Return labels in any form below `root`"
@@ -125,6 +126,8 @@ def read_labels(
             fix=f'--form with one of {list(known)}')
     if form in PUBLIC and labels is not None:
         raise LabelError(f'{form!r} knows its label file', fix=f'--data and --form {form}, without --labels')
+    if keep and form in FORMS and 'meta_cols' in _taken_by(known[form]):
+        given = given|dict(meta_cols=list(dict.fromkeys([*L(given.get('meta_cols')), *keep])))
     _check_arguments(form, known[form], given)
     if form in _without_root: return known[form](src, **given)
     return known[form](src, root=root, **given)
@@ -136,13 +139,15 @@ def _grouped(labels, pattern):
         fix='without --group_by_name, or without --group_col')
 
 @patch
-def read(self:LabelSource)->LabelTable:
+def read(self:LabelSource,
+    keep:list=None, # Further columns to keep, as in `read_labels`
+)->LabelTable:
     "Return the table"
     flags = {k:v for k,v in self.given().items() if k in reader_arguments()}
     more = self.reader_args or {}
     if twice := [k for k in more if k in LabelSource.names()]:
         raise LabelError(f'--reader_args {twice[0]}: it is a flag', fix=f'--{twice[0]} {more[twice[0]]}')
-    labels = read_labels(self.data, self.labels, self.form, **flags, **more)
+    labels = read_labels(self.data, self.labels, self.form, keep, **flags, **more)
     if self.drop_classes: labels = labels.drop_classes(self.drop_classes)
     return _grouped(labels, self.group_by_name) if self.group_by_name else labels
 
@@ -193,6 +198,8 @@ def table_and_settings(
     if source.data in SAMPLES:
         _check_sample(source)
         table,settings = _sample(source.data, cls, given)
-    else: table,settings = source.read(),cls.of(given)
+    else:
+        settings = cls.of(given)
+        table = source.read(settings.metadata)
     name = source.data if source.data in SAMPLES else Path(source.data).resolve().name
     return table, name, settings, source.with_places().given()

@@ -126,7 +126,7 @@ class Ensemble:
         self.seen = np.stack([_used_rows(t, self.labels) for t in self.tables]) # (M,N)
         lost = _is_lost(self.members, self.tables, self.labels)
         self.fold = _fold_numbers(self.seen, is_test|lost)                      # (N,)
-        self._decision,self._oof,self._marks,self._held = None,None,None,{}
+        self._decisions,self._oof,self._marks,self._held = {},None,None,{}
         if held_out: self._use_held_out(held_out)
 
 # %% ../../nbs/03_decision/07_ensemble.ipynb #424297a1
@@ -186,8 +186,8 @@ def _forget_if_changed(self:Ensemble):
     if self._marks is not None and all(map(_is_as_marked, self._marks, self.members)): return
     if self._marks is not None: self._oof,self._held = None,{}
     self._marks = list(map(_mark_of, self.members))
-    if self._decision is not None: warn(_changed)
-    self._decision = None
+    if self._decisions: warn(_changed)
+    self._decisions = {}
 
 # %% ../../nbs/03_decision/07_ensemble.ipynb #0920b4ba
 def _quiet(member):
@@ -306,59 +306,93 @@ def _rows_asked(self:Ensemble, source):
 
 @patch
 def _cases(self:Ensemble, source):
-    if isinstance(source, str) and source=='oof': return self.oof
-    return self._average(self._rows_asked(source), own=isinstance(source, str))
+    "Predictions of the rows asked for, and the table that they are of"
+    if isinstance(source, str) and source=='oof': return self.oof,self.labels
+    table = self._rows_asked(source)
+    return self._average(table, own=isinstance(source, str)),table
+
+def _pooled_by(cases, table, pool, by):
+    "Predictions pooled by the groups of a table, or by another of its columns"
+    if by is None and not table.has_group:
+        raise LabelError('The table has no groups to pool by', fix='a LabelTable with group_col')
+    if by is None: return cases.pooled(pool)
+    if by not in table.frame:
+        own = [o for o in table.frame.columns if o not in ('path','split',*table.vocab)]
+        raise LabelError(f'The table has no column {by!r} to pool by', fix=f'one of {own}, or meta_cols when reading')
+    return cases.pooled(pool, pd.Series(cases.paths).map(dict(zip(table.paths, table.frame[by]))))
 
 @patch
 def predictions(self:Ensemble,
     split='test', # 'oof', 'test', a `LabelTable` or DataFrame with the classes, or a list of files without labels
-    calibrated:bool=True, # As the decision of the ensemble has them?
+    calibrated:bool=True, # As the decision for single images has them?
+    pool:str=None, # 'max', 'mean' or 'noisy-or': a row for each group, such as a study
+    by:str=None, # Further column of the table to pool by, instead of its groups
 )->pd.DataFrame:
     """Return a row for each image: path, a probability for each class, and its target as `<class>_target`
 
-    An image that could not be read has probabilities of NaN. Raises `LabelError` for rows that a member has seen."""
-    cases,d = self._cases(split),self.decision if calibrated else None
+    A row for a group has its name in the column `group`. An image that could not be read has probabilities of NaN.
+    Raises `LabelError` for rows that a member has seen."""
+    DecisionKey(pool, by)
+    (cases,table),d = self._cases(split),self.decision if calibrated else None
     if d is not None: cases = d.calibrate(cases)
+    if pool: cases = _pooled_by(cases, table, pool, by)
     return cases.with_groups(None).to_frame()
 
 # %% ../../nbs/03_decision/07_ensemble.ipynb #5b81ca65
 @patch(as_prop=True)
+def decisions(self:Ensemble)->dict:
+    "Decisions in force: for single images under None, for pooled predictions under pool, or (pool, by)"
+    if self._decisions: self._forget_if_changed()
+    return {k.short:v for k,v in self._decisions.items()}
+
+@patch(as_prop=True)
 def decision(self:Ensemble)->Decision:
-    "Decision in force, or None"
-    if self._decision is not None: self._forget_if_changed()
-    return self._decision
+    "Decision in force for single images, or None"
+    return self.decisions.get(None)
 
 @patch
 def use_decision(self:Ensemble,
     decision:Decision|str|Path, # Decision, or a file of one; None for the mean of the members' own thresholds
+    pool:str=None, # For which predictions: single images if None, else pooled by 'max', 'mean' or 'noisy-or'
+    by:str=None, # Column that is pooled by, instead of the groups
 )->Decision:
     "Decide by `decision` from now on; raises `ValueError` for a decision about other classes"
     self._forget_if_changed()
+    key = DecisionKey(pool, by)
     if isinstance(decision, (str,Path)): decision = Decision.load(decision)
-    if decision is not None: decision.check_vocab(self.vocab)
-    self._decision = decision
+    if decision is None: self._decisions.pop(key, None)
+    else:
+        decision.check_vocab(self.vocab)
+        self._decisions[key] = decision
     return decision
 
 @patch
-def _readable_cases(self:Ensemble, split):
-    "Predictions of the rows that could be read, and their name in headings"
-    cases = self._cases(split)
+def _readable_cases(self:Ensemble, split, pool=None, by=None, d=None):
+    "Predictions of what could be read, calibrated by `d` before they are pooled, and their name in headings"
+    cases,table = self._cases(split)
     cases = cases[cases.predicted]
     if not len(cases): raise ValueError('None of the images could be read')
     names = dict(oof='out of fold', test='test')
-    return cases,names[split] if isinstance(split, str) else f'{len(cases):,} other images'
+    name = names[split] if isinstance(split, str) else f'{len(cases):,} other images'
+    if not pool: return cases,name
+    if d is not None: cases = d.calibrate(cases)
+    return _pooled_by(cases, table, pool, by),f'{name}, pooled by {pool}'
 
+# %% ../../nbs/03_decision/07_ensemble.ipynb #7b9d5428
 @patch
 @delegates(fit_decision, but=('probs','targs','vocab','groups','rows','split','logic'))
 def tune_decision(self:Ensemble,
     split='oof', # Rows to fit on: 'oof', or a labelled table from elsewhere
+    pool:str=None, # Fit for pooled predictions: 'max', 'mean' or 'noisy-or'
+    by:str=None, # Column to pool by, instead of the groups
     logic:LabelLogic=None, # Rules between labels; those of the label table if None
     **kwargs
 )->Decision:
     "Fit calibration and thresholds on out-of-fold predictions, and decide by them from now on"
-    cases,name = self._readable_cases(split)
+    DecisionKey(pool, by)
+    cases,name = self._readable_cases(split, pool, by)
     logic = ifnone(logic, self.labels.logic)
-    return self.use_decision(fit_decision(cases, split=name, logic=logic, **kwargs))
+    return self.use_decision(fit_decision(cases, split=name, logic=logic, **kwargs), pool, by)
 
 # %% ../../nbs/03_decision/07_ensemble.ipynb #5d927806
 def _own_thresholds(member, n_classes):
@@ -387,22 +421,30 @@ def own_thresholds(self:Ensemble)->np.ndarray: # (C,)
 @patch
 def decided(self:Ensemble,
     split='test', # 'oof', 'test', or a labelled table from elsewhere
+    pool:str=None, # 'max', 'mean' or 'noisy-or': groups, such as studies, instead of images
+    by:str=None, # Column to pool by, instead of the groups
 )->DecidedPredictions:
-    "Return predictions as the decision in force has them, cross-fitted on the rows that it was fitted on"
-    cases,name = self._readable_cases(split)
-    n,d = len(self.members),self.decision
+    """Return predictions as the decision in force has them, cross-fitted on the rows that it was fitted on
+
+    Without a decision for groups these are pooled as that for images calibrates, and cut at its thresholds."""
+    d,of_images = self.decisions.get(DecisionKey(pool, by).short),self.decision
+    cases,name = self._readable_cases(split, pool, by, of_images if d is None else None)
+    n = len(self.members)
     name += f', {n} members' if n>1 else ', one member'
-    return DecidedPredictions(cases, self.own_thresholds(), name) if d is None else decided_cases(cases, d, name)
+    if d is not None: return decided_cases(cases, d, name)
+    return DecidedPredictions(cases, self.own_thresholds() if of_images is None else of_images.thresholds, name)
 
 @patch
 def report(self:Ensemble,
     split='test', # 'oof' for the out-of-fold predictions, 'test', or a labelled table from elsewhere
+    pool:str=None, # As in `decided`
+    by:str=None, # As there
     n_boot:int=1000, # Replicates of the intervals; 0 for none
     level:float=0.95, # Of the intervals
     seed:int=42, # Of the replicates
 )->ClassReport:
     "Return the report of the ensemble, see `class_report`, with intervals over groups"
-    return self.decided(split).report(n_boot=n_boot, level=level, seed=seed)
+    return self.decided(split, pool, by).report(n_boot=n_boot, level=level, seed=seed)
 
 # %% ../../nbs/03_decision/07_ensemble.ipynb #a45d3573
 _spread_measures = {'AUROC':auroc_multi, 'average precision':average_precision_multi}

@@ -74,8 +74,9 @@ def _contains(a, b):
 
 # %% ../../nbs/03_decision/03_readout.ipynb #a51eef1b
 def _views(model):
-    "Views over which a network averages its scores, and classes that change places in a mirror image"
-    return getattr(model, 'views', ()),getattr(model, 'pairs', ())
+    "Views of a network, classes that change places in a mirror image, and what it averages, if not scores"
+    res,average = (getattr(model, 'views', ()),getattr(model, 'pairs', ())),getattr(model, 'views_average', 'score')
+    return res if average=='score' else (*res,average)
 
 class WeightsMark:
     "The weights of a network at one time, and its test-time views"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fastai.vision.all import *
 from ..utils.files import *
 from ..utils.hints import *
+from ..labels.metadata import *
 from ..decision.decision import *
 from ..decision.readout import *
 from ..decision.ensemble import *
@@ -155,9 +156,6 @@ def _check_members(about, name):
     one = about[0]
     for i,o in enumerate(about):
         if o.vocab!=one.vocab: raise BundleError(_other_classes(name(i), o.vocab, name(0), one.vocab))
-        if o.metadata is not None:
-            raise BundleError(f'{name(i)} takes metadata beside the image, and an ensemble passes none on. '
-                              'Fix: members of the image alone')
         if o.preprocess.study_views!=one.preprocess.study_views:
             raise BundleError(f'{name(0)} takes the views {one.preprocess.study_views} of a study, and {name(i)} '
                               f'{o.preprocess.study_views}. Fix: members of the same views')
@@ -199,9 +197,13 @@ def _as_member(o):
     if isinstance(o, Learner): return Bundle.from_learner(o)
     raise TypeError(f'A member is a {type(o).__name__}: give a Learner, a Bundle, or the folder of one')
 
+def _different(values):
+    "The different ones of values in their order, and the position of each value among them; None for None"
+    res = [o for i,o in enumerate(values) if o is not None and o not in values[:i]]
+    return res,[None if o is None else res.index(o) for o in values]
+
 class EnsembleBundle(Bundle):
     "Several bundles as one: the mean of what they say, and a decision about the mean"
-    metadata = None # which no member may take
     def __init__(self,
         members:list, # Learners, bundles, or folders of bundles, of which one at a time is in memory
         decision=None, # `Decision` about the mean, or as `Bundle.decisions`; if None the mean thresholds of the losses
@@ -213,9 +215,9 @@ class EnsembleBundle(Bundle):
         self.members,self.average,self.folder = _Members(map(_as_member, members)),average,folder
         if not len(self.members): raise BundleError('An ensemble needs at least one member')
         about = [_About.of(o) for o in self.members]
-        preps = [o.preprocess for o in about]
-        different = [p for i,p in enumerate(preps) if p not in preps[:i]]
-        self.views = [different.index(o) for o in preps] # of each member
+        different,self.views = _different([o.preprocess for o in about]) # positions: of each member
+        encoders,self.encoders = _different([o.metadata for o in about])
+        self.metadata = JointMetadata.of(encoders) if len(encoders)>1 else first(encoders)
         self.readout = _mean_readout(about, self.members.name, average, _decisions_of(decision))
         self.vocab,self.networks = about[0].vocab,[o.network for o in about]
         self.preprocess = different[0] if len(different)==1 else JointPreprocess(different)
@@ -245,21 +247,28 @@ class EnsembleBundle(Bundle):
         parts = self.preprocess.split(x) if isinstance(self.preprocess, JointPreprocess) else [x]
         return [parts[i] for i in self.views]
 
-# %% ../../nbs/10_deploy/03_ensembles.ipynb #072d258a
-def _uncalibrated(member, x): return member.probabilities(x, calibrated=False).double()
+    def split_metadata(self, metadata)->list:
+        "Return the metadata (N,M) that each member takes, None for a member of images alone"
+        parts = self.checked_metadata(metadata)
+        if isinstance(self.metadata, JointMetadata): parts = self.metadata.split(parts[0])
+        return [None if i is None else parts[i] for i in self.encoders]
 
-def _log_odds(member, x):
+# %% ../../nbs/10_deploy/03_ensembles.ipynb #072d258a
+def _uncalibrated(member, x, m): return member.probabilities(x, calibrated=False, metadata=m).double()
+
+def _log_odds(member, x, m):
     "Log-odds (N,K) of the probabilities of a member; 2**-24 is as near as float32 comes to 0"
-    return torch.logit(_uncalibrated(member, x).clamp(2**-24, 1-2**-24))
+    return torch.logit(_uncalibrated(member, x, m).clamp(2**-24, 1-2**-24))
 
 @patch
-def scores(self:EnsembleBundle, x)->Tensor: # (N,K) float32 on the CPU
+def scores(self:EnsembleBundle, x, metadata=None)->Tensor: # (N,K) float32 on the CPU
     "Return the mean over the members, of probabilities before calibration, or of their log-odds as the scores"
     ask = _log_odds if self.average=='score' else _uncalibrated
     few = max(16, 4*torch.get_num_threads()) if self.device.type=='cpu' else 64 # whose activations are small
     total = 0.
-    for member,part in zip(self.members, self.split(x)):
-        total = total+torch.cat([ask(member, o) for o in part.split(few)])
+    for member,part,m in zip(self.members, self.split(x), self.split_metadata(metadata)):
+        rows = [slice(i, i+few) for i in range(0, len(part), few)]
+        total = total+torch.cat([ask(member, part[o], None if m is None else m[o]) for o in rows])
     return (total/len(self.members)).float()
 
 def _of_one(self, what):
@@ -294,7 +303,8 @@ def __repr__(self:EnsembleBundle):
     mean = 'mean of probabilities' if self.average=='probability' else 'mean of scores'
     head = f'Ensemble: {nets}, {mean}, for {len(self.vocab)} classes ({names}), saved {c["saved"]}'
     metrics = '; '.join(metrics_text(k, v) for k,v in c['metrics'].items())
-    lines = [head, str(self.preprocess), f'trained on {self.facts}', self.decision.about, metrics]
+    metadata = f'with {self.metadata}' if self.metadata else None
+    lines = [head, str(self.preprocess), metadata, f'trained on {self.facts}', self.decision.about, metrics]
     return '\n'.join(o for o in lines if o)
 
 # %% ../../nbs/10_deploy/03_ensembles.ipynb #81343840
@@ -330,7 +340,7 @@ def save_bundle(self:Ensemble,
     if any(getattr(o, 'of_images', None) is not None for o in self.members):
         raise BundleError('The members are heads on features, which take no images. '
                           'Fix: ensemble.of_images().save_bundle(folder)')
-    return save_ensemble(folder, self.members, decision=self.decision, average=self.average, metrics=metrics)
+    return save_ensemble(folder, self.members, decision=self.decisions, average=self.average, metrics=metrics)
 
 # %% ../../nbs/10_deploy/03_ensembles.ipynb #de40a394
 _needed = dict(average=str, members=list, vocab=list, decisions=list, metrics=dict, saved=str, versions=dict,

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ExportError', 'CalibrationLayer', 'LimitLayer', 'consistent_label_sets', 'RuleLayer', 'DecisionLayer',
-           'DecisionNetwork', 'MeanNetwork', 'ExportedModel', 'load_export', 'export_bundle', 'export_torchscript',
-           'export_program', 'export_onnx', 'compare_export']
+           'DecisionNetwork', 'FusedDecisionNetwork', 'MeanNetwork', 'FusedMeanNetwork', 'ExportedModel', 'load_export',
+           'export_bundle', 'export_torchscript', 'export_program', 'export_onnx', 'compare_export']
 
 # %% ../../nbs/10_deploy/04_exports.ipynb #0126699e
 import json, warnings
@@ -19,6 +19,7 @@ from ..utils.hints import *
 from ..utils.tensors import *
 from ..labels.table import *
 from ..labels.splits import *
+from ..labels.metadata import *
 from ..labels.logic import *
 from ..images.preprocess import *
 from ..images.loaders import *
@@ -228,6 +229,11 @@ class DecisionNetwork(nn.Module):
     def forward(self, pixels)->Tuple[Tensor,Tensor]:
         return self.decide(self.network((pixels.float()/255-self.mean)/self.std))
 
+class FusedDecisionNetwork(DecisionNetwork):
+    "The same of pixels, and of metadata (N,M) as `MetadataEncoder.encode` makes them"
+    def forward(self, pixels, metadata)->Tuple[Tensor,Tensor]:
+        return self.decide(self.network((pixels.float()/255-self.mean)/self.std, metadata))
+
 # %% ../../nbs/10_deploy/04_exports.ipynb #5661f3bb
 class _MemberNetwork(nn.Module):
     "What a member of an ensemble adds to the mean (N,K), of pixels (N,C,H,W) from 0 to 1"
@@ -239,12 +245,25 @@ class _MemberNetwork(nn.Module):
         res = Readout(deepcopy(r.activation), r.odds, torch.full((n,), .5)) # without the decision of the member
         self.decide,self.as_score = DecisionLayer(res.cpu(), n),average=='score'
 
-    def forward(self, x):
-        p = self.decide(self.network((x-self.mean)/self.std))[0]
+    def mean_of(self, scores):
+        "What the scores add to the mean"
+        p = self.decide(scores)[0]
         if not self.as_score: return p
         q = p.double().clamp(2**-24, 1-2**-24)
         return torch.log(q/(1-q))
 
+    def forward(self, x): return self.mean_of(self.network((x-self.mean)/self.std))
+
+class _FusedMemberNetwork(_MemberNetwork):
+    "The same of pixels and of the metadata (N,M) of all members, of which `start` to `stop` are its own"
+    def __init__(self, member, average, start, stop):
+        super().__init__(member, average)
+        self.start,self.stop = start,stop
+    def forward(self, x, metadata):
+        own = [metadata[:,self.start:self.stop]] if self.stop else [] # none for a member of images alone
+        return self.mean_of(self.network((x-self.mean)/self.std, *own))
+
+# %% ../../nbs/10_deploy/04_exports.ipynb #18f1ad8b
 class MeanNetwork(nn.Module):
     "Mean over the members of an ensemble (N,K), of pixels (N,C,H,W) from 0 to 1; `DecisionLayer` reads it"
     def __init__(self,
@@ -252,11 +271,25 @@ class MeanNetwork(nn.Module):
     ):
         super().__init__()
         if isinstance(ensemble.preprocess, JointPreprocess): raise _several_inputs(ensemble)
-        self.members = nn.ModuleList([_MemberNetwork(o, ensemble.average) for o in ensemble.members])
+        self.members = nn.ModuleList(self.of_members(ensemble))
+
+    def of_members(self, ensemble): return [_MemberNetwork(o, ensemble.average) for o in ensemble.members]
 
     def forward(self, x):
         total = torch.zeros(1, device=x.device)
         for o in self.members: total = total+o(x)
+        return total/len(self.members)
+
+class FusedMeanNetwork(MeanNetwork):
+    "The same of pixels, and of metadata (N,M) as `ensemble.metadata.encode` makes them"
+    def of_members(self, ensemble):
+        at = ensemble.split_metadata(np.arange(len(ensemble.metadata.features))[None]) # positions of their metadata
+        ends = [(0,0) if o is None else (int(o.min()),int(o.max())+1) for o in at]
+        return [_FusedMemberNetwork(o, ensemble.average, *k) for o,k in zip(ensemble.members, ends)]
+
+    def forward(self, x, metadata):
+        total = torch.zeros(1, device=x.device)
+        for o in self.members: total = total+o(x, metadata)
         return total/len(self.members)
 
 def _several_inputs(ensemble):
@@ -269,16 +302,14 @@ def _several_inputs(ensemble):
 class _Parts:
     "What an export is made of: network and readout on the CPU, statistics, classes, preprocessing, some real images"
     def __init__(self, o):
-        encoder = getattr(o, 'metadata', None) if getattr(o, 'dls', None) is None else metadata_of(o.dls)
-        if encoder is not None:
-            raise ExportError(f'The network takes {", ".join(encoder.names)} beside images, and an exported file takes '
-                              'images alone. Fix: learn.save_bundle(folder), with predict_table(folder, table)')
-        self.images = ()
+        self.metadata = getattr(o, 'metadata', None) if getattr(o, 'dls', None) is None else metadata_of(o.dls)
+        self.images,self.beside = (),None # metadata (N,M) of the images
         self.ensemble = o if isinstance(o, EnsembleBundle) else None
         if self.ensemble is not None: readout = self._of_ensemble(o)
         else: readout = self._of_bundle(o) if getattr(o, 'dls', None) is None else self._of_learner(o)
         self.readout = deepcopy(readout).cpu()
-        self.model = (MeanNetwork(o) if self.ensemble is not None else deepcopy(unwrap_model(o.model))).cpu().eval()
+        mean = MeanNetwork if self.metadata is None else FusedMeanNetwork
+        self.model = (mean(o) if self.ensemble is not None else deepcopy(unwrap_model(o.model))).cpu().eval()
 
     def _of_ensemble(self, o):
         n = o.preprocess.shape[0]
@@ -298,32 +329,38 @@ class _Parts:
         self.vocab,self.preprocess = list(map(str, dls.vocab)),dls.preprocess
         readout = readout_of(o.loss_func)
         self.images = [np.asarray(dls.valid_ds[i][0]) for i in range(min(4, len(dls.valid_ds)))]
+        if self.metadata is not None: self.beside = dls.valid.metadata[:len(self.images)]
         self.loss = type(o.loss_func).__name__
         readout.attach(o.model)
         return readout
 
-    def probs(self, pixels):
-        "Probabilities (N,K) of pixels without any of the layers above"
-        if self.ensemble is not None: return self.ensemble.probabilities(np.asarray(pixels).astype(np.uint8)).numpy()
+    def probs(self, pixels, metadata=None):
+        "Probabilities (N,K) of pixels, and of metadata, without any of the layers above"
+        if self.ensemble is not None:
+            return self.ensemble.probabilities(np.asarray(pixels).astype(np.uint8), metadata=metadata).numpy()
         mean,std = [torch.tensor(o).view(-1, 1, 1) for o in self.stats]
         x = (torch.as_tensor(pixels).float()/255-mean)/std
-        with torch.no_grad(): return self.readout.probabilities(self.model(x)).numpy()
+        also = () if metadata is None else (torch.as_tensor(metadata),)
+        with torch.no_grad(): return self.readout.probabilities(self.model(x, *also)).numpy()
 
 # %% ../../nbs/10_deploy/04_exports.ipynb #d51ac3c2
 class ExportedModel:
     "Probabilities and labels of pixels or files, by an exported file"
     def __init__(self,
-        run, # Function of a tensor of pixels (N,C,H,W) to probabilities and labels (N,K)
+        run, # Function of a tensor of pixels (N,C,H,W), and maybe of one of metadata, to probabilities and labels (N,K)
         info:dict, # What stands in the file
     ):
         self.run,self.info = run,info
         self.vocab,self.shape = info['vocab'],tuple(info['shape'])
         self.preprocess = Preprocess.from_config(info['preprocess'])
+        self.metadata = MetadataEncoder.from_dict(info['metadata']) if info.get('metadata') else None
 
     @property
     def _size(self): return f"(N,{','.join(map(str, self.shape))})"
     def __repr__(self):
-        return f"Export of {len(self.vocab)} classes, for {self.info['input']} pixels {self._size} by {self.preprocess}"
+        also = '' if self.metadata is None else f', with {self.metadata}'
+        pixels = f"{self.info['input']} pixels {self._size} by {self.preprocess}"
+        return f"Export of {len(self.vocab)} classes, for {pixels}{also}"
 
     def _check(self, x):
         "Raise for pixels that the file does not take"
@@ -337,25 +374,38 @@ class ExportedModel:
 
     def __call__(self,
         pixels, # (N,C,H,W) from 0 to 255, as `preprocess` makes them
+        metadata=None, # (N,M), as `metadata.encode` makes them, for a network that takes some
     )->tuple: # Probabilities (N,K) float32 and labels (N,K) bool
         "Return probabilities and labels as arrays; raises `ValueError` for pixels that the file does not take"
         x = np.asarray(pixels)
         self._check(x)
         x = torch.from_numpy(np.ascontiguousarray(x, dtype=self.info['input']))
-        with torch.no_grad(): return tuple(o.numpy() for o in self.run(x))
+        also = self._checked_metadata(metadata, len(x))
+        with torch.no_grad(): return tuple(o.numpy() for o in self.run(x, *also))
+
+    def _checked_metadata(self, metadata, n):
+        "Metadata as a tensor in a list, which is empty for a file of images alone; raises for others"
+        given = None if metadata is None else np.shape(metadata)
+        wanted = None if self.metadata is None else (n,len(self.metadata.features))
+        if given!=wanted:
+            raise ValueError(f'The file takes {self.metadata or "no metadata"}, of the shape {wanted}, and there are '
+                             f'some of {given}. Fix: model.predict(items, metadata=...), which encodes them')
+        return [] if metadata is None else [torch.from_numpy(np.ascontiguousarray(metadata, dtype=np.float32))]
 
 # %% ../../nbs/10_deploy/04_exports.ipynb #f49ec737
 @patch
 def predict(self:ExportedModel,
     items, # Files: one or several; or pixels (N,C,H,W) from 0 to 255
     bs:int=32, # Images in a batch
+    metadata=None, # For a network that takes some: dict(age=58, sex='F') for each image, or a list or table of rows
 )->pd.DataFrame: # path, a probability for each class, and `labels` such as A|B
     "Return named probabilities and labels of a few images, as `Bundle.predict` gives them"
     items = [items] if isinstance(items, (str,Path,bytes)) else items
     if len(items)==0: raise ValueError('There is no image to predict')
     are_files = isinstance(items[0], (str,Path,bytes))
     def _read(batch): return np.stack([self.preprocess(f) for f in batch]) if are_files else batch
-    batches = [self(_read(items[i:i+bs])) for i in range(0, len(items), bs)]
+    m = encoded_metadata(self.metadata, metadata, items, len(items))
+    batches = [self(_read(items[i:i+bs]), None if m is None else m[i:i+bs]) for i in range(0, len(items), bs)]
     p,y = map(np.concatenate, zip(*batches))
     paths = [str(o) if isinstance(o, (str,Path)) else f'image {i}' for i,o in enumerate(items)]
     labels = joined_labels(self.vocab, y, p)
@@ -382,9 +432,11 @@ def _load_program(file):
     text = {_meta:''}
     return torch.export.load(str(file), extra_files=text).module(),text[_meta]
 
+_inputs = ('pixels','metadata')
+
 def _load_onnx(file):
     s = import_extra('onnxruntime', 'export').InferenceSession(str(file), providers=['CPUExecutionProvider'])
-    def _run(x): return [torch.from_numpy(o) for o in s.run(None, dict(pixels=x.numpy()))]
+    def _run(*xs): return [torch.from_numpy(o) for o in s.run(None, {k:x.numpy() for k,x in zip(_inputs, xs)})]
     return _run,s.get_modelmeta().custom_metadata_map.get(_meta)
 
 _loaders = {'.pt':_load_torchscript, '.pt2':_load_program, '.onnx':_load_onnx}
@@ -410,31 +462,48 @@ def load_export(
     return ExportedModel(run, json.loads(text))
 
 # %% ../../nbs/10_deploy/04_exports.ipynb #ce5be4e8
-def _write_torchscript(net, x, file, text):
+def _write_torchscript(net, inputs, file, text):
     with _no_jit_warning():
         try: m = torch.jit.script(net)
         except Exception: # what it does not compile it may be able to record
-            net.network = torch.jit.trace(net.network, (x.float()/255-net.mean)/net.std, check_trace=False)
+            x = (inputs[0].float()/255-net.mean)/net.std
+            net.network = torch.jit.trace(net.network, (x,*inputs[1:]), check_trace=False)
             m = torch.jit.script(net)
         torch.jit.save(m, str(file), _extra_files={_meta:text})
 
-def _program(net, x): return torch.export.export(net, (x,), dynamic_shapes=dict(pixels={0:torch.export.Dim('batch')}))
-def _write_program(net, x, file, text): torch.export.save(_program(net, x), str(file), extra_files={_meta:text})
+def _program(net, inputs):
+    batch = torch.export.Dim('batch')
+    return torch.export.export(net, inputs, dynamic_shapes={k:{0:batch} for k,_ in zip(_inputs, inputs)})
 
-def _write_onnx(net, x, file, text):
+def _write_program(net, inputs, file, text):
+    torch.export.save(_program(net, inputs), str(file), extra_files={_meta:text})
+
+def _write_onnx(net, inputs, file, text):
     for o in ('onnx','onnxscript','onnxruntime'): import_extra(o, 'export')
     for o in net.modules():
         if isinstance(o, DecisionLayer) and getattr(o.act, 'name', '') in ('sigmoid','tanh','identity'):
             o.act = _Sigmoid(float(o.act.scale))
     outputs = ['probabilities','labels']
-    p = torch.onnx.export(_program(net, x), dynamo=True, input_names=['pixels'], output_names=outputs, verbose=False)
+    names = list(_inputs[:len(inputs)])
+    p = torch.onnx.export(_program(net, inputs), dynamo=True, input_names=names, output_names=outputs, verbose=False)
     info = json.loads(text)
-    p.model.metadata_props.update({_meta:text, **{k:json.dumps(info[k]) for k in ('vocab','thresholds','preprocess')}})
+    shown = ('vocab','thresholds','preprocess',*names[1:])
+    p.model.metadata_props.update({_meta:text, **{k:json.dumps(info[k]) for k in shown}})
     p.save(str(file), external_data=False)
 
 _writers = {'.pt':_write_torchscript, '.pt2':_write_program, '.onnx':_write_onnx}
 
 # %% ../../nbs/10_deploy/04_exports.ipynb #5fea4f6e
+_how_encoded = ('The input metadata (N,M) float32 has the numbers that features names, in their order. A number x is '
+    '(clip(x, low, high)-mean)/std of its column, then 0; a missing one is 0, then 1. A category is 1 at its level and '
+    '0 elsewhere; one that is missing, or no level, is 1 at unknown. With parts the features are those of each part.')
+
+def _metadata_info(encoder):
+    "What stands in the file about the metadata, so that they can be encoded without this library"
+    if encoder is None: return {}
+    about = dict(features=encoder.features, missing=encoder.missing.tolist(), encoding=_how_encoded)
+    return dict(metadata=encoder.to_dict()|about)
+
 def _info(o, input):
     "What stands in the file beside the network"
     d,t = o.readout.decision,o.readout.as_decision(o.vocab).thresholds
@@ -442,13 +511,13 @@ def _info(o, input):
                 preprocess=o.preprocess.config, preprocess_fingerprint=o.preprocess.fingerprint,
                 stats=[list(map(float, s)) for s in o.stats], loss=o.loss, activation=o.readout.activation.name,
                 thresholds=[None if np.isinf(v) else float(v) for v in t], decision=d and d.to_dict(),
-                versions={k:version(k) for k in ('torch','fastai','timm','numpy')})
+                versions={k:version(k) for k in ('torch','fastai','timm','numpy')}, **_metadata_info(o.metadata))
 
-def _difference(model, o, x, name):
+def _difference(model, o, x, m, name):
     "Probabilities and labels by the exported file, and how far the probabilities are from those of the network"
     try:
-        p,y = model(x)
-        return p,y,np.abs(p-o.probs(x)).max().item() # fails too where it gives another number of images
+        p,y = model(x, m)
+        return p,y,np.abs(p-o.probs(x, m)).max().item() # fails too where it gives another number of images
     except Exception as e:
         raise ExportError(f'{name} does not work with {len(x)} images: {_reason(e)}. The file is not kept') from e
 
@@ -457,11 +526,13 @@ def _too_far(name, far, tol, n):
                        f'which is more than {tol:g}, on {n} images: the file is not kept. The network may do something '
                        'that depends on the pixels or on the number of images; another suffix may keep it')
 
-def _check_file(tmp, name, o, net, pixels, tol):
+def _check_file(tmp, name, o, net, pixels, beside, tol):
     "Raise where the exported file does not give what the network and the loss give"
     model = load_export(tmp)
-    for x in (pixels, pixels[:1], np.stack(o.images) if len(o.images) else pixels[1:]):
-        p,y,far = _difference(model, o, x, name)
+    def _rows(rows): return pixels[rows],None if beside is None else beside[rows]
+    real = (np.stack(o.images),o.beside) if len(o.images) else _rows(slice(1, None))
+    for x,m in (_rows(slice(None)), _rows(slice(1)), real):
+        p,y,far = _difference(model, o, x, m, name)
         if not far<=tol: raise _too_far(name, far, tol, len(x))
         wrong = (torch.from_numpy(y)!=net.decide.labels(torch.from_numpy(p))).sum().item()
         if wrong: raise ExportError(f'{name}: {wrong} of its {y.size} labels are not what the decision says of its '
@@ -476,19 +547,24 @@ def export_bundle(
 )->Path:
     """Write pixels to probabilities and labels as one file, checked against the network
 
+    Of a network with metadata these are a second input (N,M), which the text in the file describes.
     Raises `ExportError` with the reason where that cannot be. TorchScript takes either type of pixels."""
     file,kind = Path(file),_suffix(file)
     if input not in ('uint8','float32'): raise ValueError(f"input is {input!r}: choose 'uint8' or 'float32'")
     o = _Parts(o)
-    net = DecisionNetwork(o.model, o.readout, o.stats, len(o.vocab))
-    pixels = np.random.default_rng(0).integers(0, 256, (3, *o.preprocess.shape)).astype(input)
+    kind_of_net = DecisionNetwork if o.metadata is None else FusedDecisionNetwork
+    net = kind_of_net(o.model, o.readout, o.stats, len(o.vocab))
+    rng = np.random.default_rng(0)
+    pixels,beside = rng.integers(0, 256, (3, *o.preprocess.shape)).astype(input),None
+    if o.metadata is not None: beside = rng.normal(size=(3,len(o.metadata.features))).astype(np.float32)
+    inputs = tuple(torch.from_numpy(v[:2]) for v in (pixels,beside) if v is not None)
     def _f(tmp):
-        try: _writers[kind](net, torch.from_numpy(pixels[:2]), tmp, json.dumps(_info(o, input), allow_nan=False))
+        try: _writers[kind](net, inputs, tmp, json.dumps(_info(o, input), allow_nan=False))
         except ImportError: raise
         except Exception as e:
             raise ExportError(f'{file.name}: this network cannot be written as {kind}: {_reason(e)}. '
                               f'Another of {", ".join(_loaders)} may do') from e
-        _check_file(tmp, file.name, o, net, pixels, tol)
+        _check_file(tmp, file.name, o, net, pixels, beside, tol)
     file.parent.mkdir(parents=True, exist_ok=True)
     try: return write_atomic(file, _f)
     finally: file.with_name(temp_name(file.stem)+file.suffix).unlink(missing_ok=True)
@@ -516,16 +592,18 @@ def export_onnx(o, file, **kwargs):
 
 # %% ../../nbs/10_deploy/04_exports.ipynb #1a320abe
 def _images_of_split(o, parts, split):
-    "Probabilities by a learner, the rows that could be read, and how to get the pixels of a row"
+    "Probabilities by a learner, the rows that could be read, how to get the pixels of a row, and the metadata of all"
     if getattr(o, 'dls', None) is None:
         raise ValueError(f'A bundle has no split {split!r}: give files, or a LabelTable')
     with o.no_bar() if hasattr(o, 'progress') else nullcontext(): want = o.predictions(split)[parts.vocab].to_numpy()
-    ds = o.dls[split_index(split)].dataset
-    return want,np.flatnonzero(~np.isnan(want).any(1)),lambda i: np.asarray(ds[i][0])
+    dl = o.dls[split_index(split)]
+    beside = getattr(dl, 'metadata', None)
+    return want,np.flatnonzero(~np.isnan(want).any(1)),lambda i: np.asarray(dl.dataset[i][0]),beside
 
-def _images_of_files(parts, files):
-    files = files.files if isinstance(files, LabelTable) else L(files)
-    return None,range(len(files)),lambda i: parts.preprocess(files[i])
+def _images_of_files(parts, source):
+    files = source.files if isinstance(source, LabelTable) else L(source)
+    beside = encoded_metadata(parts.metadata, None, source, len(files))
+    return None,range(len(files)),lambda i: parts.preprocess(files[i]),beside
 
 def compare_export(
     file:str|Path, # From `export_bundle`
@@ -540,13 +618,15 @@ def compare_export(
     model,parts = load_export(file),_Parts(o)
     if model.vocab!=parts.vocab:
         raise ValueError(f'{file.name} is about {model.vocab}, and this is about {parts.vocab}')
-    want,rows,get = _images_of_split(o, parts, split) if isinstance(split, str) else _images_of_files(parts, split)
+    of_split = isinstance(split, str)
+    want,rows,get,beside = _images_of_split(o, parts, split) if of_split else _images_of_files(parts, split)
     far,wrong = 0.,0
     for i in range(0, len(rows), bs):
         k = list(rows[i:i+bs])
         x = np.stack([get(int(j)) for j in k])
-        p,y = model(x)
-        q = parts.probs(x) if want is None else want[k]
+        m = None if parts.metadata is None else beside[k]
+        p,y = model(x, m)
+        q = parts.probs(x, m) if want is None else want[k]
         far = float(np.maximum(far, np.abs(p-q).max())) # NaN stays NaN
         wrong += int((y!=parts.readout.labels(torch.from_numpy(q)).numpy()).sum())
     row = {'images':len(rows), 'largest difference':far, 'labels':len(rows)*len(parts.vocab),

@@ -198,7 +198,9 @@ def views_config(
 )->dict: # Empty for a network of one view
     "Return the views over which a network averages, and the positions of classes that change places in a mirror image"
     views = list(getattr(network, 'views', ()))
-    return dict(views=views, pairs=[list(o) for o in network.pairs]) if views else {}
+    if not views: return {}
+    res = dict(views=views, pairs=[list(o) for o in network.pairs])
+    return res if network.views_average=='score' else res|dict(views_average=network.views_average)
 
 def _with_views_of(c, network, n_out):
     "The network with the views of a description"
@@ -211,7 +213,7 @@ def _with_views_of(c, network, n_out):
     places = [o for pair in pairs for o in pair]
     if len(set(places))<len(places):
         raise BundleError(f'the network has the pairs {str(pairs)[:60]}: a class changes places with one other alone')
-    try: return ViewNetwork(network, views, pairs, n_out)
+    try: return ViewNetwork(network, views, pairs, n_out, c.get('views_average', 'score'))
     except (ValueError,TypeError) as e: raise BundleError(str(e)) from e
 
 # %% ../../nbs/10_deploy/01_network_config.ipynb #06de0b36

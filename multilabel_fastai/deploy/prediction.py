@@ -268,7 +268,7 @@ def _channels_last(model):
 def _probabilities(bundle, x, calibrated, m=None):
     "Probabilities (N,C) of pixels and metadata (N,M); on a CPU of a few at a time, whose activations stay in its cache"
     if not len(x): return np.empty((0,len(bundle.vocab)), np.float32)
-    if bundle.one_at_a_time: return bundle.probabilities(x, calibrated).numpy() # it parts them
+    if bundle.one_at_a_time: return bundle.probabilities(x, calibrated, m).numpy() # it parts them
     n = len(x) if bundle.device.type!='cpu' else max(16, 4*torch.get_num_threads())
     rows = [slice(i, i+n) for i in range(0, len(x), n)]
     return np.concatenate([bundle.probabilities(x[o], calibrated, None if m is None else m[o]).numpy() for o in rows])
@@ -513,7 +513,7 @@ def _metadata_by_name(bundle, src, known):
     if encoder is None: return noop
     if not src.is_table:
         warn(f'The network takes {", ".join(encoder.names)} beside images, and files have none: they count as missing. '
-             f'Fix: predict_table(bundle, table) with the columns path, {", ".join(encoder.names)}')
+             f'Fix: a table with the columns path, {", ".join(encoder.names)} instead of the files')
         return lambda names: np.tile(encoder.missing, (len(names), 1))
     row = {o:i for i,o in enumerate(src.all_names)}
     other = [o for i,o in enumerate(src.all_names) if not np.array_equal(known[i], known[row[o]])]

@@ -160,23 +160,34 @@ def _check_sides(learn, views):
     raise ValueError(f'The views {names} of a study are of sides, and a mirror image of one looks like the other. '
                      'Fix: test-time views without flip')
 
+def _views_average(learn, average):
+    "What is averaged over views: probabilities if the loss reads each score by a sigmoid, else scores"
+    act,odds = getattr(learn.loss_func, 'act', None),getattr(learn.loss_func, 'odds', None)
+    is_plain = getattr(act, 'name', None)=='sigmoid' and odds is None
+    if average is None: return 'probability' if is_plain else 'score'
+    if average=='probability' and not is_plain:
+        raise ValueError('Probabilities are averaged inside the network, for a loss that reads each score by a sigmoid '
+                         "without a weight of positives. Fix: average='score'")
+    return average
+
 _other_views = 'The decision was fitted on scores of other views'
 
 @patch
 def use_views(self:Learner,
     views, # A view, or a list: 'flip', 'scale:1.1', 'shift:0.05:0', 'flip+scale:1.1'; None for the image alone
     swap:list=None, # Pairs of classes that change places in a mirror image; by names such as 'left X' if None
+    average:str=None, # Mean of each 'probability' or 'score'; if None of probabilities if the loss has a sigmoid
 )->pd.DataFrame: # A row for each view, with the classes that change places
-    """Average the scores over views of the image from now on, in everything but training
+    """Average over views of the image from now on, in everything but training
 
     Sides are found by the words left and right, or else l, r, lt and rt. Others, such as LUL and RUL or OD and OS, are
     not recognised: a mirror image of these needs `swap`.
     Raises `ValueError` where a mirror image has no meaning: a class names a side, and the other is not there."""
     _check_viewable(self)
     own,vocab = unwrap_model(self.model),list(map(str, self.dls.vocab))
-    model = with_views(own, views, vocab, swap)
+    model = with_views(own, views, vocab, swap, _views_average(self, average))
     _check_sides(self, getattr(model, 'views', ()))
-    now,was = [(getattr(o, 'views', ()),getattr(o, 'pairs', ())) for o in (model,own)]
+    now,was = [[getattr(o, k, ()) for k in ('views','pairs','views_average')] for o in (model,own)]
     if now!=was:
         if isinstance(self.loss_func, MultiLabelLoss): self.loss_func.readout.drop_decisions(_other_views)
         self.model = model
@@ -193,7 +204,8 @@ def use_views_of(
     "Let a learner have the views of another network, and the same classes change places"
     names = list(map(str, learn.dls.vocab))
     pairs = [(names[i],names[j]) for i,j in getattr(network, 'pairs', ())]
-    if len(getattr(network, 'views', ())): learn.use_views(network.views, swap=pairs)
+    if not len(getattr(network, 'views', ())): return
+    learn.use_views(network.views, swap=pairs, average='score' if network.views_average=='score' else None)
 
 @patch(as_prop=True)
 def views(self:Learner)->tuple:
@@ -384,17 +396,21 @@ def save_results(self:Learner,
     folder:str|Path, # Folder of a run; made if it is not there
     pool:str=None, # 'max', 'mean' or 'noisy-or': report on groups, such as studies, too
 )->dict: # Split, or split and 'groups', to report
-    "Write what `save_run` writes, without configuration and weights, and return the report of each split but training"
+    """Write what `save_run` writes, without configuration and weights, and return the report of each split but training
+
+    That of a network with metadata shows what they predict without pixels, see `metadata_baseline`."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     self._save_data(folder)
     save_decisions({DecisionKey.of(k):d for k,d in self.decisions.items()}, folder)
     reports = {}
+    encoder = metadata_of(self.dls)
     for split in splits_with_rows(self.dls):
         if split=='train': continue
         for name,how in {split:None, f'{split}_groups':pool}.items():
             if how is None and name!=split: continue
-            reports[name] = self.report(split, how)
+            beside = encoder.names if encoder is not None and how is None else None
+            reports[name] = self.report(split, how, baseline=beside)
             save_reports({name:reports[name]}, folder)
     return reports
 

@@ -114,9 +114,9 @@ def _read_held_out(file, columns):
 
 def _saved_held_out(i, member, table, folder):
     "Predictions of the rows that fold `i` has held out: read if weights and views are the same, else made and saved"
-    views,pairs = WeightsMark(member.model).views
+    views,pairs,*average = WeightsMark(member.model).views
     facts = dict(fold=i, split=table.split_hash, weights=_weights_hash(member), views=list(views),
-                 pairs=list(map(list, pairs)))
+                 pairs=list(map(list, pairs)), **dict(average=average) if average else {})
     done,file = folder/'fold.json',folder/'held_out.csv'
     if done.is_file() and file.is_file() and read_json_file(done, CheckpointError)==facts:
         return _read_held_out(file, [c for o in table.vocab for c in (o,f'{o}_target')])
@@ -187,8 +187,9 @@ def of_images(self:Ensemble)->Ensemble:
     "Return the ensemble of the whole networks, with its decision, of one of heads that `frozen_learner` has trained"
     members = [getattr(o, 'of_images', None) or o for o in self.members]
     res = Ensemble(members, self.labels, self.average)
-    if self.decision is None: return res
-    if all(map(_have_same_views, self.members, members)): res.use_decision(self.decision)
+    if not self.decisions: return res
+    if all(map(_have_same_views, self.members, members)):
+        for key,d in self.decisions.items(): res.use_decision(d, DecisionKey.of(key).pool, DecisionKey.of(key).by)
     else: warn('The decision was fitted on scores of other views than the whole networks have, and is dropped. '
                'Fix: ensemble.of_images().tune_decision()')
     return res
