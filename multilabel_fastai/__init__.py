@@ -24,7 +24,7 @@ _star = {
         delong_difference''',
     'metrics.proper_scores': 'brier_score log_loss_multi calibration_error wilson_interval rsna_2022_score',
     'decision.thresholds': '''threshold_curve plot_threshold_sweep expected_cost cost_threshold best_thresholds
-        limit_labels crossfit_decisions''',
+        limit_labels expected_f_labels crossfit_decisions''',
     'decision.calibration': 'Calibration fit_calibration crossfit_calibration prior_correction estimate_prevalence',
     'decision.decision': 'Decision fit_decision crossfit_decision',
     'decision.readout': 'DecisionKey',
