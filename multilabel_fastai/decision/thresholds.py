@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['OBJECTIVES', 'ThresholdCurve', 'threshold_curve', 'plot_threshold_sweep', 'expected_cost', 'cost_threshold',
            'floor_objective', 'get_objective', 'joint_objective', 'best_thresholds', 'limit_labels',
-           'threshold_replicates', 'crossfit_folds', 'crossfit_decisions']
+           'expected_f_labels', 'threshold_replicates', 'crossfit_folds', 'crossfit_decisions']
 
 # %% ../../nbs/03_decision/00_thresholds.ipynb #1c3ef5e6
 import re
 import numpy as np, matplotlib.pyplot as plt
 from functools import partial
+from itertools import accumulate
 from scipy.special import expit, logit
 from scipy.stats import rankdata
 from ..utils.plots import *
@@ -346,6 +347,52 @@ def limit_labels(
     too_few = given.sum(1, keepdims=True)<at_least
     res = given&(among<=most) | (rank<=at_least)&too_few
     return res & ~np.isnan(p)
+
+# %% ../../nbs/03_decision/00_thresholds.ipynb #adfba754
+def _with_label(counts, p):
+    "Distribution (N,n+2) of the number of positives of n+1 labels, from that of n and the probability (N,) of one"
+    p = p[:,None]
+    return np.pad(counts*(1-p), ((0,0),(0,1)))+np.pad(counts*p, ((0,0),(1,0)))
+
+def _positives_among(p):
+    "Distributions (N,k+1) of the number of positives among the first k = 0, 1, ... C labels, of probabilities (N,C)"
+    return list(accumulate(p.T, _with_label, initial=np.ones((len(p),1))))
+
+def _expected_f(p, beta):
+    "Expected F-beta (N,C+1) if the first k = 0, 1, ... C labels are predicted"
+    n_classes,first,last = p.shape[1],_positives_among(p),_positives_among(p[:,::-1])
+    res = []
+    for k in range(n_classes+1):
+        tp,fn = np.arange(k+1)[:,None],np.arange(n_classes-k+1)
+        f = _image_f(tp, k-tp, fn, beta)                        # (k+1,C-k+1)
+        res.append(((first[k]@f)*last[n_classes-k]).sum(1))
+    return np.stack(res, 1)
+
+# %% ../../nbs/03_decision/00_thresholds.ipynb #30dbf816
+def expected_f_labels(
+    probs, # Calibrated probabilities (N,C): array, tensor, DataFrame or `Predictions`
+    beta:float=1., # Weight of recall
+    at_least:int=0, # Labels of each image
+    at_most:int=None, # Labels of each image; no limit if None
+)->np.ndarray: # (N,C) bool
+    """Return the labels (N,C) with the highest expected F-beta of each image, of labels that are independent given it
+
+    An image without labels counts 1 if none is predicted. A label whose probability is NaN is not predicted. Raises
+    `ValueError` for values that are no probabilities. See Jansche 2007, A maximum expected utility framework for
+    binary sequence labeling."""
+    p = as_float64(getattr(probs, 'probs', probs))
+    if p.ndim!=2 or ((p<0)|(p>1)).any():
+        raise ValueError(f'Values of shape {p.shape} are not probabilities (N,C) from 0 to 1. '
+                         'Fix: decision.calibrate(probs), or torch.sigmoid(scores)')
+    n_classes = p.shape[1]
+    most = n_classes if at_most is None else min(at_most, n_classes)
+    _check_limits(at_least, most, n_classes)
+    rank = rankdata(-np.nan_to_num(p, nan=-1.), method='ordinal', axis=1)
+    q = -np.sort(-np.nan_to_num(p), 1)
+    blocks = np.split(q, range(1000, len(q), 1000)) # the distributions take C*C numbers an image
+    expected = np.concatenate([_expected_f(o, beta) for o in blocks])[:,at_least:most+1]
+    k = at_least+np.round(expected, 12).argmax(1) # of equal sets the smallest
+    return (rank<=k[:,None]) & ~np.isnan(p)
 
 # %% ../../nbs/03_decision/00_thresholds.ipynb #0821d1b0
 def _weighted_best(f, s, tp, fp):
