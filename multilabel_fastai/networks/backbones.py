@@ -237,8 +237,6 @@ def _check_tokens(backbone, arch, n_in):
     raise ValueError(f"{arch!r} gives neither a map nor tokens that queries could look at: "
         "take head='linear', or another architecture")
 
-_sizes_of = '{!r} takes images of {} pixels alone, and these have {}. Fix: size={} in the loaders'
-
 def _size_args(arch, size):
     "Arguments with which a timm network of one size is made for images of `size`"
     cfg = timm.get_pretrained_cfg(arch)
@@ -260,13 +258,8 @@ def _timm_network(arch, n_in, pretrained, size, args):
     "timm's network without a head, and the arguments that it is made with beside its name"
     args = _size_args(arch, size)|args
     hub = _hub_weights(arch) if pretrained else {}
-    try:
-        with _downloading(arch):
-            model = timm.create_model(arch, pretrained=pretrained, num_classes=0, in_chans=n_in, **hub|args)
-    except TypeError as e:
-        if 'img_size' not in str(e) or size is None: raise
-        own = timm.get_pretrained_cfg(arch).input_size[1:]
-        raise ValueError(_sizes_of.format(arch, own, tuple(size), own)) from e
+    with _downloading(arch):
+        model = timm.create_model(arch, pretrained=pretrained, num_classes=0, in_chans=n_in, **hub|args)
     _check_patch(model, arch)
     return model,args
 
@@ -287,6 +280,7 @@ def _timm_backbone(arch, n_in, pretrained, given, tokens, size=None, **kwargs):
     stats = given and weights_stats(given.name, given.sd) or (cfg['mean'],cfg['std'])
     return _Backbone(backbone, model.num_features, backbone.has_map, default_split, stats)
 
+# %% ../../nbs/06_networks/02_backbones.ipynb #c79ee878
 def _function_backbone(arch, n_in, pretrained, given, tokens, size=None, cut=None):
     "Return the backbone of a torchvision or fastai function"
     meta = model_meta.get(arch, dict(cut=None, split=default_split))

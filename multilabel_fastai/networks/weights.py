@@ -102,6 +102,7 @@ _SIGLIP = {
     r'head\.layernorm\.(\w+)': r'attn_pool.norm.\1',
     r'head\.mlp\.(fc[12])\.(\w+)': r'attn_pool.mlp.\1.\2'}
 
+# %% ../../nbs/06_networks/01_weights.ipynb #afa87bc2
 # By the end of the name of one tensor that no other layout has
 _LAYOUTS = {'embeddings.patch_embeddings.projection.weight': _DINOV2, 'embeddings.patch_embedding.weight': _SIGLIP}
 
