@@ -112,7 +112,7 @@ def _whole_boxes(boxes):
     return np.stack([left, top, np.ceil((x+w).round(3))-left, np.ceil((y+h).round(3))-top], 1).astype(int)
 
 # %% ../../nbs/04_images/13_crops.ipynb #cc592c34
-def _size_of(file):
+def _width_and_height(file):
     "Width and height of an image; NaN for one that cannot be read, which is found where its pixels are read"
     try: return upright_size(file)[::-1]
     except ImageError: return np.nan,np.nan
@@ -151,7 +151,7 @@ def _labels_of_crops(labels, rows, names, boxes, used, vocab):
                       of_image.get('split'), pd.concat([meta, own], axis=1), labels.root,
                       labels.logic if vocab is None else None)
 
-def _check_once(boxes, names):
+def _check_boxes_once(boxes, names):
     "Raise `LabelError` where several rows are the same part of the same file"
     twice = pd.Series(names).duplicated(keep=False).to_numpy()
     if twice.any():
@@ -177,13 +177,13 @@ def expand_crops(self:LabelTable,
     files,threads = [(self.root or Path())/o for o in paths],dict(n_workers=ifnone(num_workers, defaults.cpus))
     threads['threadpool'] = True
     once = list(dict.fromkeys(files))
-    of_file = dict(zip(once, parallel(_size_of, once, progress=show_progress(len(once)), **threads)))
+    of_file = dict(zip(once, parallel(_width_and_height, once, progress=show_progress(len(once)), **threads)))
     sizes = np.array([of_file[o] for o in files], float) # (N,2)
     xywh = _whole_boxes(boxes) if center is None else _boxes_around(boxes, center, size, files, threads)
     _check_inside(boxes, xywh, sizes, 1 if center is None else None)
     if center is None: xywh = _cut_at_edges(xywh, sizes)
     names = [crop_path(*o) for o in zip(paths, xywh)]
-    _check_once(boxes, names)
+    _check_boxes_once(boxes, names)
     _warn_without_boxes(self, rows)
     used = _BOX if center is None else [f'{center}_x',f'{center}_y','width','height','mm']
     return _labels_of_crops(self, rows, names, boxes, used, vocab).check_files()

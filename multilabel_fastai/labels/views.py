@@ -47,7 +47,7 @@ def _of_views(labels, names, study, views):
     if n := study.nunique()-study[ok].nunique(): warn(f'{n:,} studies have none of the views {views} and are left out')
     return views,ok
 
-def _check_once(df):
+def _check_one_image_a_view(df):
     "Raise `LabelError` for a study with two images of one view"
     twice = df.duplicated(['study','view'], keep=False)
     if not twice.any(): return
@@ -64,7 +64,7 @@ def _constant(values, code):
         return (a==b)|(pd.isna(a)&pd.isna(b))
     return pd.DataFrame({k:_is_first(o) for k,o in values.items()}, dtype=bool)
 
-def _check_same(images, values, code, what, fix):
+def _check_studies_agree(images, values, code, what, fix):
     "Raise `LabelError` if the images of a study differ in some columns"
     for k,same in _constant(values, code).items():
         if same.all(): continue
@@ -103,11 +103,12 @@ def join_views(self:LabelTable,
     views,ok = _of_views(self, names, study, views)
     df,vocab = self._df[ok].reset_index(drop=True),list(self.vocab)
     images = pd.DataFrame(dict(study=study, view=names, path=self._df.path))[ok].reset_index(drop=True)
-    _check_once(images)
+    _check_one_image_a_view(images)
     code = pd.factorize(images.study)[0] # (N,) from 0, in the order of the table
     own = [o for o in ('group','split') if o in df]
-    _check_same(images, df[own], code, 'the', 'by= a column of studies that are in one group and one split')
-    if targets=='same': _check_same(images, df[vocab], code, 'the label', "targets='any', or labels of the studies")
+    _check_studies_agree(images, df[own], code, 'the', 'by= a column of studies that are in one group and one split')
+    if targets=='same':
+        _check_studies_agree(images, df[vocab], code, 'the label', "targets='any', or labels of the studies")
     more = df.drop(columns=['path',view,*own,*vocab])
     kept = _constant(more, code).all()
     if lost := [o for o in more if not kept[o]]:

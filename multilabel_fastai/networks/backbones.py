@@ -358,6 +358,9 @@ def _with_head(backbone, head, n_out, args, missing, metadata):
     layers = fused_layers(_find_head(head), backbone.nf, n_out, backbone.has_map, missing, args, **metadata or {})
     return FusedNetwork(backbone.model, *layers)
 
+_whole_network = ('The module gives a value for each class, as a network with a head does, and not features. '
+    'Fix: MultiLabelLearner(dls, network, loss_func=get_loss("bce")) for a whole network, or a module without its head')
+
 @delegates(fastai_head, but=('nf','pool'))
 def multilabel_network(
     arch, # torchvision or fastai function such as `resnet50`, timm name such as 'convnext_tiny', or module of features
@@ -392,6 +395,7 @@ def multilabel_network(
         torch.manual_seed(seed)
         tokens = getattr(_find_head(head), 'tokens', False)
         backbone = _make_backbone(arch, n_in, pretrained, weights, tokens, image_size, **rest)
+        if is_module and not tokens and not backbone.has_map and backbone.nf==n_out: raise TypeError(_whole_network)
         model = _with_head(backbone, head, n_out, args, missing, metadata)
     stats = backbone.stats
     if n_in!=len(stats[0]): stats = [[float(np.mean(o))]*n_in for o in stats]

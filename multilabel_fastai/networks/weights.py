@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from ..utils.hints import *
 
 # %% ../../nbs/06_networks/01_weights.ipynb #a481543b
-_no_weights = ('There is no weights file {}: give the path of a .safetensors or .pth file, or of a folder with one, '
-    'or leave weights out to load them from the hub')
+_no_weights_file = ('There is no weights file {}: give the path of a .safetensors or .pth file, or of a folder with '
+    'one, or leave weights out to load them from the hub')
 _old_torch = ('{} is a torch file, and reading one is safe from torch 2.10 on: torch {} could run code in it '
     "(CVE-2025-32434, CVE-2026-24747). Fix: pip install 'torch>=2.10', or a .safetensors file")
 _pickled = ('{} is no file of weights alone: {}. A whole network, as torchxrayvision saves one, runs code '
@@ -39,7 +39,7 @@ def weights_file(
     safe = [o for o in found if o.suffix=='.safetensors']
     found = safe or found
     if len(found)>1: raise ValueError(f'{path} holds {len(found)} files of weights, such as {found[0].name}: name one')
-    if not found or not found[0].is_file(): raise FileNotFoundError(_no_weights.format(path))
+    if not found or not found[0].is_file(): raise FileNotFoundError(_no_weights_file.format(path))
     return found[0]
 
 def load_weights(
@@ -70,7 +70,7 @@ def current_names(
 # %% ../../nbs/06_networks/01_weights.ipynb #d911ce67
 _layer = r'encoder\.layers?\.(\d+)\.'
 _same = r'blocks.\1.'
-def _joined(source, names, to):
+def _parts_of_one(source, names, to):
     "Names of tensors that are parts of one: the k-th becomes `to#k`"
     return {source+f'(?:{o})\\.(weight|bias)':rf'{_same}{to}.\2#{k}' for k,o in enumerate(names)}
 
@@ -81,10 +81,10 @@ _DINOV2 = {
     r'embeddings\.patch_embeddings\.projection\.(\w+)': r'patch_embed.proj.\1',
     _layer+r'(norm[12]|mlp\.fc[12])\.(\w+)': _same+r'\2.\3',
     _layer+r'layer_scale([12])\.lambda1': _same+r'ls\2.gamma',
-    **_joined(_layer+r'attention\.(?:attention\.)?', ('query|q_proj','key|k_proj','value|v_proj'), 'attn.qkv'),
+    **_parts_of_one(_layer+r'attention\.(?:attention\.)?', ('query|q_proj','key|k_proj','value|v_proj'), 'attn.qkv'),
     _layer+r'attention\.(?:output\.dense|o_proj)\.(\w+)': _same+r'attn.proj.\2',
     _layer+r'mlp\.weights_in\.(\w+)': _same+r'mlp.w12.\2',
-    **_joined(_layer+r'mlp\.', ('gate_proj','up_proj'), 'mlp.w12'),
+    **_parts_of_one(_layer+r'mlp\.', ('gate_proj','up_proj'), 'mlp.w12'),
     _layer+r'mlp\.(?:weights_out|down_proj)\.(\w+)': _same+r'mlp.w3.\2',
     r'layernorm\.(\w+)': r'norm.\1'}
 
@@ -92,7 +92,7 @@ _SIGLIP = {
     r'embeddings\.patch_embedding\.(\w+)': r'patch_embed.proj.\1',
     r'embeddings\.position_embedding\.weight': 'pos_embed',
     _layer+r'layer_norm([12])\.(\w+)': _same+r'norm\2.\3',
-    **_joined(_layer+r'self_attn\.', ('q_proj','k_proj','v_proj'), 'attn.qkv'),
+    **_parts_of_one(_layer+r'self_attn\.', ('q_proj','k_proj','v_proj'), 'attn.qkv'),
     _layer+r'self_attn\.out_proj\.(\w+)': _same+r'attn.proj.\2',
     _layer+r'mlp\.(fc[12])\.(\w+)': _same+r'mlp.\2.\3',
     r'post_layernorm\.(\w+)': r'norm.\1',
@@ -119,7 +119,7 @@ def layout_args(
     "Return arguments of `timm.create_model` that no tensor shows: SigLIP has another GELU than timm's default"
     return dict(act_layer='gelu_tanh') if _layout_of(sd)[0] is _SIGLIP else {}
 
-def _renamed(sd, names):
+def _with_original_names(sd, names):
     "`sd` by the names of a layout; parts are put together, and what the layout does not know keeps its name"
     res,parts = {},defaultdict(dict)
     for k,v in sd.items():
@@ -146,7 +146,7 @@ def timm_layout(
     "Return `sd` with the names and the shapes of timm's `model`; what belongs to none of the layouts stays as it is"
     if sd and all(k.startswith('module.') for k in sd): sd = {k[7:]:v for k,v in sd.items()} # of nn.DataParallel
     names,before = _layout_of(sd)
-    if names: sd = _renamed({k.removeprefix(before):v for k,v in sd.items() if k.startswith(before)}, names)
+    if names: sd = _with_original_names({k.removeprefix(before):v for k,v in sd.items() if k.startswith(before)}, names)
     if names is _SIGLIP: sd = _of_timm_pool(sd)
     convert = getattr(inspect.getmodule(type(model)), 'checkpoint_filter_fn', None)
     return convert(sd, model) if convert else sd

@@ -33,7 +33,7 @@ class _NumberLoss(nn.Module):
         if sample_weight is not None: loss = loss*sample_weight[:,None]
         return loss.sum()/known.sum().clamp(min=1)
 
-def _as_loss(name, loss):
+def _auxiliary_loss(name, loss):
     "The loss of the auxiliary target `name`; raises for an unknown one"
     if isinstance(loss, str) and loss in _of_numbers: return _NumberLoss(loss)
     try: return get_loss(loss)
@@ -51,13 +51,13 @@ def _as_setting(name, o):
     w = o.get('weight', 1.)
     if isinstance(w, bool) or not isinstance(w, (int,float)) or not (math.isfinite(w) and w>=0):
         raise ValueError(f'The weight of the auxiliary target {name!r} is {w!r}: a number from 0 up')
-    return dict(weight=float(w), loss=_as_loss(name, o.get('loss', 'bce')), shared=bool(o.get('shared')))
+    return dict(weight=float(w), loss=_auxiliary_loss(name, o.get('loss', 'bce')), shared=bool(o.get('shared')))
 
 # %% ../../nbs/08_training/16_auxiliary.ipynb #31929181
 _no_features = ('The head ends in {}, and an auxiliary head needs the features that go into a last nn.Linear. '
                 "Fix: head='fastai', 'linear' or 'miml', or slice_attention and slice_sequence for stacks")
 
-def _last_layer(model):
+def _scoring_layer(model):
     "The layer whose input an auxiliary head takes, and the attention over slices that it is in, or None"
     m = unwrap_model(model)
     of_slices = [o for o in m.modules() if isinstance(o, SliceAttention)]
@@ -73,7 +73,7 @@ class _Features:
     "What goes into the last layer when the network runs: features (N,F), or (N,S,F) and which slices are there (N,S)"
     def __init__(self, model):
         self.x = self.there = None
-        layer,self.of_slices = _last_layer(model)
+        layer,self.of_slices = _scoring_layer(model)
         self.hooks = [layer.register_forward_pre_hook(self._take)]
         if self.of_slices is not None:
             self.hooks.append(self.of_slices.register_forward_pre_hook(self._take_there))
@@ -100,7 +100,7 @@ _not_shared = ('The auxiliary target {!r} has the shape (N,{}), and shared=True 
 
 def _new_head(name, target, model, shared):
     "A linear layer from the features to a target, an empty one if shared; raises `ValueError` where they do not fit"
-    layer,of_slices = _last_layer(model)
+    layer,of_slices = _scoring_layer(model)
     if target.ndim==3 and of_slices is None:
         raise ValueError(_not_of_slices.format(name, *target.shape[1:], 'has none'))
     if shared:
@@ -121,7 +121,7 @@ class _ShownLoss(Metric):
 
 # %% ../../nbs/08_training/16_auxiliary.ipynb #0abcaa31
 class AuxiliaryTargets(Callback):
-    """Trains a head for each named target that the loaders have beside the labels, with a weighted loss of its own
+    """Train a head for each named target that the loaders have beside the labels, with a weighted loss of its own
 
     Raises `ValueError` for targets that are not loaded or have another shape, and for training that mixes images."""
     order = 1 # before gradients are accumulated and scaled
@@ -132,7 +132,7 @@ class AuxiliaryTargets(Callback):
         if not targets: raise ValueError('There is no auxiliary target. Fix: AuxiliaryTargets(level=0.5)')
         self.seed,self.targets = seed,{k:_as_setting(k, v) for k,v in targets.items()}
         self.heads = self._features = self._batch = self._kept = None
-        self._sums,self._resumed = {},None # losses of this epoch; the epoch that a checkpoint goes on in the middle of
+        self._sums,self._resumed = {},None # losses of this epoch; the epoch that a checkpoint resumes in the middle of
 
     def __repr__(self):
         return 'AuxiliaryTargets: '+', '.join(f"{k} {v['weight']:g}" for k,v in self.targets.items())
@@ -177,7 +177,7 @@ def state_dict(self:AuxiliaryTargets)->dict:
 
 @patch
 def load_state_dict(self:AuxiliaryTargets, state):
-    "Go on from `state`"
+    "Resume from `state`"
     self.heads.load_state_dict(state['heads'])
     self._sums,self._resumed = {k:tuple(v) for k,v in state['sums'].items()},state['epoch']
     for k,p in self.heads.named_parameters(): p.grad = to_device(state['gradients'].get(k), p.device)
@@ -190,7 +190,7 @@ _beside_opt = ('The optimizer was made before AuxiliaryTargets came, and does no
 _not_run = ('The layer that auxiliary heads look at did not run with the network, as in one that is compiled or runs '
             'on several GPUs. Fix: the network as it is, on one device')
 
-def _check_fit(cb):
+def _check_heads_are_trained(cb):
     "Raise for a fit that would not train the heads"
     learn = cb.learn
     if num_distrib()>1: raise ValueError('AuxiliaryTargets trains in one process, and these are several')
@@ -201,7 +201,8 @@ def _check_fit(cb):
 
 @patch
 def before_fit(self:AuxiliaryTargets):
-    if getattr(self.learn, 'opt', None) is not None and not hasattr(self.learn, 'gather_preds'): _check_fit(self)
+    trains = getattr(self.learn, 'opt', None) is not None and not hasattr(self.learn, 'gather_preds')
+    if trains: _check_heads_are_trained(self)
     self._sums,self._resumed = {},None
     is_search = hasattr(self.learn, 'lr_finder')
     self._kept = deepcopy(self.heads.state_dict()) if is_search else None
