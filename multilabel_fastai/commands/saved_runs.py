@@ -31,7 +31,6 @@ from ..training.compare_plots import *
 from ..deploy.image_facts import *
 from ..deploy.network_config import *
 from ..deploy.bundle import *
-from ..networks.weights import *
 from ..networks.backbones import *
 from ..networks.backbones import OWN_ARCHS
 from .settings import *

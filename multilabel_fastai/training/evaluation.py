@@ -30,7 +30,6 @@ from ..decision.decision import *
 from ..decision.readout import *
 from ..decision.report import *
 from ..decision.baseline import *
-from ..networks.weights import *
 from ..networks.backbones import *
 from ..networks.test_time import *
 from .learner import *
