@@ -25,6 +25,7 @@ from ..labels.metadata import *
 from ..decision.readout import *
 from ..images.files import *
 from ..images.packs import *
+from ..images.loaders import *
 from ..images.datablock import *
 from ..datasets.public import *
 from ..networks.weights import *
@@ -198,7 +199,7 @@ class LineLogger:
 _format = 2 # 1 called num_workers workers, and wrote augment='' for none
 
 # What may be in config.json, with its types
-_maybe = dict(source=dict, folder=str, vocab=list, metadata=dict, final_stage=int, finished=str)
+_maybe = dict(source=dict, folder=str, vocab=list, metadata=dict, input=dict, final_stage=int, finished=str)
 
 class RunError(ValueError):
     "A run that cannot be loaded as it stands; the message names the file"
@@ -266,19 +267,28 @@ def _optimizer(o):
     if o.momentum is None: return dict(opt_func=opt, lr=o.lr, wd=o.wd)
     return dict(opt_func=partial(opt, mom=o.momentum), lr=o.lr, wd=o.wd, moms=(o.momentum,)*3)
 
+def _normalize_as(learn, stats):
+    "Let a learner normalize with the statistics of other weights than its architecture's own"
+    if learn.stats is not None and np.shape(learn.stats)==np.shape(stats) and np.allclose(learn.stats, stats): return
+    learn.stats = stats
+    learn.dls = with_normalization(learn.dls, stats)
+
 def run_learner(
     dls:DataLoaders, # From `training_dls`
     o:RunSettings,
     loss:str=None, activation:str=None, # Loss, if it is another than in the settings, and its activation
     trained:bool=True, # Begin with the trained weights of the settings? If not they will be read from a file
+    noted:dict=None, # What `saved_input` says of that file
     **kwargs
 )->Learner:
     "Return the learner of some settings"
     if loss is None: loss,activation = o.loss,o.activation
     load = trained and not o.ckpt and not o.is_scratch
+    args,head = (noted or {}).get('args', {}),o.head
+    if args: head = args|(dict(name=head) if isinstance(head, str) else dict(head or {}))
     learn = multilabel_learner(dls, run_arch(o), loss, activation, pretrained=load and not o.weights,
-        weights=o.weights if load else None,
-        head=o.head, seed=o.seed, **_optimizer(o), **kwargs)
+        weights=o.weights if load else None, head=head, seed=o.seed, **_optimizer(o), **kwargs)
+    if noted: _normalize_as(learn, (noted['mean'],noted['std']))
     if not load and not o.is_scratch: _as_trained(learn)
     return learn
 
@@ -486,7 +496,8 @@ def run_training(
     if o.metadata: config['metadata'] = dls.metadata.to_dict()
     _check_rows(dls.labels, o)
     for d in _brought(o).values(): d.check_vocab(dls.vocab)
-    learn = run_learner(dls, o, path=out)
+    learn = run_learner(dls, o, path=out, noted=saved_input(o.ckpt) if o.ckpt else None)
+    config['input'] = input_of(learn.model, learn.stats)
     learn.logger = LineLogger(learn.training_history)
     if o.ckpt: set_weights(learn.model, o.ckpt, learn.dls.vocab)
     learn.use_views(o.test_views, average=o.views_average) # raises for what a mirror image has no meaning for

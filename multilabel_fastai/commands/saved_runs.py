@@ -31,6 +31,7 @@ from ..training.compare_plots import *
 from ..deploy.image_facts import *
 from ..deploy.network_config import *
 from ..deploy.bundle import *
+from ..networks.weights import *
 from ..networks.backbones import *
 from ..networks.backbones import OWN_ARCHS
 from .settings import *
@@ -162,7 +163,8 @@ def load_run(
     except DAMAGE as e: raise RunError(f'{folder}/labels.csv is damaged: {first_line(e)}') from e
     if images and not o.pack: _check_images(labels, folder)
     dls = _run_dls(labels, o, images, device, encoder)
-    try: learn = run_learner(dls, o, *o.final_loss(config.get('final_stage', -1)), trained=False)
+    at = o.final_loss(config.get('final_stage', -1))
+    try: learn = run_learner(dls, o, *at, trained=False, noted=saved_input(file) if file.is_file() else None)
     except (ValueError,TypeError,LookupError,AttributeError) as e:
         raise RunError(f'{folder}/config.json does not describe a network: {first_line(e)}') from e
     try: set_weights(learn.model, file, config['vocab'])

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['OWN_ARCHS', 'small_cnn', 'PadShortcut', 'small_resnet', 'blood_cnn', 'resolve_arch', 'find_arch', 'TimmFeatures',
-           'multilabel_network']
+           'backbone_args', 'input_of', 'multilabel_network']
 
 # %% ../../nbs/06_networks/02_backbones.ipynb #a96a7d38
 import difflib, inspect, ssl, timm, torchvision
@@ -133,12 +133,13 @@ def _adapt_input(model, n_in, arch):
     conv.weight,conv.in_channels = nn.Parameter(w),n_in
 
 # %% ../../nbs/06_networks/02_backbones.ipynb #ceeed47b
-_Given = namedtuple('_Given', 'sd name') # tensors by name, and where they come from
+# Tensors by name, where they come from, and what `saved_input` says of them
+_Given = namedtuple('_Given', 'sd name input')
 
 def _read_given(weights):
     "The tensors of a learner or a file"
-    if isinstance(weights, Learner): return _Given(weights.model.state_dict(), 'The learner')
-    return _Given(load_weights(weights), weights)
+    if not isinstance(weights, Learner): return _Given(load_weights(weights), weights, saved_input(weights))
+    return _Given(weights.model.state_dict(), 'The learner', input_of(weights.model, getattr(weights, 'stats', None)))
 
 _no_head = ('The network of the learner is not a backbone and a head. '
     'Fix: a learner from multilabel_learner, or a file with weights')
@@ -219,6 +220,21 @@ class TimmFeatures(nn.Module):
         x = self.model.forward_features(x)
         return x.permute(0, 3, 1, 2) if self.last else x
 
+def backbone_args(
+    model:nn.Module, # With a backbone of timm somewhere, or not
+)->dict:
+    "Return the arguments with which the backbone of timm inside `model` was made; empty for another network"
+    return first((o.args for o in model.modules() if isinstance(o, TimmFeatures))) or {}
+
+def input_of(
+    model:nn.Module, # Network
+    stats:tuple, # Mean and standard deviation of its input; None if they are not known
+)->dict: # As `saved_input` has it
+    "Return what a network was made for; None if that is not known"
+    if stats is None: return None
+    mean,std = [np.asarray(o, dtype=float).ravel().tolist() for o in stats]
+    return dict(mean=mean, std=std, args={k:v for k,v in backbone_args(model).items() if k in HIDDEN_ARGS})
+
 def _features_of(backbone, arch, n_in, size):
     "What a backbone gives for an image of `size`; raises where it does not take one"
     x = torch.zeros(1, n_in, *size)
@@ -286,7 +302,7 @@ def _function_backbone(arch, n_in, pretrained, given, tokens, size=None, cut=Non
     meta = model_meta.get(arch, dict(cut=None, split=default_split))
     trained,make = bool(pretrained or given),arch
     if given:
-        def make(**_): return load_backbone(arch(), given.sd, arch, given.name)
+        def make(**_): return load_backbone(arch(), given.sd, arch, given.name, has_classifier=True)
     try:
         with _downloading(arch):
             backbone = create_vision_model(make, 1, pretrained=trained, n_in=3 if trained else n_in, init=None,
@@ -296,7 +312,8 @@ def _function_backbone(arch, n_in, pretrained, given, tokens, size=None, cut=Non
             'timm\'s network of that kind by its name') from None
     if trained and n_in!=3: _adapt_input(backbone, n_in, arch)
     nf = num_features_model(nn.Sequential(*backbone.children())) # leaves the layers in validation mode
-    return _Backbone(backbone.train(), nf, True, meta['split'], meta.get('stats') or imagenet_stats)
+    stats = given and weights_stats(given.name, given.sd) or meta.get('stats') or imagenet_stats
+    return _Backbone(backbone.train(), nf, True, meta['split'], stats)
 
 _features_are = ('{} gives {}, and a backbone gives a map (N,F,H,W), tokens (N,T,F) for the head query, or a vector '
     '(N,F) for another head. Fix: a module whose forward returns one of these')
@@ -312,18 +329,27 @@ def _module_backbone(arch, n_in, pretrained, given, tokens, size=None):
         what = f'values of shape {tuple(got.shape)}' if isinstance(got, Tensor) else f'a {type(got).__name__}'
         raise ValueError(_features_are.format(name, what))
     cfg = getattr(arch, 'default_cfg', None) or {} # of a network of timm
-    stats = (cfg['mean'],cfg['std']) if cfg.get('mean') and cfg.get('std') else imagenet_stats
+    own = (cfg['mean'],cfg['std']) if cfg.get('mean') and cfg.get('std') else imagenet_stats
+    stats = given and weights_stats(given.name, given.sd) or own
     return _Backbone(model, got.shape[2 if got.ndim==3 else 1], got.ndim==4, default_split, stats)
+
+def _own_of(arch, given):
+    "The backbone's tensors if what is given is of a network of this library, None if of another"
+    if given is None or isinstance(arch, nn.Module) and set(arch.state_dict())<=set(given.sd): return None
+    return _own_backbone(given.sd, given.name=='The learner')
 
 def _make_backbone(arch, n_in, pretrained, weights, tokens, size=None, **kwargs):
     "Return the backbone of `arch`, with the weights of the hub, of a file, or of another network of this library"
     given = _read_given(weights) if weights else None
-    own = _own_backbone(given.sd, isinstance(weights, Learner)) if given else None
+    own = _own_of(arch, given)
     make = _timm_backbone if isinstance(arch, str) else _function_backbone
     if isinstance(arch, nn.Module): make = _module_backbone
-    res = make(arch, n_in, pretrained and own is None, given if own is None else None, tokens, size, **kwargs)
-    if own is not None: _load_own(res.model, own, arch, n_in, given.name)
-    return res
+    if own is None: return make(arch, n_in, pretrained, given, tokens, size, **kwargs)
+    noted = given.input or {}
+    if make is _timm_backbone: kwargs = noted.get('args', {})|kwargs
+    res = make(arch, n_in, False, None, tokens, size, **kwargs)
+    _load_own(res.model, own, arch, n_in, given.name)
+    return res._replace(stats=(noted['mean'],noted['std'])) if noted else res
 
 # %% ../../nbs/06_networks/02_backbones.ipynb #cf28e7a6
 def _find_head(head):
@@ -358,6 +384,9 @@ def _with_head(backbone, head, n_out, args, missing, metadata):
     layers = fused_layers(_find_head(head), backbone.nf, n_out, backbone.has_map, missing, args, **metadata or {})
     return FusedNetwork(backbone.model, *layers)
 
+_no_args = ('{} cannot keep the arguments {} of its backbone. Fix: weights in another layout, images of the size that '
+    'the architecture is made for, or single images')
+
 _whole_network = ('The module gives a value for each class, as a network with a head does, and not features. '
     'Fix: MultiLabelLearner(dls, network, loss_func=get_loss("bce")) for a whole network, or a module without its head')
 
@@ -380,10 +409,12 @@ def multilabel_network(
     "Return the backbone of `arch` with a head for `n_out` scores, its splitter, and the statistics of its input"
     is_module = isinstance(arch, nn.Module)
     if hasattr(arch, 'network') and not is_module:
-        if missing is None: return arch.network(n_out, n_in, pretrained, weights, seed, head, **kwargs)
-        if 'missing' not in inspect.signature(arch.network).parameters:
+        takes = {} if missing is None else dict(missing=missing, metadata=metadata)
+        if takes and 'missing' not in inspect.signature(arch.network).parameters:
             raise ValueError(_no_metadata.format(type(arch).__name__))
-        return arch.network(n_out, n_in, pretrained, weights, seed, head, missing, metadata, **kwargs)
+        res = arch.network(n_out, n_in, pretrained, weights, seed, head, **takes, **kwargs)
+        if args:=backbone_args(res[0]): raise ValueError(_no_args.format(type(arch).__name__, args))
+        return res
     arch = resolve_arch(arch)
     of_timm = isinstance(arch, str)
     if head is not None and custom_head is not None: raise ValueError('head and custom_head are the same: give one')

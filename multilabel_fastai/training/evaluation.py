@@ -357,6 +357,8 @@ def save_weights(self:Learner,
     Path(folder).mkdir(parents=True, exist_ok=True)
     header,encoder = {'classes':json.dumps(list(map(str, self.dls.vocab)))},metadata_of(self.dls)
     if encoder is not None: header['metadata'] = json.dumps(encoder.to_dict())
+    noted = input_of(unwrap_model(self.model), getattr(self, 'stats', None))
+    if noted: header['input'] = json.dumps(noted)
     write_atomic(Path(folder)/'model.safetensors', lambda o: save_model(unwrap_model(self.model), str(o), header))
 
 # %% ../../nbs/08_training/04_evaluation.ipynb #8f28c415

@@ -449,7 +449,7 @@ def multilabel_learner(
     device = getattr(dls, 'device', None) or default_device()
     for o in (model, loss): o.to(device) # so that validate and get_preds work before a fit
     if trained: learn.freeze()
-    of_timm = getattr(model[0], 'args', {}) # from which, with the head, a bundle makes the network again
+    of_timm = backbone_args(model) # from which, with the head, a bundle makes the network again
     learn.arch,learn.metadata_args = arch,metadata
     learn.head = of_timm|of_head if of_timm else head
     return learn
