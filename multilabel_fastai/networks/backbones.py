@@ -226,14 +226,22 @@ def backbone_args(
     "Return the arguments with which the backbone of timm inside `model` was made; empty for another network"
     return first((o.args for o in model.modules() if isinstance(o, TimmFeatures))) or {}
 
+def _usual_stats(model, n_in):
+    "Mean and standard deviation of `n_in` channels that the architecture of a network would get without a file"
+    of_timm = first(o.model.default_cfg for o in model.modules() if isinstance(o, TimmFeatures))
+    stats = (of_timm['mean'],of_timm['std']) if of_timm else imagenet_stats
+    return np.array([o if len(o)==n_in else [np.mean(o)]*n_in for o in stats])
+
 def input_of(
     model:nn.Module, # Network
     stats:tuple, # Mean and standard deviation of its input; None if they are not known
 )->dict: # As `saved_input` has it
-    "Return what a network was made for; None if that is not known"
+    "Return what a network was made for; None for what its architecture alone says, and where nothing is known"
     if stats is None: return None
     mean,std = [np.asarray(o, dtype=float).ravel().tolist() for o in stats]
-    return dict(mean=mean, std=std, args={k:v for k,v in backbone_args(model).items() if k in HIDDEN_ARGS})
+    args = {k:v for k,v in backbone_args(model).items() if k in HIDDEN_ARGS}
+    if not args and np.allclose([mean,std], _usual_stats(model, len(mean)), atol=1e-6): return None
+    return dict(mean=mean, std=std, args=args)
 
 def _features_of(backbone, arch, n_in, size):
     "What a backbone gives for an image of `size`; raises where it does not take one"

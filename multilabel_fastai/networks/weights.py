@@ -9,7 +9,7 @@ __all__ = ['XRV_STATS', 'HIDDEN_ARGS', 'weights_file', 'load_weights', 'current_
 # %% ../../nbs/06_networks/01_weights.ipynb #45b1ddb9
 import inspect, json, pickle, re
 from fastai.vision.all import *
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from ..utils.hints import *
 
@@ -19,7 +19,7 @@ _no_weights_file = ('There is no weights file {}: give the path of a .safetensor
 _old_torch = ('{} is a torch file, and reading one is safe from torch 2.10 on: torch {} could run code in it '
     "(CVE-2025-32434, CVE-2026-24747). Fix: pip install 'torch>=2.10', or a .safetensors file")
 _pickled = ('{} cannot be read as weights: {}. A network that was saved whole, as by torchxrayvision, runs code '
-    "when read. Fix, if you trust the file: torch.save(torch.load(file, weights_only=False).state_dict(), 'weights.pth')")
+    "when read. Fix, if you trust the file: torch.save(torch.load(file, weights_only=False).state_dict(), 'w.pth')")
 
 def _check_torch(file):
     "Raise `ValueError` where torch reads its own files with holes that are known: the one place that decides"
@@ -213,7 +213,9 @@ def saved_input(
     "Return what the network whose weights are in `file` was made for, from its header, or from config.json beside it"
     file = weights_file(file)
     if file.suffix=='.safetensors':
-        with safe_open(str(file), 'pt') as f: text = (f.metadata() or {}).get('input')
+        try:
+            with safe_open(str(file), 'pt') as f: text = (f.metadata() or {}).get('input')
+        except SafetensorError: return None # a damaged file has its error where its tensors are read
         if text: return json.loads(text)
     for folder in (file.absolute().parent, file.absolute().parent.parent):
         config = folder/'config.json'
