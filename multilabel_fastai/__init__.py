@@ -58,6 +58,7 @@ _star = {
     'networks.slices': 'slice_attention slice_sequence attention_weights slice_scores plot_slices',
     'networks.keypoints': 'points_dls points_learner point_errors find_points plot_points',
     'networks.test_time': 'ViewNetwork',
+    'networks.fusion': 'multi_view',
     'datasets.public': '''NIH_FINDINGS find_dataset find_weights nih_chest_xray chexpert blood_cells
         miml_scenes pascal_2007 rsna_cervical_spine boxed_slices''',
     'datasets.digits': 'sample_digits',
