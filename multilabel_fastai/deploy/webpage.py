@@ -35,6 +35,9 @@ def page_formats(
     if p.study_views:
         raise ValueError(f'The model takes studies of the views {", ".join(p.study_views)}, and the page one image. '
                          'Fix: predict_table(bundle, table)')
+    if any(o.needs_box for o in (p.views if isinstance(p, JointPreprocess) else [p])):
+        raise ValueError('The model takes parts of images, and an upload names no box. '
+                         'Fix: predict_table(bundle, labels.expand_crops(boxes))')
     if p.neighbours:
         raise ValueError('The model takes a slice with its neighbours, and an upload is one file. '
                          'Fix: predict_table(bundle, folder)')

@@ -122,7 +122,8 @@ def _check_inside(boxes, xywh, sizes, slack):
     low,high = xywh[:,:2],xywh[:,:2]+xywh[:,2:]
     beyond = np.maximum(-low, high-sizes) # (N,2) pixels
     slack = xywh[:,2:]/2 if slack is None else slack
-    bad = (beyond>slack).any(1)
+    gone = xywh[:,2:]-np.maximum(-low, 0)-np.maximum(high-sizes, 0)<1 # nothing of it is in the image
+    bad = ((beyond>slack)|gone).any(1)
     if not bad.any(): return
     rows = pd.DataFrame(xywh[bad], columns=_BOX)
     rows.insert(0, 'row', np.flatnonzero(bad))

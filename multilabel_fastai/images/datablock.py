@@ -345,6 +345,15 @@ def _check_studies(labels, prep):
     raise LabelError(f'The rows are studies of the views {there}, and study_views is {prep.study_views}',
         dict(path=other), fix=f'multilabel_dls(labels, study_views={there})')
 
+def _check_boxed(labels, prep):
+    "Raise `LabelError` for rows of whole images, where the preprocessing reads boxes"
+    whole = [o for o in labels.paths if split_crop(o)[1] is None] if prep.needs_box else []
+    if not whole: return
+    asked = 'mask=True' if prep.mask else f'margin={prep.margin}'
+    raise LabelError(f'{len(whole):,} of {len(labels):,} rows name no box, and {asked} reads what lies around one',
+        dict(path=whole), fix='labels.expand_crops(boxes), a table of crops alone, or multilabel_dls without '
+                              f'{asked.split("=")[0]}=')
+
 def _readable(labels, prep, pack, check, num_workers):
     "The table without unreadable files, these, and those that show nothing; both None where nothing was read"
     if pack is not None: bad,faults = _check_packed(labels, pack, check),pack.faults(labels)
@@ -448,6 +457,7 @@ def multilabel_dls(
     prep = _which_preprocess(kwargs.pop('preprocess', None), pack, kwargs)
     if image_weights is not None: image_weights = _checked_weights(image_weights, len(labels))
     _check_studies(labels, prep)
+    _check_boxed(labels, prep)
     if auxiliary is not None: auxiliary = _checked_auxiliary(auxiliary, labels, prep)
     asked = labels
     labels,bad,faults = _readable(labels, prep, pack, check, num_workers)

@@ -507,8 +507,14 @@ def pack(self:LabelTable,
     folder:str|Path, # Folder of the pack; made where it is not there
     **kwargs
 )->PackedImages: # None where other parts are missing
-    "A pack of the table's files, see `pack_images`"
+    "A pack of the table's files, see `pack_images`; raises `LabelError` for studies without `study_views`"
     self.check_files()
+    prep = kwargs.get('preprocess')
+    wanted = prep.study_views if prep else kwargs.get('study_views')
+    names = list(dict.fromkeys(o for p in self.paths for o in view_files(p)))
+    if names and not wanted:
+        raise LabelError(f'The rows are studies of the views {names}, and study_views is None', dict(path=self.paths),
+                         fix=f'labels.pack(folder, study_views={names})')
     return pack_images(self.frame.path, folder, self.root, **kwargs)
 
 # %% ../../nbs/04_images/09_packs.ipynb #2310e56f

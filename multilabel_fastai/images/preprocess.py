@@ -403,7 +403,7 @@ def _as_size(size):
     if not (len(size)==2 and min(size)>0): raise ValueError(f'size is {size}: height and width in pixels')
     return size
 
-def _check_crop(margin, mask, study_views):
+def _check_crop(margin, mask, study_views, slices=None, resize='squish', center=None):
     "Raise `ValueError` for a margin or a mask that makes no sense"
     if margin is not None and not 0<=margin<=100:
         raise ValueError(f'margin is {margin}: a share of the width and height of the box, from 0')
@@ -412,6 +412,13 @@ def _check_crop(margin, mask, study_views):
                          'each mask would be the same: give one or the other')
     if study_views and (mask or margin is not None):
         raise ValueError('margin and mask are for crops, and study_views for studies: give one or the other')
+    if mask and slices:
+        raise ValueError('mask marks a box in one image, and slices reads a stack, which would have the same mask at '
+                         'each slice. Fix: margin= instead of mask=')
+    if mask and (resize=='crop' or center not in (None,1)):
+        cut = "resize='crop'" if resize=='crop' else f'center={center}'
+        raise ValueError(f'mask shows the box in the whole image, and {cut} would cut boxes away. '
+                         "Fix: resize='pad' or 'squish', and no center=")
 
 def _check_settings(color, resize, frame, slices, bit_depth, center, max_pixels, header=None):
     "Raise `ValueError` where a setting of `Preprocess` makes no sense"
@@ -475,7 +482,7 @@ class Preprocess:
         mask:bool=False, # For crops: read the whole image, with one more channel that is white where the box is?
         study_views:list=None, # For rows of `join_views`: names of the views, whose channels follow each other
     ):
-        _check_crop(margin, mask, study_views)
+        _check_crop(margin, mask, study_views, slices, resize, center)
         _check_settings(color, resize, frame, slices, bit_depth, center, max_pixels, header)
         _check_spacing(spacing, slices)
         self.windows,self.multi_window = parse_windows(window)
@@ -594,8 +601,8 @@ def _mask(self:Preprocess, size):
     white.paste(255, (x,y,x+w,y+h))
     res = np.asarray(self._sized(white))[None]
     if res.any(): return [res]
-    raise ValueError(f'the box x={x}, y={y}, width={w}, height={h} is not in the part of the image that is read. '
-                     "Fix: resize='pad' and no center=, which cut nothing away")
+    raise ValueError(f'the box x={x}, y={y}, width={w}, height={h} is too small to be seen at '
+                     f'{self.size[0]} x {self.size[1]} pixels. Fix: a larger size=, or margin= instead of mask=')
 
 # %% ../../nbs/04_images/07_preprocess.ipynb #f82fbb03
 @patch

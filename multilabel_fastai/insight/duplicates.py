@@ -19,9 +19,15 @@ from ..images.packs import *
 # %% ../../nbs/09_insight/04_duplicates.ipynb #93720ebe
 _THUMB,_FREQS = 32,12 # pixels and frequencies of a side
 
+def _without_masks(pixels, preprocess):
+    "Channels (channels,H,W) of an image itself, without its neighbours and without the mask of its box"
+    own = pixels[preprocess.own_channels]
+    slices = own.reshape(-1, preprocess.slice_channels, *own.shape[1:])
+    return slices[:,:preprocess.slice_channels-preprocess.mask].reshape(-1, *own.shape[1:])
+
 def _thumbnail(item, preprocess, pack=None):
     "Gray pixels (32,32) of a file, without neighbours, or of a path of a pack; None where it cannot be read"
-    try: pixels = preprocess(item) if pack is None else pack[item][pack.preprocess.own_channels] # (channels,H,W)
+    try: pixels = preprocess(item) if pack is None else _without_masks(pack[item], pack.preprocess) # (channels,H,W)
     except ImageError: return None
     gray = Image.fromarray(pixels.mean(0).round().astype(np.uint8))
     return np.asarray(resize_pil(gray, (_THUMB,_THUMB), 'squish'), dtype=np.float32)
@@ -71,7 +77,7 @@ def _read_thumbnails(labels, preprocess, pack, num_workers):
     if any(map(view_files, labels.paths[:1])):
         raise ValueError('The rows are studies of several views, and images are compared. '
                          'Fix: near_duplicates of the table with a row for each image')
-    alone = dict(size=_THUMB, color='gray', resize='squish', neighbours=None, step=1)
+    alone = dict(size=_THUMB, color='gray', resize='squish', neighbours=None, step=1, margin=None, mask=False)
     config = (preprocess or Preprocess()).config|alone
     read = partial(_thumbnail, preprocess=Preprocess(**config), pack=pack)
     items = labels.files if pack is None else labels.frame.path.tolist()
@@ -129,10 +135,11 @@ def displayed_pixels(
     file, # File that `open_image` reads
     preprocess:Preprocess=None, # How to read it; as it is if None. Folders of slices and lists of windows need it
 )->np.ndarray: # (H,W) or (H,W,3) uint8
-    "Return the pixels of a file to show, without neighbours, of windows or slices the first; black if unreadable"
+    "Return the pixels of a file to show, without neighbours and mask, of windows or slices the first; black if broken"
     try:
         if preprocess is not None:
             a = preprocess.own_pixels(file)                                         # (channels,H,W)
+            if preprocess.mask: a = a[:preprocess.slice_channels-1]
             if preprocess.study_views: a = np.concatenate(np.split(a, len(preprocess.study_views)), 2) # side by side
             return a.transpose(1,2,0) if len(a)==3 and not preprocess.dicom_only else a[0]
         a = np.asarray(open_image(file))                                            # (H,W,3)

@@ -10,6 +10,7 @@ import csv, os, re
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import combinations
+from PIL import ImageDraw
 from fastai.vision.all import *
 from sklearn.metrics import cohen_kappa_score
 from ..utils.files import *
@@ -194,6 +195,13 @@ def _heat_function(o):
     has_network = isinstance(o, Learner) or hasattr(o, 'normalized') # a Learner can be called, too
     return partial(label_map, o) if has_network else o
 
+def _check_no_studies(labels):
+    "Raise `LabelError` for rows of several views, of which a review shows none"
+    studies = [o for o in labels.paths if view_files(o)]
+    if studies:
+        raise LabelError(f'{len(studies):,} of {len(labels):,} rows are studies of several views, and a review shows '
+                         'one image at a time', dict(path=studies), fix='the table before labels.join_views')
+
 class LabelReview:
     "Labels under review: order, filters and corrections, each of which is kept in a file"
     def __init__(self,
@@ -206,6 +214,7 @@ class LabelReview:
         preprocess:Preprocess=None, # How the network sees the files: window, bit depth, and the place of heat maps
         ranking=None, # Paths best first: list, or DataFrame with `path`, and `label` or `class` if a row is about one
     ):
+        _check_no_studies(labels)
         self.table,self.vocab,self.paths = labels,list(labels.vocab),labels.frame.path.tolist()
         self.reviewer,self.heatmap = str(reviewer or ''),_heat_function(heatmap)
         self.preprocess,self.ranking = preprocess,ranking
@@ -530,6 +539,23 @@ def _resized_to(im, size):
     return im.resize(new, Image.BOX if by<0.5 else Image.BICUBIC)
 
 # %% ../../nbs/09_insight/06_review.ipynb #2cf06220
+def _outlined(im, box):
+    "An RGB image with a line around a box"
+    (x,y,w,h),width = box,max(1, max(im.size)//200)
+    im = im.convert('RGB')
+    ImageDraw.Draw(im).rectangle((x-width, y-width, x+w+width-1, y+h+width-1), outline=(255,200,0), width=width)
+    return im
+
+def _as_read(f, p):
+    "The part of a file that a `Preprocess` resizes: of a crop with a mask all, the box outlined, or its surroundings"
+    file,box = split_crop(f) if p.needs_box else (f,None)
+    im = open_image(file, p.color, p.bit_depth, p.window, p.frame, p.max_pixels, p.header)
+    if box is None: return im
+    if p.mask: return _outlined(im, box)
+    x,y,w,h = box
+    dx,dy = [round(o*p.margin) for o in (w,h)]
+    return im.crop((x-dx, y-dy, x+w+dx, y+h+dy)) # black beyond the edges
+
 @patch
 def _file(self:LabelReview, i): return (self.table.root or Path())/self.paths[i]
 
@@ -540,7 +566,7 @@ def _opened(self:LabelReview, i):
         f,p = self._file(i),self.preprocess
         if p is None: im = open_image(f)
         elif _is_tiled(p): im = _tiled(p(f))
-        else: im = open_image(f, p.color, p.bit_depth, p.window, p.frame, p.max_pixels, p.header)
+        else: im = _as_read(f, p)
         self._last_opened = (i, im.convert('RGB'))
     return self._last_opened[1]
 

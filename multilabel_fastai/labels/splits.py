@@ -278,10 +278,8 @@ def file_sizes(self:LabelTable)->pd.Series:
     return pd.Series([_total([_size_of(f) for f in parts_of(o)]) for o in self.files])
 
 @patch
-def identical_files(self:LabelTable,
-    num_workers:int=None, # Threads; as many as there are processors if None
-)->pd.DataFrame:
-    "Return rows whose files, or views, have the same content as another row's: path, split, group and content hash"
+def _same_content(self:LabelTable, num_workers=None):
+    "Rows whose files, or views, have the same content as another row's, with the file; crops of one file too"
     parts = [(i,f) for i,o in enumerate(self.files) for f in parts_of(o)]
     size = pd.Series([_size_of(f) for _,f in parts], dtype=float)
     same = np.flatnonzero((size>=0) & size.duplicated(keep=False))
@@ -289,9 +287,23 @@ def identical_files(self:LabelTable,
     threads = dict(n_workers=ifnone(num_workers, defaults.cpus), threadpool=True)
     sha = parallel(file_hash, files, progress=show_progress(len(files)), **threads) if files else []
     cols = [o for o in ('path','split','group') if o in self._df]
-    res = self._df.iloc[row][cols].assign(content=[o[:12] for o in sha])
+    res = self._df.iloc[row][cols].assign(content=[o[:12] for o in sha], file=list(map(os.path.abspath, files)))
     n_rows = pd.Series(row, dtype=int).groupby(res.content.to_numpy()).transform('nunique') # 1 if in one study
     return res[(n_rows>1).to_numpy()].sort_values(['content','path'])
+
+@patch
+def identical_files(self:LabelTable,
+    num_workers:int=None, # Threads; as many as there are processors if None
+)->pd.DataFrame:
+    """Return rows whose files, or views, have the same content as another row's: path, split, group and content hash
+
+    Crops of one file are no copies, unless they are in different splits."""
+    res = self._same_content(num_workers)
+    is_crop = res.path.map(lambda o: split_crop(o)[1] is not None).astype(bool)
+    several = [res[o].groupby(res.content).transform('nunique')>1 for o in ('file','split') if o in res]
+    is_copy = ~is_crop.groupby(res.content).transform('all')
+    for o in several: is_copy |= o
+    return res[is_copy.to_numpy()].drop(columns='file')
 
 # %% ../../nbs/01_labels/07_splits.ipynb #fe93bdb0
 @patch
@@ -299,7 +311,7 @@ def group_identical(self:LabelTable)->LabelTable:
     "Return the table with groups joined wherever they share an identical file, so that no split can part the copies"
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
-    same = self.identical_files()
+    same = self._same_content()
     unit = pd.factorize(self._df.group)[0] if self.has_group else np.arange(len(self))
     copy = pd.factorize(same.content)[0]+unit.max()+1
     size = max(unit.max(), copy.max(initial=0))+1

@@ -94,7 +94,8 @@ class MultiView:
 
     def __repr__(self):
         arch = getattr(self.arch, '__name__', repr(self.arch))
-        return f'multi_view({arch}, {self.views}, fusion={self.fusion!r}, shared={self.shared})'
+        more = f'concat_pool={self.concat_pool}, hidden={self.hidden}'
+        return f'multi_view({arch}, {self.views}, fusion={self.fusion!r}, shared={self.shared}, {more})'
 
     def network(self, n_out, n_in=6, pretrained=True, weights=None, seed=42, head=None, missing=None, metadata=None,
                 **kwargs):

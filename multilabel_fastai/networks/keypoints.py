@@ -7,6 +7,7 @@ __all__ = ['PointDLs', 'points_dls', 'point_distance', 'points_learner', 'point_
 
 # %% ../../nbs/06_networks/04_keypoints.ipynb #2e1a0127
 from fastai.vision.all import *
+from ..utils.files import *
 from ..utils.plots import *
 from ..labels.table import *
 from ..images.loaders import MultiLabelDLs
@@ -16,6 +17,19 @@ from .backbones import *
 
 # %% ../../nbs/06_networks/04_keypoints.ipynb #f3150ae6
 _point_cols = 'columns path, split, width, height, and <name>_x and <name>_y for each point'
+
+def _check_single_images(paths, prep):
+    "Raise for crops and studies, whose points would be looked for in whole images, and for a preprocessing of these"
+    given = dict(margin=prep.margin is not None, mask=prep.mask, study_views=prep.study_views)
+    asked = first(k for k,v in given.items() if v)
+    if asked:
+        raise ValueError(f'{asked} is for crops and studies, and points are those of whole images. '
+                         f'Fix: leave {asked} out')
+    parts = [o for o in map(str, paths) if split_crop(o)[1] is not None or view_files(o)]
+    if not parts: return
+    what = 'a study of several views' if view_files(parts[0]) else 'a part of an image'
+    raise LabelError(f'{len(parts):,} rows are no whole images, and points are those of whole images: {parts[0]} '
+                     f'is {what}', dict(path=parts), fix='rows of image files, before expand_crops and join_views')
 
 def _coordinates(points, names):
     "Return the columns `<name>_x` and `<name>_y` as (N,P,2)"
@@ -68,6 +82,7 @@ def points_dls(
 )->PointDLs:
     "Return DataLoaders of images and their points (P,2) from -1 to 1; the table is `dls.points`"
     names,prep = _check_points(points),Preprocess(**kwargs)
+    _check_single_images(points.path, prep)
     files = [Path(root)/o for o in points.path]
     split = dict(zip(map(str, files), points.split))
     get_y = _GetPoints(files, _coordinates(points, names), points[['height','width']].to_numpy(), prep)
@@ -164,6 +179,8 @@ def find_points(
     "Return where a network finds its points in images; raises `ImageError` that names a file that cannot be read"
     is_table = isinstance(files, LabelTable)
     paths = files.paths.tolist() if is_table else [str(o) for o in files]
+    _check_single_images(paths, learn.dls.preprocess)
+    if not paths: raise ValueError('There are no files to find points in. Fix: one or more files')
     files = list(map(Path, files.files if is_table else paths))
     hw = [upright_size(o) for o in files]
     res,names = pd.DataFrame(dict(path=paths, width=[o[1] for o in hw], height=[o[0] for o in hw])),learn.dls.names

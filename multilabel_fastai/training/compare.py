@@ -333,6 +333,9 @@ def _new_loss(spec, labels):
 def _describe(o):
     "What can be written down of a setting, the same in every process"
     if isinstance(o, Learner): return array_hash(*o.model.state_dict().values())
+    if isinstance(o, nn.Module): return [re.sub(r' at 0x[0-9a-f]+', '', str(o)), array_hash(*o.state_dict().values())]
+    if hasattr(o, 'network') and hasattr(o, 'arch'): # of `slice_attention` or `multi_view`
+        return [type(o).__qualname__, {k:_describe(v) for k,v in vars(o).items() if not k.startswith('_')}]
     if isinstance(o, partial): return [_describe(o.func), _describe(o.args), _describe(o.keywords)]
     if isinstance(o, dict): return {str(k):_describe(v) for k,v in o.items()}
     if isinstance(o, (list,tuple,L)): return [_describe(v) for v in o]
