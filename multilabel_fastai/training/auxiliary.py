@@ -132,6 +132,7 @@ class AuxiliaryTargets(Callback):
         if not targets: raise ValueError('There is no auxiliary target. Fix: AuxiliaryTargets(level=0.5)')
         self.seed,self.targets = seed,{k:_as_setting(k, v) for k,v in targets.items()}
         self.heads = self._features = self._batch = self._kept = None
+        self._beside = None # the layer whose input the heads take
         self._sums,self._resumed = {},None # losses of this epoch; the epoch that a checkpoint resumes in the middle of
 
     def __repr__(self):
@@ -140,7 +141,7 @@ class AuxiliaryTargets(Callback):
 # %% ../../nbs/08_training/16_auxiliary.ipynb #438bbc21
 @patch
 def parameters_beside(self:AuxiliaryTargets)->list:
-    "Return the parameters of the heads, for the optimizer; makes the heads where there are none"
+    "Return the parameters of the heads, for the optimizer; makes the heads where this network has none"
     loaded = getattr(self.learn.dls.train, 'auxiliary', None) or {}
     if lacks := [o for o in self.targets if o not in loaded]:
         raise ValueError(_not_loaded.format(lacks[0], list(loaded), lacks[0]))
@@ -148,8 +149,10 @@ def parameters_beside(self:AuxiliaryTargets)->list:
         torch.manual_seed(self.seed)
         heads = {k:_new_head(k, loaded[k], self.learn.model, o['shared']) for k,o in self.targets.items()}
     heads = nn.ModuleDict(heads)
+    layer,_ = _scoring_layer(self.learn.model)
+    is_new = self._beside is not layer # as in the next fold; a head is the same layer on frozen features and on images
     shapes = [{k:tuple(p.shape) for k,p in ({} if o is None else o.named_parameters())} for o in (self.heads,heads)]
-    if self.heads is None: self.heads = heads
+    if is_new: self.heads,self._beside = heads,layer
     elif shapes[0]!=shapes[1]:
         raise ValueError(f'The heads were made for {shapes[0]}, and this network needs {shapes[1]}. '
                          'Fix: AuxiliaryTargets anew')
