@@ -78,8 +78,10 @@ class _Features:
         if self.of_slices is not None:
             self.hooks.append(self.of_slices.register_forward_pre_hook(self._take_there))
 
-    def _take(self, module, args): self.x = args[0]
-    def _take_there(self, module, args): self.there = args[0][...,-1]>0.5         # (N,S)
+    def _take(self, module, args):
+        if self.x is None: self.x = args[0] # with views of an image that is the first, the image as it is
+    def _take_there(self, module, args):
+        if self.there is None: self.there = args[0][...,-1]>0.5                  # (N,S)
     def remove(self):
         for o in self.hooks: o.remove()
 
