@@ -15,10 +15,11 @@ from .table import *
 
 # %% ../../nbs/01_labels/09_metadata.ipynb #516cf011
 def _as_level(v):
-    "Return a category as text, None if it is missing"
+    "Return a category as text, None if it is missing; true and false are those of pandas in any case"
     if pd.isna(v): return None
     if isinstance(v, (float,np.floating)) and float(v).is_integer(): v = int(v)
-    return str(v).strip() or None
+    text = str(v).strip()
+    return dict(true='True', false='False').get(text.lower(), text) or None
 
 def _as_levels(col):
     "Return the categories of a column as text (N,) object, None if missing"
@@ -64,7 +65,7 @@ class MetadataColumn:
     )->tuple: # Features (N,M) float32, and which values (N,) are unlike those of the training rows
         "Return the features of a column; raises `LabelError` for text in a column of numbers"
         if not self.levels: return self._encode_numbers(_as_numbers(col, self.name))
-        values,at = _as_levels(col),{o:i for i,o in enumerate(self.levels)}
+        values,at = _as_levels(col),{_as_level(o):i for i,o in enumerate(self.levels)}
         level = np.array([at.get(o, len(at)) for o in values], dtype=int)
         other = (level==len(at))&np.array([o is not None for o in values], dtype=bool)
         return np.eye(len(at)+1, dtype=np.float32)[level],other
