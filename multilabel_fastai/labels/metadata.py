@@ -29,6 +29,11 @@ def _is_number(col):
     "Return whether a column holds numbers"
     return pd.api.types.is_numeric_dtype(col) and not pd.api.types.is_bool_dtype(col)
 
+def _numbers_of(levels):
+    "Return by its number, as text, the place of each category that is the only one of that number, such as 01 of 1"
+    x = pd.to_numeric(pd.Series(levels, dtype=object), errors='coerce').dropna()
+    return {_as_level(float(v)):i for i,v in x[~x.duplicated(keep=False)].items()}
+
 def _as_numbers(col, name):
     "Return a column of numbers as float64 (N,), NaN if missing; raises `LabelError` for what is no finite number"
     known = col.notna().to_numpy()
@@ -65,10 +70,11 @@ class MetadataColumn:
     )->tuple: # Features (N,M) float32, and which values (N,) are unlike those of the training rows
         "Return the features of a column; raises `LabelError` for text in a column of numbers"
         if not self.levels: return self._encode_numbers(_as_numbers(col, self.name))
-        values,at = _as_levels(col),{_as_level(o):i for i,o in enumerate(self.levels)}
-        level = np.array([at.get(o, len(at)) for o in values], dtype=int)
-        other = (level==len(at))&np.array([o is not None for o in values], dtype=bool)
-        return np.eye(len(at)+1, dtype=np.float32)[level],other
+        values,at,n = _as_levels(col),{_as_level(o):i for i,o in enumerate(self.levels)},len(self.levels)
+        if _is_number(col): at = _numbers_of(self.levels)|at # a file without letters in the column is read as numbers
+        level = np.array([at.get(o, n) for o in values], dtype=int)
+        other = (level==n)&np.array([o is not None for o in values], dtype=bool)
+        return np.eye(n+1, dtype=np.float32)[level],other
 
     def _encode_numbers(self, x):
         "Return features (N,2) of numbers (N,) with NaN"
