@@ -38,6 +38,11 @@ def _auxiliary_loss(name, loss):
     if isinstance(loss, str) and loss in _of_numbers: return _NumberLoss(loss)
     try: return get_loss(loss)
     except (ValueError,TypeError) as e:
+        what,_,of_counts = str(e).partition(': pass them')
+        if of_counts: # there is no table of the target to count in
+            needed = ', '.join(re.findall(r"'(\w+)'", what.partition(' needs ')[2]))
+            raise TypeError(f'{what} for the auxiliary target {name!r}. '
+                            f'Fix: {name}=dict(loss={find_loss(loss).__name__}({needed}))') from e
         raise type(e)(f'The loss of the auxiliary target {name!r}: {e}; for numbers one of {list(_of_numbers)}') from e
 
 def _as_setting(name, o):
