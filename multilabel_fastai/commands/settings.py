@@ -262,8 +262,6 @@ class LoaderSettings(SplitSettings, ImageSettings):
     per_group:int = setting(None, 'Training images of each group in an epoch', at_least(1))
     metadata:list = setting(None, 'Columns of the table that the network takes beside images, such as age,sex,view; '
         'read with the labels where they are no classes', read=as_columns)
-    metadata:list = setting(None, 'Columns of the table that the network takes beside images: age,sex,view',
-        read=as_columns)
     pool:str = setting(None, 'Report on groups, such as studies, too: max, mean or noisy-or', one_of(POOLS))
     device:str = setting(None, 'cpu, cuda, ...; the GPU if there is one', read=str)
     num_workers:int = setting(None, 'Processes that read images', at_least(0))
@@ -503,6 +501,9 @@ def _check_metadata(o):
     if o.metadata and (o.attention or o.sequence):
         raise ValueError('metadata go beside single images, and attention and sequence are of the slices of a stack: '
                          'give one or the other')
+    if o.metadata and o.test_views:
+        raise ValueError('metadata and test_views do not go together: the network takes metadata beside one image. '
+                         'Fix: leave out one of the two')
 
 def _check_folds(o):
     if o.fold and not o.folds: raise ValueError(f'fold is {o.fold}, and of how many is missing: give folds too')

@@ -378,8 +378,9 @@ def expected_f_labels(
     """Return the labels (N,C) with the highest expected F-beta of each image, of labels that are independent given it
 
     An image without labels counts 1 if none is predicted. A label whose probability is NaN is not predicted. Raises
-    `ValueError` for values that are no probabilities. See Jansche 2007, A maximum expected utility framework for
-    binary sequence labeling."""
+    `ValueError` for values that are no probabilities, and for another `beta` than a finite one above 0. See Jansche
+    2007, A maximum expected utility framework for binary sequence labeling."""
+    if not 0<beta<np.inf: raise ValueError(f'beta is {beta}: a finite number above 0. Fix: beta=1, or 2 for recall')
     p = as_float64(getattr(probs, 'probs', probs))
     if p.ndim!=2 or ((p<0)|(p>1)).any():
         raise ValueError(f'Values of shape {p.shape} are not probabilities (N,C) from 0 to 1. '

@@ -295,7 +295,7 @@ def _tables(bundle, chunks, reader, bs, grouped=False, pool=False, calibrated=Tr
     """A table and the facts of each of `chunks`, lists of (name, file, group)
 
     `metadata` is a function from names to metadata (n,M)."""
-    waiting,asked,part = deque(),deque(),None
+    waiting,asked,part,of_part = deque(),deque(),None,[] # of a part its batches, and their metadata
     def _jobs():
         for c in chunks:
             waiting.append(c)
@@ -307,13 +307,16 @@ def _tables(bundle, chunks, reader, bs, grouped=False, pool=False, calibrated=Tr
         ok,names = np.array([o is None for o in got.why], bool),asked.popleft()
         m = metadata(names) if bundle.metadata else None
         beside = None if m is None else m[ok]
-        if not whole: got = got._replace(values=_probabilities(bundle, got.values, calibrated, beside))
+        if whole: of_part.append(beside)
+        else: got = got._replace(values=_probabilities(bundle, got.values, calibrated, beside))
         part = got if part is None else part.followed_by(got)
         tick(len(got.why))
         if len(part.why)<len(waiting[0]): continue
-        if whole: part = part._replace(values=_probabilities(bundle, part.values, calibrated))
+        if whole:
+            beside = None if m is None else np.concatenate(of_part)
+            part = part._replace(values=_probabilities(bundle, part.values, calibrated, beside))
         yield _chunk_table(bundle, waiting.popleft(), part, grouped, pool),part.facts
-        part = None
+        part,of_part = None,[]
 
 # %% ../../nbs/10_deploy/06_prediction.ipynb #7705b5bd
 @dataclass

@@ -15,10 +15,11 @@ from .table import *
 
 # %% ../../nbs/01_labels/09_metadata.ipynb #516cf011
 def _as_level(v):
-    "Return a category as text, None if it is missing"
+    "Return a category as text, None if it is missing; true and false are those of pandas in any case"
     if pd.isna(v): return None
     if isinstance(v, (float,np.floating)) and float(v).is_integer(): v = int(v)
-    return str(v).strip() or None
+    text = str(v).strip()
+    return dict(true='True', false='False').get(text.lower(), text) or None
 
 def _as_levels(col):
     "Return the categories of a column as text (N,) object, None if missing"
@@ -27,6 +28,11 @@ def _as_levels(col):
 def _is_number(col):
     "Return whether a column holds numbers"
     return pd.api.types.is_numeric_dtype(col) and not pd.api.types.is_bool_dtype(col)
+
+def _numbers_of(levels):
+    "Return by its number, as text, the place of each category that is the only one of that number, such as 01 of 1"
+    x = pd.to_numeric(pd.Series(levels, dtype=object), errors='coerce').dropna()
+    return {_as_level(float(v)):i for i,v in x[~x.duplicated(keep=False)].items()}
 
 def _as_numbers(col, name):
     "Return a column of numbers as float64 (N,), NaN if missing; raises `LabelError` for what is no finite number"
@@ -64,10 +70,11 @@ class MetadataColumn:
     )->tuple: # Features (N,M) float32, and which values (N,) are unlike those of the training rows
         "Return the features of a column; raises `LabelError` for text in a column of numbers"
         if not self.levels: return self._encode_numbers(_as_numbers(col, self.name))
-        values,at = _as_levels(col),{o:i for i,o in enumerate(self.levels)}
-        level = np.array([at.get(o, len(at)) for o in values], dtype=int)
-        other = (level==len(at))&np.array([o is not None for o in values], dtype=bool)
-        return np.eye(len(at)+1, dtype=np.float32)[level],other
+        values,at,n = _as_levels(col),{_as_level(o):i for i,o in enumerate(self.levels)},len(self.levels)
+        if _is_number(col): at = _numbers_of(self.levels)|at # a file without letters in the column is read as numbers
+        level = np.array([at.get(o, n) for o in values], dtype=int)
+        other = (level==n)&np.array([o is not None for o in values], dtype=bool)
+        return np.eye(n+1, dtype=np.float32)[level],other
 
     def _encode_numbers(self, x):
         "Return features (N,2) of numbers (N,) with NaN"

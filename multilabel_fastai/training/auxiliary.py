@@ -38,6 +38,11 @@ def _auxiliary_loss(name, loss):
     if isinstance(loss, str) and loss in _of_numbers: return _NumberLoss(loss)
     try: return get_loss(loss)
     except (ValueError,TypeError) as e:
+        what,_,of_counts = str(e).partition(': pass them')
+        if of_counts: # there is no table of the target to count in
+            needed = ', '.join(re.findall(r"'(\w+)'", what.partition(' needs ')[2]))
+            raise TypeError(f'{what} for the auxiliary target {name!r}. '
+                            f'Fix: {name}=dict(loss={find_loss(loss).__name__}({needed}))') from e
         raise type(e)(f'The loss of the auxiliary target {name!r}: {e}; for numbers one of {list(_of_numbers)}') from e
 
 def _as_setting(name, o):
@@ -78,8 +83,10 @@ class _Features:
         if self.of_slices is not None:
             self.hooks.append(self.of_slices.register_forward_pre_hook(self._take_there))
 
-    def _take(self, module, args): self.x = args[0]
-    def _take_there(self, module, args): self.there = args[0][...,-1]>0.5         # (N,S)
+    def _take(self, module, args):
+        if self.x is None: self.x = args[0] # with views of an image that is the first, the image as it is
+    def _take_there(self, module, args):
+        if self.there is None: self.there = args[0][...,-1]>0.5                  # (N,S)
     def remove(self):
         for o in self.hooks: o.remove()
 
@@ -132,6 +139,7 @@ class AuxiliaryTargets(Callback):
         if not targets: raise ValueError('There is no auxiliary target. Fix: AuxiliaryTargets(level=0.5)')
         self.seed,self.targets = seed,{k:_as_setting(k, v) for k,v in targets.items()}
         self.heads = self._features = self._batch = self._kept = None
+        self._beside = None # the layer whose input the heads take
         self._sums,self._resumed = {},None # losses of this epoch; the epoch that a checkpoint resumes in the middle of
 
     def __repr__(self):
@@ -140,7 +148,7 @@ class AuxiliaryTargets(Callback):
 # %% ../../nbs/08_training/16_auxiliary.ipynb #438bbc21
 @patch
 def parameters_beside(self:AuxiliaryTargets)->list:
-    "Return the parameters of the heads, for the optimizer; makes the heads where there are none"
+    "Return the parameters of the heads, for the optimizer; makes the heads where this network has none"
     loaded = getattr(self.learn.dls.train, 'auxiliary', None) or {}
     if lacks := [o for o in self.targets if o not in loaded]:
         raise ValueError(_not_loaded.format(lacks[0], list(loaded), lacks[0]))
@@ -148,8 +156,10 @@ def parameters_beside(self:AuxiliaryTargets)->list:
         torch.manual_seed(self.seed)
         heads = {k:_new_head(k, loaded[k], self.learn.model, o['shared']) for k,o in self.targets.items()}
     heads = nn.ModuleDict(heads)
+    layer,_ = _scoring_layer(self.learn.model)
+    is_new = self._beside is not layer # as in the next fold; a head is the same layer on frozen features and on images
     shapes = [{k:tuple(p.shape) for k,p in ({} if o is None else o.named_parameters())} for o in (self.heads,heads)]
-    if self.heads is None: self.heads = heads
+    if is_new: self.heads,self._beside = heads,layer
     elif shapes[0]!=shapes[1]:
         raise ValueError(f'The heads were made for {shapes[0]}, and this network needs {shapes[1]}. '
                          'Fix: AuxiliaryTargets anew')
