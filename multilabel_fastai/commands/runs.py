@@ -457,6 +457,17 @@ def _remove_checkpoints(keep):
     for o in keep.files: o.unlink(missing_ok=True)
     if keep.folder.exists() and not any(keep.folder.iterdir()): keep.folder.rmdir()
 
+def _check_views(learn, o):
+    "Raise for test-time views without a meaning for the classes, or for the loss that training ends with"
+    own = learn.loss_func
+    try:
+        if o.stages: learn.loss_func = stage_loss(learn, o.stages[-1])
+        learn.use_views(o.test_views, average=o.views_average)
+        learn.use_views(None)
+    except ValueError as e:
+        raise ValueError(str(e).replace("average='score'", '--views_average score')) from e
+    finally: learn.loss_func = own
+
 def _finish(learn, out, o, config, losses):
     "Decision, reports and pictures of a trained learner"
     learn.save_weights(out) # before anything can go wrong
@@ -500,9 +511,8 @@ def run_training(
     config['input'] = input_of(learn.model, learn.stats)
     learn.logger = LineLogger(learn.training_history)
     if o.ckpt: set_weights(learn.model, o.ckpt, learn.dls.vocab)
-    learn.use_views(o.test_views, average=o.views_average) # raises for what a mirror image has no meaning for
-    learn.use_views(None)
     if o.stages: learn.stage_table(o.stages) # raises for what is misspelt, before anything is written
+    if o.test_views: _check_views(learn, o)
     if not begun: write_config(out, config) # the settings of a run that goes on are those that it began with
     learn.training_history.file = out/'history.csv'
     measure = 'valid_loss' if 'valid' in dls.labels.splits else 'train_loss'

@@ -344,9 +344,11 @@ def _describe(o):
     return re.sub(r' at 0x[0-9a-f]+', '', str(o))
 
 def _how_drawn(train):
-    "How images are drawn and weighted"
+    "How images are chosen and weighted, and what is beside their labels"
     hashes = {k:getattr(train, k) for k in ('weights','image_weights')}
-    return {k:None if w is None else array_hash(w) for k,w in hashes.items()}|dict(per_group=train.per_group)
+    res = {k:None if w is None else array_hash(w) for k,w in hashes.items()}|dict(per_group=train.per_group)
+    if not train.auxiliary: return res # as comparisons without such targets have it
+    return res|dict(auxiliary={k:array_hash(v) for k,v in train.auxiliary.items()})
 
 def _settings(dls, arch, kwargs, **more):
     "What must be the same in all runs of a comparison"
