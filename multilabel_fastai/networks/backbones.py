@@ -291,6 +291,7 @@ def _timm_backbone(arch, n_in, pretrained, given, tokens, size=None, **kwargs):
     "Return the backbone of a timm name"
     trained = bool(pretrained or given)
     args = layout_args(given.sd)|kwargs if given else kwargs
+    if given: timm.create_model(arch) # draws random numbers as earlier versions did, so that a seed gives the same head
     model,args = _timm_network(arch, 3 if trained else n_in, bool(pretrained and not given), size, args)
     if given:
         sd = timm_layout(given.sd, model)
