@@ -342,15 +342,15 @@ def _module_backbone(arch, n_in, pretrained, given, tokens, size=None):
     stats = given and weights_stats(given.name, given.sd) or own
     return _Backbone(model, got.shape[2 if got.ndim==3 else 1], got.ndim==4, default_split, stats)
 
-def _own_of(arch, given):
+def _own_of(arch, given, of_learner):
     "The backbone's tensors if what is given is of a network of this library, None if of another"
     if given is None or isinstance(arch, nn.Module) and set(arch.state_dict())<=set(given.sd): return None
-    return _own_backbone(given.sd, given.name=='The learner')
+    return _own_backbone(given.sd, of_learner)
 
 def _make_backbone(arch, n_in, pretrained, weights, tokens, size=None, **kwargs):
     "Return the backbone of `arch`, with the weights of the hub, of a file, or of another network of this library"
     given = _read_given(weights) if weights else None
-    own = _own_of(arch, given)
+    own = _own_of(arch, given, isinstance(weights, Learner))
     make = _timm_backbone if isinstance(arch, str) else _function_backbone
     if isinstance(arch, nn.Module): make = _module_backbone
     if own is None: return make(arch, n_in, pretrained, given, tokens, size, **kwargs)
