@@ -57,13 +57,17 @@ def _rows_of_ids(src, ids, known, what):
     return rows
 
 # %% ../../nbs/01_labels/06_annotations.ipynb #46585c76
-def _lvis_unknown(images, categories, y):
+def _lvis_unknown(src, images, categories, y):
     "Fill `y` (N,C) in place with NaN where an image does not say that it was searched for a category"
     if 'neg_category_ids' not in images: return
     column = {o:i for i,o in enumerate(categories.id)}
     for r,ids in enumerate(images.neg_category_ids):
-        searched = y[r]==1
-        if isinstance(ids, list): searched[[column[o] for o in ids]] = True
+        searched,ids = y[r]==1,ids if isinstance(ids, list) else []
+        lost = [o for o in ids if o not in column]
+        if lost:
+            raise LabelError(f'neg_category_ids of {images.file_name[r]} in {src} has categories that are not listed',
+                dict(id=lost), fix='a file that lists every category')
+        searched[[column[o] for o in ids]] = True
         y[r,~searched] = np.nan
 
 def _only_above(categories, used, vocab):
@@ -86,7 +90,7 @@ def from_coco(cls:LabelTable,
     y = np.zeros((len(images),len(categories)), dtype=np.float32)
     ids = zip((annotations.image_id,annotations.category_id), (images.id,categories.id), ('image','category'))
     y[tuple(_rows_of_ids(src, *o) for o in ids)] = 1
-    _lvis_unknown(images, categories, y)
+    _lvis_unknown(src, images, categories, y)
     above = _only_above(categories, annotations.category_id, vocab)
     if above.any():
         warnings.warn(f'{src}: {", ".join(categories.name[above])} is left out: it has no annotation and only holds '
