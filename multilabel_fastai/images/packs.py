@@ -212,39 +212,44 @@ def _memory_size():
     return min(res, *map(int, filter(str.isdigit, texts)), res)
 
 class _ShardFile:
-    "The images of a shard, each read by itself with nothing around it"
+    "The images of a shard, each read by itself with nothing around it; raises `PackError` for a file of another length"
     def __init__(self, npy, n, shape):
-        self.offset,self.size = _open_array(npy, n, shape).offset,int(np.prod(shape))
-        self.file = open(npy, 'rb', buffering=0)
-        os.posix_fadvise(self.file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+        self.size,self.npy,self.fd = int(np.prod(shape)),npy,None
+        if not npy.is_file(): raise PackError(_cut(npy))
+        self.fd = os.open(npy, os.O_RDONLY)
+        os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_RANDOM)
+        head = os.pread(self.fd, 10, 0) # which ends in the length of the rest of the header (NEP 1)
+        self.offset = 10+int.from_bytes(head[8:], 'little')
+        is_whole = os.fstat(self.fd).st_size==self.offset+n*self.size
+        if head[:8]!=b'\x93NUMPY\1\0' or not is_whole: raise PackError(_cut(npy))
     def __del__(self):
-        if hasattr(self, 'file'): self.file.close()
+        if self.fd is not None: os.close(self.fd)
 
     def read(self, rows, out, at):
-        "Fill `out[at]` with the images `rows`; raises `PackError` where the file has become shorter"
-        fd = self.file.fileno()
+        "Fill `out[at]` with the images `rows`"
         for row,i in zip(rows.tolist(), at.tolist()): # places in the file, not a position that processes would share
-            if os.preadv(fd, [out[i]], self.offset+row*self.size)<self.size: raise PackError(_cut(Path(self.file.name)))
+            n = os.preadv(self.fd, [out[i]], self.offset+row*self.size)
+            if n<self.size: raise PackError(_cut(self.npy))
 
 def _open_shard(folder, shards, sizes, shape, mapped, i):
     "The `i`-th of the shards: a memory-mapped array, or a `_ShardFile`"
     return (_open_array if mapped else _ShardFile)(folder/f'{shards[i]:05}.npy', sizes[i], shape)
 
-def _are_mapped(mapped, nbytes):
-    "Whether the shards of a pack of `nbytes` are mapped; raises `ValueError` where they can only be"
+def _are_mapped(mapped, nbytes, n_shards):
+    "Whether `n_shards` of `nbytes` are mapped; raises `ValueError` where they can only be"
     if not _CAN_PREAD and mapped is False:
         raise ValueError('mapped=False is not possible on this system, which has no pread. Fix: mapped=True')
-    if mapped is None: return not _CAN_PREAD or nbytes<=_memory_size()/2
-    return mapped
+    if mapped is not None or not _CAN_PREAD: return mapped is not False
+    return n_shards<=_MOST_OPEN and nbytes<=_memory_size()/2
 
 # %% ../../nbs/04_images/09_packs.ipynb #acc98398
 class PackedImages:
     """Images decoded once: uint8 arrays in shards, found by the path that their table has
 
-    Shards are mapped into memory, or, where all of them need more than half of it, images are read one by one."""
+    Shards are mapped into memory. Images are read one by one if the shards are many, or need more than half of it."""
     def __init__(self,
         folder:str|Path, # Folder of the pack
-        mapped:bool=None, # Map shards into memory? False: read images one by one. None: by the size of the memory
+        mapped:bool=None, # Map shards into memory? False: read images one by one. None: by number and size of shards
     ):
         self.folder = Path(folder)
         self.about,self.preprocess = _read_about(self.folder)
@@ -256,7 +261,7 @@ class PackedImages:
         self.beside = _rows_beside(self.folder, self._table, self.preprocess)
         self.is_image = _are_images(self._table, self.beside) # of each file; None where all are
         self.broken = _reasons(self._table, self.beside)
-        self.mapped = _are_mapped(mapped, self.nbytes)
+        self.mapped = _are_mapped(mapped, self.nbytes, len(self.shards))
 
     @property
     def table(self)->pd.DataFrame:
