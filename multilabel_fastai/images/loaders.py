@@ -8,7 +8,7 @@ __all__ = ['ToFloat', 'NormalizeInPlace', 'take_weights', 'take_metadata', 'take
            'normalizations', 'own_stats', 'with_normalization', 'normalized']
 
 # %% ../../nbs/04_images/10_loaders.ipynb #f52b4bed
-import weakref
+import gc, weakref
 from multiprocessing.context import get_spawning_popen
 from .. import _quiet_fastai # noqa: F401
 from fastai.vision.all import *
@@ -59,12 +59,19 @@ class NormalizeInPlace(Normalize):
         return res
 
 # %% ../../nbs/04_images/10_loaders.ipynb #5d1e77aa
+def _free_cycles(b):
+    """Return a batch, and free the one before
+
+    A transform leaves targets alone by an error of plum's, which holds the frames that hold the images, in a cycle."""
+    gc.collect(0)
+    return b
+
 class _LeanDL(TfmdDL):
-    "fastai's loader, of which its worker processes get only what they use"
+    "fastai's loader, which keeps no batch alive, and of which its worker processes get only what they use"
     _starts_workers = False
     def __iter__(self):
         self._starts_workers = True
-        try: yield from super().__iter__()
+        try: yield from map(_free_cycles, super().__iter__())
         finally: self._starts_workers = False
 
     def __getstate__(self):

@@ -6,8 +6,9 @@
 __all__ = ['READER_DIED', 'PackError', 'PackedImages', 'pack_images']
 
 # %% ../../nbs/04_images/09_packs.ipynb #89ba2f33
-import hashlib, json, os, shutil
+import errno, hashlib, json, math, os, shutil, zlib
 from concurrent.futures.process import BrokenProcessPool
+from functools import lru_cache
 from importlib.metadata import version
 from tokenize import TokenError
 from pathlib import Path
@@ -41,8 +42,10 @@ def _content(fn):
     return n,max((o.stat().st_mtime_ns for o in files), default=0),h.hexdigest()
 
 # %% ../../nbs/04_images/09_packs.ipynb #a8e7994d
+def _checksum(x): return f'{zlib.crc32(x):08x}' # of the pixels of an image, as they are in the shard
+
 def _fill(shard, first_row, files, preprocess):
-    "Rows from `first_row` of the array file `shard`; returns (size, time, hash, reason, fault) of each"
+    "Rows from `first_row` of the array file `shard`; returns (size, time, hash, reason, fault, checksum) of each"
     out,res = np.load(shard, mmap_mode='r+', allow_pickle=False),[]
     for i,f in enumerate(files, first_row):
         why,size,mtime,sha,fault = '',0,0,'',''
@@ -52,7 +55,7 @@ def _fill(shard, first_row, files, preprocess):
                 out[i] = x = preprocess.own_pixels(f)
                 fault = preprocess.fault(x)
         except ImageError as e: why = str(e).removeprefix(f'{f}: ')
-        res.append((size, mtime, sha, why, fault))
+        res.append((size, mtime, sha, why, fault, _checksum(out[i])))
     return res
 
 # %% ../../nbs/04_images/09_packs.ipynb #fb17c1de
@@ -119,14 +122,18 @@ def _read_about(folder):
     return res,_of_pack(file, res)
 
 # %% ../../nbs/04_images/09_packs.ipynb #7a11c011
+def _cut(npy): return f'The shard {npy} is damaged or was copied in part: remove {npy.stem}.csv and pack again'
+
 def _open_array(npy, n, shape):
     "The memory-mapped array of a shard; raises `PackError` for one of another type, shape or order"
-    fix = f'The shard {npy} is damaged or was copied in part: remove {npy.stem}.csv and pack again'
+    fix = _cut(npy)
     if not os.path.lexists(npy): raise PackError(fix)
     check_plain_file(npy, PackError)
     with open(npy, 'rb') as f: is_array = f.read(6)==b'\x93NUMPY'
     try: res = np.load(npy, mmap_mode='r', allow_pickle=False) if is_array else None
-    except (*_damage,SyntaxError,TokenError,EOFError,MemoryError) as e: raise PackError(fix) from e
+    except (*_damage,SyntaxError,TokenError,EOFError,MemoryError) as e:
+        if getattr(e, 'errno', None)==errno.EMFILE: raise # too many open files
+        raise PackError(fix) from e
     if not isinstance(res, np.memmap): raise PackError(fix)
     if res.dtype==np.uint8 and res.shape==(n,*shape) and res.flags.c_contiguous:
         if res.offset+res.nbytes==npy.stat().st_size: return res
@@ -134,18 +141,19 @@ def _open_array(npy, n, shape):
     raise PackError(f'The shard {npy} is damaged: it holds {res.dtype} of the shape {res.shape}, and the pack uint8 of '
                     f'{(n,*shape)}. Fix: remove {npy.stem}.csv and pack again')
 
-_of_shard = ('bytes','mtime_ns','hash','reason')
+_of_shard,_later = ('bytes','mtime_ns','hash','reason'),('fault','crc32') # columns
 
 def _read_shard(folder, shard, n, shape):
     "What is known of the `n` files of a shard"
     npy = folder/f'{shard:05}.npy'
-    rows = _read_csv(npy.with_suffix('.csv'), ['hash','reason','fault'], _of_shard, _of_shard[:2])
-    if 'fault' not in rows: rows['fault'] = '' # of an earlier version, which did not look
+    rows = _read_csv(npy.with_suffix('.csv'), ['hash','reason',*_later], _of_shard, _of_shard[:2])
+    for o in _later:
+        if o not in rows: rows[o] = '' # of an earlier version, which did not look
     if len(rows)!=n:
         raise PackError(f'{npy.with_suffix(".csv")} is damaged: it has {len(rows):,} rows, and {n:,} files are in the '
                         f'shard. Fix: remove {npy.stem}.csv and pack again')
     _open_array(npy, n, shape)
-    return rows[[*_of_shard,'fault']]
+    return rows[[*_of_shard,*_later]]
 
 def _read_table(folder, shape):
     "The plan with size, time, hash, reason and fault of every file; raises `PackError` where shards are missing"
@@ -191,20 +199,69 @@ def _reasons(table, beside):
         res[table.path[i]] = why if i==j else f'its neighbour {Path(table.path[j]).name}: {why}'
     return res
 
+# %% ../../nbs/04_images/09_packs.ipynb #ba7a29cb
+_MOST_OPEN = 64 # shards that a pack has open at a time in a process, which may have 256 files or fewer
+_CAN_PREAD = hasattr(os, 'preadv') and hasattr(os, 'posix_fadvise') # not on Windows
+
+def _memory_size():
+    "Bytes of memory of the machine, or of the container that may use less of it; infinite where it is not known"
+    try: res = os.sysconf('SC_PHYS_PAGES')*os.sysconf('SC_PAGE_SIZE')
+    except (AttributeError,ValueError,OSError): res = math.inf # Windows
+    limits = [Path('/sys/fs/cgroup')/o for o in ('memory.max','memory/memory.limit_in_bytes')]
+    texts = [o.read_text().strip() for o in limits if o.is_file()]
+    return min(res, *map(int, filter(str.isdigit, texts)), res)
+
+class _ShardFile:
+    "The images of a shard, each read by itself with nothing around it; raises `PackError` for a file of another length"
+    def __init__(self, npy, n, shape):
+        self.size,self.npy,self.fd = int(np.prod(shape)),npy,None
+        if not npy.is_file(): raise PackError(_cut(npy))
+        self.fd = os.open(npy, os.O_RDONLY)
+        os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_RANDOM)
+        head = os.pread(self.fd, 10, 0) # which ends in the length of the rest of the header (NEP 1)
+        self.offset = 10+int.from_bytes(head[8:], 'little')
+        is_whole = os.fstat(self.fd).st_size==self.offset+n*self.size
+        if head[:8]!=b'\x93NUMPY\1\0' or not is_whole: raise PackError(_cut(npy))
+    def __del__(self):
+        if self.fd is not None: os.close(self.fd)
+
+    def read(self, rows, out, at):
+        "Fill `out[at]` with the images `rows`"
+        for row,i in zip(rows.tolist(), at.tolist()): # places in the file, not a position that processes would share
+            n = os.preadv(self.fd, [out[i]], self.offset+row*self.size)
+            if n<self.size: raise PackError(_cut(self.npy))
+
+def _open_shard(folder, shards, sizes, shape, mapped, i):
+    "The `i`-th of the shards: a memory-mapped array, or a `_ShardFile`"
+    return (_open_array if mapped else _ShardFile)(folder/f'{shards[i]:05}.npy', sizes[i], shape)
+
+def _are_mapped(mapped, nbytes, n_shards):
+    "Whether `n_shards` of `nbytes` are mapped; raises `ValueError` where they can only be"
+    if not _CAN_PREAD and mapped is False:
+        raise ValueError('mapped=False is not possible on this system, which has no pread. Fix: mapped=True')
+    if mapped is not None or not _CAN_PREAD: return mapped is not False
+    return n_shards<=_MOST_OPEN and nbytes<=_memory_size()/2
+
 # %% ../../nbs/04_images/09_packs.ipynb #acc98398
 class PackedImages:
-    "Images decoded once: uint8 arrays in memory-mapped files, found by the path that their table has"
-    def __init__(self, folder:str|Path):
+    """Images decoded once: uint8 arrays in shards, found by the path that their table has
+
+    Shards are mapped into memory. Images are read one by one if the shards are many, or need more than half of it."""
+    def __init__(self,
+        folder:str|Path, # Folder of the pack
+        mapped:bool=None, # Map shards into memory? False: read images one by one. None: by number and size of shards
+    ):
         self.folder = Path(folder)
         self.about,self.preprocess = _read_about(self.folder)
         if _is_old(self.about): warn(_old_pack.format(self.folder))
-        self._table,self._maps = _read_table(self.folder, self.preprocess.own_shape),None
+        self._table,self._opener = _read_table(self.folder, self.preprocess.own_shape),None
         self.row = FileIndex(self.table.path)
         sizes = self.table.groupby('shard', sort=False).size()
         self.shards,self._start = sizes.index.to_numpy(),np.r_[0, np.cumsum(sizes)]
         self.beside = _rows_beside(self.folder, self._table, self.preprocess)
         self.is_image = _are_images(self._table, self.beside) # of each file; None where all are
         self.broken = _reasons(self._table, self.beside)
+        self.mapped = _are_mapped(mapped, self.nbytes, len(self.shards))
 
     @property
     def table(self)->pd.DataFrame:
@@ -217,35 +274,31 @@ class PackedImages:
     def quarantine(self)->pd.DataFrame:
         "Files that could not be read, with the reason"
         return pd.DataFrame(list(self.broken.items()), columns=['path','reason'], dtype=object)
-    def faults(self,
-        labels:LabelTable, # Table whose images are of interest, and which knows where their files are
-    )->pd.DataFrame:
-        "Images of a table that show nothing or little, see `fault_table`"
-        t = self.table.iloc[self.rows_of(labels)]
-        return fault_table(t.path, t.fault, labels.root)
-    @property
-    def maps(self)->list:
-        "The memory-mapped array of each shard"
-        if self._maps is None:
-            sizes,shape = np.diff(self._start),self.preprocess.own_shape
-            self._maps = [_open_array(self.folder/f'{o:05}.npy', n, shape) for o,n in zip(self.shards, sizes)]
-        return self._maps
 
     def __len__(self): return len(self.row) if self.beside is None else int(self.is_image.sum())
     def __contains__(self, path):
         row = self.row.get(path)
         return row is not None and (self.beside is None or bool(self.is_image[row]))
-    def __getstate__(self): return self.__dict__|dict(_maps=None, _table=None) # a worker process opens the files itself
+    def __getstate__(self): return self.__dict__|dict(_opener=None, _table=None) # a worker process opens files itself
     def __repr__(self):
         size = f'{self.nbytes/2**20:,.0f} MB in {len(self.shards)} shards'
         shape = '×'.join(map(str, self.preprocess.shape))
-        return f'PackedImages: {len(self):,} images {shape}, {size}, {len(self.broken)} unreadable'
+        how = 'mapped into memory' if self.mapped else 'read one by one'
+        return f'PackedImages: {len(self):,} images {shape}, {size} {how}, {len(self.broken)} unreadable'
 
 # %% ../../nbs/04_images/09_packs.ipynb #5c8936e6
 @patch(as_prop=True)
 def is_old(self:PackedImages)->bool:
     "Whether it was made by an earlier version, which read some files otherwise"
     return _is_old(self.about)
+
+@patch(as_prop=True)
+def _open(self:PackedImages):
+    "Function of a shard's number that opens it, and keeps the last `_MOST_OPEN` ones open"
+    if self._opener is None: # no method, which would keep files open in a cycle of references
+        sizes,shape = np.diff(self._start),self.preprocess.own_shape
+        self._opener = lru_cache(_MOST_OPEN)(partial(_open_shard, self.folder, self.shards, sizes, shape, self.mapped))
+    return self._opener
 
 @patch
 def gather(self:PackedImages,
@@ -263,13 +316,14 @@ def gather(self:PackedImages,
 @patch
 def _gather_files(self:PackedImages, rows):
     "Pixels (rows, channels, height, width) of files, each by itself"
-    maps = self.maps
-    if len(maps)==1: return maps[0].take(rows, axis=0)
+    if self.mapped and len(self.shards)==1: return self._open(0).take(rows, axis=0)
     shard = np.searchsorted(self._start, rows, side='right')-1
     res = np.empty((len(rows),*self.preprocess.own_shape), dtype=np.uint8)
-    for i in np.unique(shard): # rising rows let the disk read on
+    for i in np.unique(shard).tolist(): # rising rows let the disk read on
         at = np.flatnonzero(shard==i)
-        res[at] = maps[i][rows[at]-self._start[i]]
+        of_shard = rows[at]-self._start[i]
+        if self.mapped: res[at] = self._open(i)[of_shard]
+        else: self._open(i).read(of_shard, res, at)
     return res
 
 # %% ../../nbs/04_images/09_packs.ipynb #005d599d
@@ -278,6 +332,14 @@ def paths(self:PackedImages)->list:
     "The names of the images, without files that are only neighbours of some"
     table = self.table if self.is_image is None else self.table[self.is_image]
     return table.path.tolist()
+
+@patch
+def faults(self:PackedImages,
+    labels:LabelTable, # Table whose images are of interest, and which knows where their files are
+)->pd.DataFrame:
+    "Images of a table that show nothing or little, see `fault_table`"
+    t = self.table.iloc[self.rows_of(labels)]
+    return fault_table(t.path, t.fault, labels.root)
 
 @patch
 def rows_of(self:PackedImages,
@@ -409,7 +471,9 @@ def _fill_one_by_one(job, run_alone):
     res = []
     for i,f in enumerate(files, first_row):
         try: res += run_alone(shard, i, [f], preprocess)
-        except BrokenProcessPool: res.append((0, 0, '', READER_DIED, ''))
+        except BrokenProcessPool:
+            row = np.load(shard, mmap_mode='r', allow_pickle=False)[i] # as far as it came
+            res.append((0, 0, '', READER_DIED, '', _checksum(row)))
     return res
 
 # %% ../../nbs/04_images/09_packs.ipynb #a06b16df
@@ -429,7 +493,7 @@ def _finish(folder, tmp, results):
     shard = tmp.name.split('.')[1]
     os.replace(tmp, folder/f'{shard}.npy')
     rows = [o for i in sorted(results) for o in results[i]]
-    df = pd.DataFrame(rows, columns=['bytes','mtime_ns','hash','reason','fault'])
+    df = pd.DataFrame(rows, columns=[*_of_shard,*_later])
     write_atomic(folder/f'{shard}.csv', lambda o: df.to_csv(o, **_csv))
 
 def _fill_shards(folder, plan, shards, root, prep, num_workers):
@@ -517,6 +581,28 @@ def pack(self:LabelTable,
                          fix=f'labels.pack(folder, study_views={names})')
     return pack_images(self.frame.path, folder, self.root, **kwargs)
 
+# %% ../../nbs/04_images/09_packs.ipynb #fb7b706e
+_changed = ('{:,} of {:,} images of the pack {} have other pixels than were written, such as {}: its disk, or a copy, '
+            'has damaged them. Fix: remove {}.csv and pack again')
+_no_checksum = '{:,} of {:,} images of the pack {} have no checksum, as an earlier version made it: not compared'
+
+def _changed_rows(pack, wanted, size=64):
+    "Rows of a pack whose pixels do not have the checksums that are `wanted`, '' for one that is not known"
+    for i in range(0, len(wanted), size):
+        rows = range(i, min(i+size, len(wanted)))
+        for row,x in zip(rows, pack._gather_files(np.array(rows))):
+            if wanted[row] not in ('',_checksum(x)): yield row
+
+@patch
+def verify(self:PackedImages)->int: # Images that were compared
+    "Compare all pixels with the checksums that were written with them; raises `PackError` if some have changed"
+    wanted,names = self.table.crc32.tolist(),self.table.path
+    if lacking:=wanted.count(''): warn(_no_checksum.format(lacking, len(wanted), self.folder))
+    bad = list(_changed_rows(self, wanted))
+    if not bad: return len(wanted)-lacking
+    shard = f'{self.table.shard.iloc[bad[0]]:05}'
+    raise PackError(_changed.format(len(bad), len(wanted), self.folder, names.iloc[bad[0]], shard))
+
 # %% ../../nbs/04_images/09_packs.ipynb #2310e56f
 def _stat(fn):
     "Size and time of the file of a path, of the views of a study, or of all below a folder; None where one is gone"
@@ -543,7 +629,7 @@ def _check_order(self:PackedImages, paths, root):
 @patch
 def check(self:PackedImages,
     labels:LabelTable, # Table that the images are wanted for
-    full:bool=False, # Compare the content of every file, not only of those whose time has changed?
+    full:bool=False, # Compare the content of every file, not only of those whose time has changed, and `verify`?
 ):
     "Raise `PackError` where the pack is not that of the table's files"
     rows,root = self._with_beside(self.rows_of(labels)),labels.root or Path()
@@ -562,3 +648,4 @@ def check(self:PackedImages,
         size,mtime = now
         if size!=o.bytes or ((full or mtime!=o.mtime_ns) and _content(file)[2]!=o.hash):
             raise PackError(f'{file} has changed since the pack {self.folder} was made: {again}')
+    if full: self.verify()

@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['OWN_ARCHS', 'small_cnn', 'PadShortcut', 'small_resnet', 'blood_cnn', 'resolve_arch', 'find_arch', 'TimmFeatures',
-           'backbone_args', 'input_of', 'multilabel_network']
+           'backbone_args', 'input_of', 'multilabel_network', 'block_split']
 
 # %% ../../nbs/06_networks/02_backbones.ipynb #a96a7d38
 import difflib, inspect, ssl, timm, torchvision
+from types import SimpleNamespace
+from timm.models import group_parameters
 import huggingface_hub
 from huggingface_hub.utils import LocalEntryNotFoundError
 from urllib.error import HTTPError, URLError
@@ -440,3 +442,29 @@ def multilabel_network(
     stats = backbone.stats
     if n_in!=len(stats[0]): stats = [[float(np.mean(o))]*n_in for o in stats]
     return model, backbone.splitter, tuple(list(o) for o in stats)
+
+# %% ../../nbs/06_networks/02_backbones.ipynb #05d9bfc8
+_no_blocks = ('{} does not say which parameters are in which block, as the networks of timm do. '
+    "Fix: a name of timm, such as 'vit_small_patch16_224', or no layer_decay")
+
+def _block_numbers(model):
+    "Number of the block of each parameter of a network of timm, by name; 0 for what comes before the blocks"
+    named = [*model.named_parameters(), ('\0', None)] # the last is in no block, as a classifier
+    numbers = group_parameters(SimpleNamespace(named_parameters=lambda: named), model.group_matcher(), reverse=True)
+    last = numbers.pop('\0')-1
+    return {k:min(i, last) for k,i in numbers.items()}
+
+def block_split(
+    model:nn.Module, # From `multilabel_network`, with a backbone of timm, or one for each view
+)->L: # Lists of parameters: before the first block, each block, and the head
+    "Split a network into groups by the blocks of its backbone; raises `ValueError` for one that has none of timm"
+    backbones = [o.model for o in model.modules() if isinstance(o, TimmFeatures)]
+    if not backbones or not all(hasattr(o, 'group_matcher') for o in backbones):
+        raise ValueError(_no_blocks.format(f'The backbone {type(backbones[0] if backbones else model[0]).__name__}'))
+    groups = defaultdict(L)
+    for o in backbones:
+        numbers = _block_numbers(o)
+        for k,p in o.named_parameters(): groups[numbers[k]].append(p)
+    seen = {id(p) for o in groups.values() for p in o}
+    head = L(p for p in model.parameters() if id(p) not in seen)
+    return L([*(groups[i] for i in sorted(groups)), head])
