@@ -501,9 +501,6 @@ def _check_metadata(o):
     if o.metadata and (o.attention or o.sequence):
         raise ValueError('metadata go beside single images, and attention and sequence are of the slices of a stack: '
                          'give one or the other')
-    if o.metadata and o.test_views:
-        raise ValueError('metadata and test_views do not go together: the network takes metadata beside one image. '
-                         'Fix: leave out one of the two')
 
 def _check_folds(o):
     if o.fold and not o.folds: raise ValueError(f'fold is {o.fold}, and of how many is missing: give folds too')

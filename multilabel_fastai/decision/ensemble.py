@@ -290,6 +290,16 @@ def check_unseen(self:Ensemble,
 
 # %% ../../nbs/03_decision/07_ensemble.ipynb #6e9cc92f
 @patch
+def _check_no_metadata(self:Ensemble):
+    "Raise `LabelError` if members take columns of a table, which a list of files does not have"
+    encoders = [getattr(getattr(o, 'dls', None), 'metadata', None) for o in self.members]
+    names = list(dict.fromkeys(k for o in encoders if o is not None for k in o.names))
+    if not names: return
+    raise LabelError(f'The members take the columns {", ".join(names)} beside images, and files alone have none',
+                     fix=f'ensemble.predictions(df) of a DataFrame with the columns path, {", ".join(names)} and the '
+                         f'classes {", ".join(self.vocab)}, NaN for what is not known')
+
+@patch
 def _rows_asked(self:Ensemble, source):
     "Table of the rows that are asked for"
     if isinstance(source, str):
@@ -301,6 +311,7 @@ def _rows_asked(self:Ensemble, source):
         t = source.with_classes(self.vocab) if isinstance(source, LabelTable) else self.labels.with_df(source)
         self.check_unseen(t)
         return t
+    self._check_no_metadata()
     files = [source] if isinstance(source, Path) else list(source)
     return LabelTable(files, np.full((len(files),len(self.vocab)), np.nan), self.vocab)
 
@@ -426,8 +437,10 @@ def decided(self:Ensemble,
 )->DecidedPredictions:
     """Return predictions as the decision in force has them, cross-fitted on the rows that it was fitted on
 
-    Without a decision for groups these are pooled as that for images calibrates, and cut at its thresholds."""
-    d,of_images = self.decisions.get(DecisionKey(pool, by).short),self.decision
+    Which decision that is for groups, see `decision_for`. Without one they are pooled as that for images calibrates,
+    and cut at its thresholds."""
+    has_groups = getattr(split, 'has_group', self.labels.has_group)
+    d,of_images = decision_for(self.decisions, pool, by, has_groups),self.decision
     cases,name = self._readable_cases(split, pool, by, of_images if d is None else None)
     n = len(self.members)
     name += f', {n} members' if n>1 else ', one member'

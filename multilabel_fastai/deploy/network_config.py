@@ -213,7 +213,7 @@ def _with_views_of(c, network, n_out):
     places = [o for pair in pairs for o in pair]
     if len(set(places))<len(places):
         raise BundleError(f'the network has the pairs {str(pairs)[:60]}: a class changes places with one other alone')
-    try: return ViewNetwork(network, views, pairs, n_out, c.get('views_average', 'score'))
+    try: return view_network(network, views, pairs, n_out, c.get('views_average', 'score'))
     except (ValueError,TypeError) as e: raise BundleError(str(e)) from e
 
 # %% ../../nbs/10_deploy/01_network_config.ipynb #06de0b36

@@ -100,6 +100,8 @@ class _Source:
 
     @property
     def grouped(self): return self.column is not None or self.by is not None
+    @property
+    def has_groups(self): return self.is_table and 'group' in self.rows
 
     def _listed(self): return getattr(self, 'items', self.source) # of a generator one after the other
 
@@ -363,11 +365,6 @@ class _Pool:
         return res
 
 # %% ../../nbs/10_deploy/06_prediction.ipynb #1d732023
-def _pool_decision(bundle, pool, by):
-    "The decision for predictions pooled like that, or None"
-    d = bundle.readout.decisions
-    return d.get(DecisionKey(pool, by), d.get(DecisionKey(pool)))
-
 def _pooled_table(bundle, pooled, decision):
     "Pooled probabilities as the decision has them, with labels"
     res,vocab = pooled.table(),list(bundle.vocab)
@@ -466,13 +463,6 @@ def _reader_of(bundle, src, pack, num_workers):
     return _Readers(num_workers, bundle.preprocess, src.tag)
 
 # %% ../../nbs/10_deploy/06_prediction.ipynb #31bf5e3f
-def _warn_of_limits(bundle, pool):
-    "Warn where labels of groups are cut without what the decision for single images has besides thresholds"
-    d = bundle.decision
-    if not (d.at_least or d.at_most is not None or d.logic is not None): return
-    warn(f'No decision was fitted for predictions pooled by {pool}: labels are cut at the thresholds of single images, '
-         f'without its limits and rules. learn.tune_decision(pool={pool!r}) fits one')
-
 def _warn_of(bundle, counts):
     "Warn of what a look at the table does not show"
     if counts.bad:
@@ -577,8 +567,7 @@ def predict_table(
         if src.is_pack: pack = src.source
         _check_request(b, src, pool, pack)
         reader = _reader_of(b, src, pack, num_workers)
-        decision = _pool_decision(b, pool, by) if pool else None
-        if pool and decision is None: _warn_of_limits(b, pool)
+        decision = decision_for(b.readout.decisions, pool, by, src.has_groups) if pool else None
         encoded = _encoded_rows(b, src)
         with _parts_of(b, src, out, pool, part_rows, spreadsheet, encoded) if out else nullcontext() as parts:
             res = _predict(b, src, reader, parts, pool, decision, bs, part_rows, encoded)

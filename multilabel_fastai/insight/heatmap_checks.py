@@ -99,12 +99,14 @@ def randomization_check(
     repeats:int=5, # Draws, of which the mean is taken
     high:float=0.5, # Correlation that is too much to be left at the end
     seed:int=42, # Of the draws
+    metadata=None, # As `label_heatmaps` takes it
 )->pd.DataFrame: # A row for each label and for all; columns: what is randomised, and a verdict
     "Return the rank correlation of maps with those after the weights were randomised from the head down"
-    before,of = label_heatmaps(learn, items, labels, method),heatmap_source(learn)
+    before,of = label_heatmaps(learn, items, labels, method, metadata=metadata),heatmap_source(learn)
     classes = [of.vocab.index(o) for o in before.labels]
     xs = list(of.batches(of.items(items), 32))
-    maps_of = lambda net: torch.cat([class_maps(net, x, classes, method) for x in xs])
+    ms = of.metadata(items, list(map(len, xs)), metadata)
+    maps_of = lambda net: torch.cat([class_maps(net, x, classes, method, metadata=m) for x,m in zip(xs, ms)])
     left = lambda net: np.nanmean(_rank_correlation(before.maps, maps_of(net)), axis=0)           # (L,)
     rho = [[left(net) for net in _randomized(of.model, steps, seed+r)] for r in range(repeats)]
     rho = np.mean(rho, axis=0).T                                                                  # (L,steps+1)

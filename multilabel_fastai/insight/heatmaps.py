@@ -13,6 +13,7 @@ from fastai.vision.all import *
 from ..utils.hints import *
 from ..utils.plots import *
 from ..labels.table import *
+from ..labels.metadata import *
 from ..images.preprocess import *
 from ..images.loaders import *
 from ..images.datablock import *
@@ -155,9 +156,27 @@ def _evaluating(model):
         for m,o in was: m.training = o
 
 # %% ../../nbs/09_insight/02_heatmaps.ipynb #7d750c72
+class _HeldHead(nn.Module):
+    "A `FusedHead` of which the metadata (N,M) of a batch are held, also where its first images are asked alone"
+    def __init__(self, fused, metadata):
+        super().__init__()
+        self.fused,self.metadata = fused,metadata
+    def forward(self, x): return self.fused(x, self.metadata[:len(x)])
+
+def _held(model, metadata):
+    "A network of images alone: one that takes metadata too, with those of a batch held"
+    if not isinstance(model, FusedNetwork):
+        if metadata is None: return model
+        raise ValueError('The network takes no metadata. Fix: leave metadata out')
+    if metadata is None:
+        raise ValueError('The network takes metadata beside images, and a map belongs to an image with its metadata. '
+                         'Fix: class_maps(model, x, classes, metadata=...), of (N,M)')
+    return nn.Sequential(*model[:-1], _HeldHead(model[-1], metadata.to(model[-1].missing.device)))
+
 def _query_attention(model, x, classes):
     "Attention (N,L,h,w) of a query head, mean of its heads"
-    head = model[-1] if isinstance(model, nn.Sequential) else model
+    last = model[-1] if isinstance(model, nn.Sequential) else model
+    head = last.fused.head if isinstance(last, _HeldHead) else last
     if not isinstance(head, QueryHead):
         raise ValueError("method 'attention' shows where the queries of a query head look, and the network has none: "
                          "take 'gradcam', or multilabel_learner(..., head='query')")
@@ -166,7 +185,7 @@ def _query_attention(model, x, classes):
     try:
         with torch.no_grad():
             f = model[:-1](x)
-            head(f)
+            last(f)
     finally: hook.remove()
     per_query = head.duplicate_pooling.shape[2]
     w = got[0][:,[c//per_query for c in classes]]                                                   # (N,L,T)
@@ -218,14 +237,11 @@ def _captum_maps(model, x, classes, method, layer):
             res.append(a if len(a)==len(x) else a.reshape(len(x), -1, *a.shape[1:]))
     return torch.stack(res, 1)
 
-def _check_images_alone(model):
-    "Raise `ValueError` for a network with a second input"
+def _check_one_image(model):
+    "Raise `ValueError` for a network of several images"
     if any(isinstance(o, ViewFusion) for o in model.modules()):
         raise ValueError('The network fuses several views of a study, and maps are of one image. '
                          'Fix: a learner of single images, multilabel_learner(dls, arch, weights=learn)')
-    if isinstance(model, FusedNetwork):
-        raise ValueError('The network takes metadata beside images, and maps are of images alone. '
-                         'Fix: a network without metadata=')
 
 def class_maps(
     model:nn.Module, # Gives raw scores (N,C)
@@ -234,6 +250,7 @@ def class_maps(
     method='gradcam', # One of `HEATMAP_METHODS`, or a function of (model, x, classes) that gives (N,L,h,w)
     layer:nn.Module=None, # Whose output is looked at; found if None
     relu:bool=True, # Only what speaks for the label? Else also what speaks against it, below 0
+    metadata:Tensor=None, # (N,M) of the images, which are held, for a network that takes some
 )->Tensor: # (N,L,h,w), or (N,L,S,h,w) for stacks of S slices, on the CPU
     """Return a map of each class in each image, in raw score for each place
 
@@ -243,9 +260,10 @@ def class_maps(
         raise ValueError(f'method is {method!r}: choose from {HEATMAP_METHODS}, '
                          'or give a function of (model, x, classes)')
     model = without_views(model)
-    _check_images_alone(model)
+    _check_one_image(model)
     p,x = first(model.parameters()),x.as_subclass(Tensor)
     if p is not None: x = x.to(p.device)
+    model = _held(model, metadata)
     if torch.is_inference(x): x = x.clone()
     with _evaluating(model):
         if callable(method): return torch.as_tensor(method(model, x, classes)).float().cpu()
@@ -324,14 +342,30 @@ class _HeatmapSource:
         if isinstance(items, Tensor): return items[None] if items.ndim==3 else items
         return image_items(items, self.labels)
 
+    def encoded(self, source, n, metadata):
+        "Metadata (n,M) of images as an array, None for a network of images alone"
+        return encoded_metadata(self.encoder, metadata, source, n)
+
+    def metadata(self, source, sizes, metadata=None):
+        "Metadata of batches of so many images, as tensors; None for each of a network of images alone"
+        m = self.encoded(source, sum(sizes), metadata)
+        if m is None: return [None]*len(sizes)
+        return torch.from_numpy(m).to(first(self.model.parameters()).device).split(sizes)
+
 class _LearnerSource(_HeatmapSource):
     "Network, classes, input and images of a learner"
     def __init__(self, learn):
         self.dls,self.model,self.vocab = learn.dls,learn.model,list(learn.dls.vocab)
-        self.labels,self.preprocess = labels_of(self.dls),preprocess_of(self.dls)
+        self.labels,self.preprocess,self.encoder = labels_of(self.dls),preprocess_of(self.dls),metadata_of(self.dls)
         if isinstance(self.dls.train, FeatureDL):
             raise ValueError('This learner trains a head on features and sees no images: '
                              'give the learner that the features are of, whose head it shares')
+
+    def encoded(self, source, n, metadata):
+        "The same; of files that the table of the learner has, the metadata of their rows"
+        if self.encoder is None or metadata is not None or isinstance(source, Tensor):
+            return super().encoded(source, n, metadata)
+        return self.dls.test_dl(source, num_workers=0).metadata
 
     def _from_pixels(self, b):
         "What the network takes of uint8 pixels (N,channels,H,W)"
@@ -359,7 +393,7 @@ class _BundleSource(_HeatmapSource):
     "Network, classes, input and images of a bundle, or of what has `model`, `vocab`, `preprocess` and `normalized`"
     def __init__(self, bundle):
         self.model,self.vocab,self.normalized = bundle.model,list(bundle.vocab),bundle.normalized
-        self.preprocess = getattr(bundle, 'preprocess', None)
+        self.preprocess,self.encoder = [getattr(bundle, o, None) for o in ('preprocess','metadata')]
 
     def batches(self, items, bs):
         "Batches of what the network takes"
@@ -373,7 +407,7 @@ class _BundleSource(_HeatmapSource):
 
 def heatmap_source(
     learn, # Learner, or bundle
-)->_HeatmapSource: # `model`, `vocab`, `labels`, `preprocess`, `items`, `batches`, `images`
+)->_HeatmapSource: # `model`, `vocab`, `labels`, `preprocess`, `items`, `metadata`, `batches`, `images`
     "Return what maps need of a learner or a bundle"
     if hasattr(learn, 'members'):
         raise ValueError(f'A map is of one network, and the ensemble has {len(learn.members)}. '
@@ -440,25 +474,30 @@ def label_heatmaps(
     method='gradcam', # As `class_maps` takes it
     layer:nn.Module=None, # Whose output is looked at; found if None
     bs:int=32, # Images at a time
+    metadata=None, # For a network that takes some: dict(age=58, sex='F') for each image, or a list or table of rows
 )->Heatmaps:
     """Return a map of each label in each image
 
     A batch is of uint8 pixels, or of floats as the network takes them. Of several windows the first is
-    shown, of a slice with its neighbours the slice itself."""
-    of = heatmap_source(learn)
-    _check_images_alone(of.model)
+    shown, of a slice with its neighbours the slice itself. Metadata that are not given are columns of the table, those
+    of the rows of files that the learner's table has, or missing, with a warning."""
+    of,source = heatmap_source(learn),items
+    _check_one_image(of.model)
     model,items,classes = of.model,of.items(items),_class_numbers(of.vocab, labels)
     if not len(items): raise ValueError('There are no images: items is empty')
     device,sliced = first(model.parameters()).device,_is_sliced(model)
     with _evaluating(model), torch.no_grad():
         xs = [x.to(device) for x in of.batches(items, bs)]
-        probs,predicted,thresholds = _judged(learn, torch.cat([model(x).cpu() for x in xs]).float())
+        inputs = list(zip(xs, of.metadata(source, list(map(len, xs)), metadata)))
+        scores = [model(*(o for o in xm if o is not None)).cpu() for xm in inputs]
+        probs,predicted,thresholds = _judged(learn, torch.cat(scores).float())
         if labels is None: classes = _shown_classes(probs, predicted)
         weights = None
         if sliced and hasattr(model[1], 'attend'):
             weights = torch.cat([_slice_weights(model, x, classes) for x in xs]).cpu().numpy()
     return Heatmaps(
-        torch.cat([class_maps(model, x, classes, method, layer) for x in xs]), [of.vocab[c] for c in classes],
+        torch.cat([class_maps(model, x, classes, method, layer, metadata=m) for x,m in inputs]),
+        [of.vocab[c] for c in classes],
         _images_to_show(of, xs, sliced), probs[:,classes], predicted[:,classes], thresholds[classes],
         _known_targets(of.labels, items, classes), _item_names(items), weights, method)
 
@@ -468,11 +507,12 @@ def label_map(
     item, # A file, PIL image, or pixels (channels,H,W), as `label_heatmaps` takes them
     label:str, # Name
     method='gradcam', # As `class_maps` takes it
+    metadata=None, # As `label_heatmaps` takes it
 )->np.ndarray: # (H,W), or (S,H,W) for stacks
     "Return where the score of a label comes from, in parts of the largest value of all labels of the image"
     vocab = heatmap_source(learn).vocab
     c = _class_numbers(vocab, [label])[0]
-    return label_heatmaps(learn, item, vocab, method).scaled()[0,c].numpy()
+    return label_heatmaps(learn, item, vocab, method, metadata=metadata).scaled()[0,c].numpy()
 
 # %% ../../nbs/09_insight/02_heatmaps.ipynb #e793f454
 _evidence = plt.matplotlib.colors.LinearSegmentedColormap.from_list('evidence', [(.84,.1,.12,a) for a in (0,.35,.7)])

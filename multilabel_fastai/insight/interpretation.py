@@ -155,7 +155,7 @@ class _Decided:
 
 def _decided(learn, preds, pool, by):
     "What the decision in force, or else the thresholds of the loss, make of predictions"
-    d = learn.decisions.get(DecisionKey(pool, by).short)
+    d = decision_for(learn.decisions, pool, by)
     if d is None:
         t = loss_thresholds(learn.loss_func, len(preds.vocab))
         return _Decided(preds.probs, t, t)
@@ -178,9 +178,9 @@ def _crossfitted(learn, preds, split, pool, by):
 def _of_split(cls, learn, split, pool, by, crossfit, loss):
     "The interpretation of a split of the learner's loaders"
     vocab,labels,i = list(map(str, learn.dls.vocab)),labels_of(learn.dls),split_index(split)
-    has_pooled = bool(pool) and DecisionKey(pool, by).short in learn.decisions # which calibrates what was pooled
+    of_pooled = decision_for(learn.decisions, pool, by) if pool else None # which calibrates what was pooled
     with replacing(learn, 'metrics', []): # nobody sees these here
-        df = learn.predictions(split, pool, by, calibrated=not has_pooled)
+        df = learn.predictions(split, pool, by, calibrated=of_pooled is None)
         preds = Predictions.from_frame(df, learn.dls.vocab)
         preds = preds.with_probs(as_float64(preds.probs))
         losses = _own_losses(learn, split) if loss=='own' else None

@@ -154,9 +154,14 @@ def _check_viewable(learn):
                          'and learn.accelerate(compile=True)')
 
 def _check_sides(learn, views):
-    "Raise `ValueError` for a mirror image of studies whose views are of sides"
+    "Raise `ValueError` for a mirror image of studies whose views, or metadata, are of sides"
+    if not any('flip' in o for o in views): return
+    for o in getattr(metadata_of(learn.dls), 'columns', ()):
+        if names_sides(o.levels):
+            raise ValueError(f'The column {o.name!r} of the metadata names sides ({", ".join(o.levels)}), and a mirror '
+                             'image shows the other side. Fix: test-time views without flip')
     names = getattr(preprocess_of(learn.dls), 'study_views', None)
-    if not names_sides(names) or not any('flip' in o for o in views): return
+    if not names_sides(names): return
     raise ValueError(f'The views {names} of a study are of sides, and a mirror image of one looks like the other. '
                      'Fix: test-time views without flip')
 
@@ -217,7 +222,7 @@ def _decided_split(learn, split, pool, by):
     "A split of the learner's loaders as the decision in force has it"
     rows = name = rows_name(learn.dls, split)
     if pool: name += f', pooled by {pool}'
-    d = learn.decisions.get(DecisionKey(pool, by).short)
+    d = decision_for(learn.decisions, pool, by, getattr(labels_of(learn.dls), 'has_group', False))
     cases = case_predictions(learn, split, pool, by, calibrated=d is None)
     if d is None: return DecidedPredictions(cases, loss_thresholds(learn.loss_func, len(cases.vocab)), name)
     return decided_cases(cases, d, name, rows if rows in SPLITS else None)
