@@ -111,12 +111,11 @@ _same_fix = 'Fix: the same labels, or another folder'
 def _check_rows_of(folder, table, o):
     "Raise where a fold that has ended was trained on other rows or labels than it has now, or has other views"
     run = read_run(folder)
-    if o.test_views and run['settings'].views_average!=o.views_average:
-        raise RunError(f'{folder} has the views_average {run["settings"].views_average}, and {o.views_average} is '
-                       'asked for. Fix: the same in all folds, or another folder')
-    if run['settings'].test_views!=o.test_views:
-        raise RunError(f'{folder} has the test_views {run["settings"].test_views}, and {o.test_views} are asked for. '
-                       'Fix: the same in all folds, or another folder')
+    for k in ('test_views','views_average') if o.test_views else ('test_views',):
+        was,now = getattr(run['settings'], k),getattr(o, k)
+        if was!=now:
+            raise RunError(f'{folder} has the {k} {was}, and {now} are asked for. '
+                           'Fix: the same in all folds, or another folder')
     was = run_labels(folder, run['vocab'], run['root'])
     split,row = [dict(zip(table.frame.path, o)) for o in (table.frame.split, range(len(table)))]
     for p,s in zip(was.frame.path, was.frame.split):
@@ -224,12 +223,12 @@ def run_folds(
 
 # %% ../../nbs/11_commands/05_folds.ipynb #fd454858
 def _all_folds(folder):
-    "Folders of the runs of all folds, and their classes; raises `RunError` for one that has not ended"
+    "Folders of the runs of all folds; raises `RunError` for one that has not ended"
     o = read_run(folder)['settings']
     res = [_folder_of(folder, i) for i in range(1, o.folds+1)]
     for f in res:
         if not _is_trained(f): raise RunError(f'{f} has not ended: mlf_train --resume --out {folder} completes it')
-    return res,read_run(res[0])['vocab']
+    return res
 
 def fold_splits(
     folder:str|Path, # Of `run_folds`
@@ -243,9 +242,8 @@ def load_folds(
     device:str=None, # 'cpu', 'cuda', ...; the GPU if there is one when None
 )->Ensemble:
     "Return the networks of all folds as an `Ensemble` with its decisions; each is loaded when it is asked for an image"
-    members = [FoldRun(f, data, device) for f in _all_folds(folder)[0]]
-    tables = [o.dls.labels for o in members]
-    whole = max(tables, key=len) # an image that was read in one fold and not in another
+    members = [FoldRun(f, data, device) for f in _all_folds(folder)]
+    whole = max((o.dls.labels for o in members), key=len) # an image may be read in one fold and not in another
     res = Ensemble(members, whole.with_split(['test' if k=='test' else 'train' for k in whole.frame.split]))
     for key,d in _decisions_in(folder).items(): res.use_decision(d, key.pool, key.by)
     return res
@@ -262,14 +260,9 @@ def _decisions_in(folder):
     files = [Path(folder)/f'{o}.json' for o in ('decision','decision_groups')]
     return {k:v for f in files if f.exists() for k,v in load_decisions(f).items()}
 
-def _baseline(folder, split):
+def _baseline(labels, o, split):
     "What the metadata of the networks predict without pixels, of the rows of `split`; None without metadata"
-    at = _folder_of(folder, 1)
-    run = read_run(at)
-    o,encoder = run['settings'],run_encoder(run)
-    if encoder is None: return None
-    labels = run_labels(at, run['vocab'], run['root'], text_columns(encoder))
-    labels = labels.with_split(['test' if k=='test' else 'train' for k in labels.frame.split])
+    if not o.metadata: return None
     if split=='test': return metadata_baseline(labels, o.metadata, split)
     return metadata_baseline(labels['train'], o.metadata, n_folds=o.folds, seed=o.seed)
 
@@ -303,13 +296,12 @@ def _put_together(out, o, config, ensemble):
         for how in dict.fromkeys((None,o.pool)):
             ensemble.tune_decision(pool=how, objective=o.objective, calibration=o.calibration)
     save_decisions({DecisionKey.of(k):d for k,d in ensemble.decisions.items()}, out)
-    reports = {}
+    reports,labels = {},load_folds(out).labels # of what could be read
     for split in fold_splits(out)[::-1]:
-        decided = partial(ensemble.decided, split)
-        new = _reports(decided, split, o.pool, baseline=_baseline(out, split))
+        new = _reports(partial(ensemble.decided, split), split, o.pool, baseline=_baseline(labels, o, split))
         save_reports(new, out)
         reports |= new
-    table = _table_of_folds(_all_folds(out)[0])
+    table = _table_of_folds(_all_folds(out))
     write_atomic(out/'folds.csv', table.to_csv)
     spread = ', '.join(f'{k} {table[k].mean():.3f} ± {table[k].std():.3f}' for k in _of_fold)
     say(f'Macro metrics of {len(table)} folds, mean and standard deviation: {spread}')
@@ -324,14 +316,11 @@ def folds_bundle(
     metrics:bool=False, # Keep the metrics of out-of-fold and test predictions?
 )->EnsembleBundle:
     "Return the networks of all folds as one bundle, with the decision of the ensemble"
-    folders,_ = _all_folds(folder)
-    members = [Bundle.from_learner(load_run(f, data, 'cpu', images=False), metrics=False) for f in folders]
-    decisions = _decisions_in(folder)
-    res = EnsembleBundle(members, decisions, device=device)
-    if not metrics: return res
     ensemble,reports = load_folds(folder, data, 'cpu'),{}
-    for o in fold_splits(folder)[::-1]: reports |= _reports(partial(ensemble.decided, o), o, None, n_boot=0)
-    return EnsembleBundle(members, decisions, metrics=reports, device=device)
+    for o in fold_splits(folder)[::-1] if metrics else (): # as in the reports of the run
+        reports |= _reports(partial(ensemble.decided, o), o, None, n_boot=0)
+    members = [Bundle.from_learner(o.learner, metrics=False) for o in ensemble.members]
+    return EnsembleBundle(members, ensemble.decisions, metrics=reports, device=device)
 
 def bundle_folds(
     folder:str|Path, # Of `run_folds`, all of whose folds have ended
@@ -348,13 +337,6 @@ def bundle_folds(
 def _without_decision(bundle):
     "An ensemble that gives the mean over its members as it is"
     return EnsembleBundle(list(bundle.members), Decision(bundle.vocab, .5), device=bundle.device)
-
-def _warn_of_seen(table, folder):
-    "Warn of images that the networks were trained on"
-    run = read_run(_folder_of(folder, 1))
-    labels = run_labels(_folder_of(folder, 1), run['vocab'], run['root'])
-    trained = labels.with_split(['test' if o=='test' else 'train' for o in labels.frame.split])
-    for o in seen_in_training(trained, table): warn(o)
 
 def _predicted(bundle, table, bs, num_workers):
     "Mean predictions of a table by an ensemble, without images that cannot be read"
@@ -379,24 +361,19 @@ def evaluate_folds(
 )->dict: # Of `ClassReport`
     "Return reports of the ensemble on its test rows, on its out-of-fold predictions, or on other labelled images"
     if out: check_folder(out)
-    bundle,config = folds_bundle(folder, **kwargs),read_run(folder)
-    o,pool = config['settings'],pool or config['settings'].pool
-    if labels is None:
-        split = split or fold_splits(folder)[0]
-        if split not in fold_splits(folder):
-            raise LabelError(f'The run in {folder} has no {split} rows', fix=f'one of {fold_splits(folder)}')
-        at = _folder_of(folder, 1)
-        run,baseline = read_run(at),_baseline(folder, split)
-        root = Path(kwargs.get('data') or run['root'])
-        if split=='oof': decided = partial(load_folds(folder, **kwargs).decided, split)
-        else:
-            table = run_labels(at, bundle.vocab, root, text_columns(run_encoder(run)))['test']
-            decided = partial(_decided, _predicted(bundle, table, bs, num_workers), bundle, split)
-    else:
+    bundle,ensemble,o = folds_bundle(folder, **kwargs),load_folds(folder, **kwargs),read_run(folder)['settings']
+    name,baseline = split or fold_splits(folder)[0],None
+    if labels is not None:
         table = expand_rows(labelled_table(labels[split] if split and labels.splits else labels, bundle.vocab), o)
-        _warn_of_seen(table, folder)
-        cases,split,baseline = _predicted(bundle, table, bs, num_workers),'test',None
-        decided = partial(_decided, cases, bundle, f'{len(cases):,} other images')
-    reports = _reports(decided, split, pool, n_boot, baseline)
+        for text in seen_in_training(ensemble.labels, table): warn(text)
+        name,shown = 'test',f'{len(table):,} other images'
+    elif name not in fold_splits(folder):
+        raise LabelError(f'The run in {folder} has no {split} rows', fix=f'one of {fold_splits(folder)}')
+    else: baseline = _baseline(ensemble.labels, o, name)
+    if labels is None and name=='oof': decided = partial(ensemble.decided, name)
+    else:
+        if labels is None: table,shown = ensemble.labels['test'],name
+        decided = partial(_decided, _predicted(bundle, table, bs, num_workers), bundle, shown)
+    reports = _reports(decided, name, pool or o.pool, n_boot, baseline)
     if out: save_reports(reports, out)
     return reports
