@@ -82,7 +82,7 @@ _star = {
     'training.compare_plots': '',
     'training.folds': 'fit_folds',
     'training.averaging': 'EMA SWA',
-    'training.auxiliary': 'AuxiliaryTargets',
+    'training.auxiliary': 'AuxiliaryTargets mask_targets',
     'insight.interpretation': 'MultiLabelInterpretation',
     'insight.interpretation_plots': '',
     'insight.heatmaps': 'label_heatmaps plot_heatmaps',
