@@ -294,6 +294,8 @@ def _timm_backbone(arch, n_in, pretrained, given, tokens, size=None, **kwargs):
     "Return the backbone of a timm name"
     trained = bool(pretrained or given)
     args = layout_args(given.sd)|kwargs if given else kwargs
+    # Draws the random numbers of a whole network, after which a seed gives the head that the tutorials' results are of
+    if given and not args: timm.create_model(arch)
     model,args = _timm_network(arch, 3 if trained else n_in, bool(pretrained and not given), size, args)
     if given:
         sd = timm_layout(given.sd, model)
