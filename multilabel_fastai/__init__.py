@@ -82,7 +82,7 @@ _star = {
     'training.compare_plots': '',
     'training.folds': 'fit_folds',
     'training.averaging': 'EMA SWA',
-    'training.auxiliary': 'AuxiliaryTargets',
+    'training.auxiliary': 'AuxiliaryTargets mask_targets',
     'insight.interpretation': 'MultiLabelInterpretation',
     'insight.interpretation_plots': '',
     'insight.heatmaps': 'label_heatmaps plot_heatmaps',
@@ -102,7 +102,7 @@ _star = {
     'commands.settings': 'RunSettings',
     'commands.runs': 'run_training',
     'commands.saved_runs': 'load_run evaluate_run bundle_run run_comparison',
-    'commands.folds': 'run_folds evaluate_folds bundle_folds',
+    'commands.folds': 'run_folds load_folds evaluate_folds bundle_folds',
     'commands.sources': '',
     'commands.flags': '',
     'commands.console': '''mlf_train mlf_test mlf_compare mlf_pack mlf_sample mlf_predict mlf_bundle mlf_export

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['new_folder', 'check_writable', 'check_folder', 'say', 'split_rows', 'expand_rows', 'training_dls', 'ProgressLines',
            'LineLogger', 'RunError', 'read_run', 'run_arch', 'run_learner', 'accelerated', 'metadata_encoder',
-           'set_weights', 'check_same_run', 'no_bar_in_files', 'run_config', 'run_training']
+           'set_weights', 'check_same_run', 'no_bar_in_files', 'run_config', 'start_learner', 'run_training']
 
 # %% ../../nbs/11_commands/01_runs.ipynb #2dac734d
 import json, os, pickle, sys, tempfile, time
@@ -403,17 +403,17 @@ def _averages(o):
     "Callbacks that average the weights as the settings have it"
     return [EMA(o.ema)] if o.ema else [] if o.swa_start is None else [SWA(o.swa_start)]
 
-def _fit_frozen(learn, o, cbs):
+def _fit_frozen(learn, o, cbs, feats=None):
     "Train the head alone, on features that the frozen backbone makes once"
-    feats = backbone_features(learn, o.views)
+    if feats is None: feats = backbone_features(learn, o.views)
     say(feats)
     learn = frozen_learner(learn, feats, cbs=cbs)
     learn.logger = LineLogger(learn.training_history)
     with no_bar_in_files(learn): learn.fit_one_cycle(o.epochs, o.lr)
 
-def _fit(learn, o, keep, cbs):
+def _fit(learn, o, keep, cbs, feats=None):
     "Train as the settings have it; what `keep` has done already is passed over"
-    if o.frozen and o.epochs: _fit_frozen(learn, o, [keep, *cbs])
+    if o.frozen and o.epochs: _fit_frozen(learn, o, [keep, *cbs], feats)
     else:
         learn.add_cbs([keep, *cbs])
         if o.stages: learn.fit_stages(o.stages, o.stage-1, checkpoints=keep)
@@ -485,6 +485,22 @@ def run_config(labels, out, o, source):
         folder=os.path.abspath(out),
         versions={k:version(k) for k in ('torch','torchvision','fastai','timm')})
 
+def start_learner(
+    labels:LabelTable, # Labels; split here where they have no split
+    o:RunSettings, # Of the run
+    out:Path=None, # Folder of the run
+)->Learner:
+    "Return the learner that a run begins with; the rows of a fold are slices already where settings expand studies"
+    loading = RunSettings.of(o, expand=None, slices=None) if o.fold and o.expand else o
+    dls = training_dls(labels, loading, metadata_encoder(o))
+    _check_rows(dls.labels, o)
+    for d in _brought(o).values(): d.check_vocab(dls.vocab)
+    learn = run_learner(dls, o, path=out, noted=saved_input(o.ckpt) if o.ckpt else None)
+    learn.logger = LineLogger(learn.training_history)
+    if o.ckpt: set_weights(learn.model, o.ckpt, learn.dls.vocab)
+    return learn
+
+# %% ../../nbs/11_commands/01_runs.ipynb #e1111206
 @takes_settings(RunSettings)
 def run_training(
     labels:LabelTable, # Labels; split here where they have no split
@@ -493,6 +509,7 @@ def run_training(
     source:dict=None, # Where the labels came from, for config.json
     # Go on with the run in `out` that was broken off; it ends as if it had not been, and other settings are refused
     resume:bool=False,
+    features:callable=None, # Function that returns the `FrozenFeatures` for a run with `frozen`; made here if None
     **kwargs
 )->tuple: # Learner, and reports by split
     "Split, train, fit the decision on the validation rows, report and save"
@@ -503,24 +520,20 @@ def run_training(
     begun = any((out/'checkpoints').glob('*.safetensors')) and (out/'config.json').exists()
     if begun: check_same_run(out, o, source)
     config = run_config(labels, out, o, source)
-    dls = training_dls(labels, o, metadata_encoder(o))
-    if o.metadata: config['metadata'] = dls.metadata.to_dict()
-    _check_rows(dls.labels, o)
-    for d in _brought(o).values(): d.check_vocab(dls.vocab)
-    learn = run_learner(dls, o, path=out, noted=saved_input(o.ckpt) if o.ckpt else None)
+    feats = features() if features and o.frozen and o.epochs and not o.views else None # with views they are of a split
+    learn = start_learner(labels, o, out)
+    if o.metadata: config['metadata'] = learn.dls.metadata.to_dict()
     config['input'] = input_of(learn.model, learn.stats)
-    learn.logger = LineLogger(learn.training_history)
-    if o.ckpt: set_weights(learn.model, o.ckpt, learn.dls.vocab)
     if o.stages: learn.stage_table(o.stages) # raises for what is misspelt, before anything is written
     if o.test_views: _check_views(learn, o)
     if not begun: write_config(out, config) # the settings of a run that goes on are those that it began with
     learn.training_history.file = out/'history.csv'
-    measure = 'valid_loss' if 'valid' in dls.labels.splits else 'train_loss'
+    measure = 'valid_loss' if 'valid' in learn.dls.labels.splits else 'train_loss'
     keep,losses = Checkpoints(out/'checkpoints', o.minutes, 2, o.best or measure),BatchLosses(out/'batch_losses.csv')
     if resume:
         say(f'Going on with {out}' + ('' if keep.files else ', which has no checkpoint yet: training begins anew'))
     with no_bar_in_files(learn):
-        at = _fit(accelerated(learn, o), o, keep, [losses, ProgressLines(), *_averages(o)])
+        at = _fit(accelerated(learn, o), o, keep, [losses, ProgressLines(), *_averages(o)], feats)
         if at is not None: config['final_stage'] = at
         reports = _finish(learn, out, o, config, losses)
     _remove_checkpoints(keep)

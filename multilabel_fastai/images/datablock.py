@@ -397,10 +397,21 @@ def _of_kept(weights, kept, asked):
 _aux_shapes = ('The auxiliary target {!r} has the shape {}, and there are {:,} images{}. '
                'Fix: (N,K), K values for each image of the table in its order{}')
 
+def _checked_masks(name, y, labels, prep):
+    "Masks (N,C,H,W); raises `ValueError` for those of other images, and for values that are no shares"
+    if len(y)!=len(labels) or 0 in y.shape or prep.slices or prep.study_views:
+        raise ValueError(f'The auxiliary target {name!r} has the shape {y.shape}, as masks (N,C,H,W), and there '
+                         f'are {len(labels):,} images: masks are of single images, in the order of the table')
+    bad = ((y<0)|(y>1)).any((1,2,3))
+    if not bad.any(): return y
+    raise ValueError(f'The mask {name!r} of {labels.paths[bad.argmax()]} has values from {np.nanmin(y):.3g} to '
+                     f'{np.nanmax(y):.3g}: shares from 0 to 1, or NaN for unknown')
+
 def _aux_array(name, values, labels, prep):
-    "An auxiliary target as float32 (N,K) or (N,S,K); raises `ValueError` for another shape, and for infinite values"
+    "An auxiliary target as float32 (N,K), (N,S,K) or (N,C,H,W); raises `ValueError` for other shapes and values"
     y = np.asarray(values, dtype=np.float32)
     if y.ndim==1: y = y[:,None]
+    if y.ndim==4: return _checked_masks(name, y, labels, prep)
     slices = prep.slices
     if y.ndim not in (2,3) or len(y)!=len(labels) or 0 in y.shape or y.ndim==3 and y.shape[1]!=slices:
         of_slices = (f' of {slices} slices',f'; or (N,{slices},K) for each slice') if slices else ('','')
@@ -418,9 +429,21 @@ def _checked_auxiliary(auxiliary, labels, prep):
         raise ValueError("auxiliary is not a dict of names and targets, such as dict(level=array); a name is a word")
     return {k:_aux_array(k, v, labels, prep) for k,v in auxiliary.items()}
 
+# %% ../../nbs/04_images/11_datablock.ipynb #4cdee106
+_moves_masks = (AffineCoordTfm,SpaceTfm,Normalize,IntToFloatTensor,RandomErasing,MaskBroken) # or leaves pixels in place
+_unmoved = ('{} in augment is not known to move the mask {!r} as it moves the images. '
+            'Fix: aug_transforms(...), whose transforms do, or none')
+
+def _check_moved(dl, auxiliary):
+    "Raise `ValueError` for masks beside images that a transform might move without them"
+    name = first(k for k,o in auxiliary.items() if o.ndim==4)
+    other = first(o for o in dl.after_batch.fs if not isinstance(o, _moves_masks))
+    if name is not None and other is not None: raise ValueError(_unmoved.format(type(other).__name__, name))
+
 def _put_beside(dl, image_weights, metadata, auxiliary):
     "Let a loader have the rows of its images of weights (N,), metadata (N,M) and auxiliary targets, None for none"
     rows = dl.dataset.items.rows
+    if auxiliary: _check_moved(dl, auxiliary)
     if image_weights is not None: dl.image_weights = image_weights[rows]
     if metadata is not None: dl.metadata = metadata[rows]
     if auxiliary: dl.auxiliary = {k:o[rows] for k,o in auxiliary.items()}
@@ -445,7 +468,7 @@ def multilabel_dls(
     image_weights=None, # (N,) weight of each image of the table in the loss
     per_group:int=None, # Training images of each group in an epoch
     metadata:list|MetadataEncoder=None, # Columns such as ['age','sex','view'], or those of another model, beside images
-    auxiliary:dict=None, # Name -> (N,K), or (N,S,K) for slices: targets beside the labels, NaN for unknown
+    auxiliary:dict=None, # Name -> (N,K), (N,S,K) for slices, or masks (N,C,H,W): beside the labels, NaN for unknown
     **kwargs
 )->MultiLabelDLs:
     """DataLoaders over the splits of `labels`; the table that they use is `dls.labels`

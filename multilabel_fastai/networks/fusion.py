@@ -98,12 +98,14 @@ class MultiView:
         return f'multi_view({arch}, {self.views}, fusion={self.fusion!r}, shared={self.shared}, {more})'
 
     def network(self, n_out, n_in=6, pretrained=True, weights=None, seed=42, head=None, missing=None, metadata=None,
-                **kwargs):
+                image_size=None, **kwargs):
         "Return network, splitter, and the statistics of `n_in` channels, as `multilabel_network` does"
         if n_in%self.views: raise ValueError(f'The images have {n_in} channels, which {self.views} views do not divide')
         channels = n_in//self.views
-        made = [multilabel_network(self.arch, n_out, channels, pretrained, weights, seed, head='linear')
-                for _ in range(1 if self.shared else self.views)]
+        head = ifnone(head, 'linear')
+        args,rest = split_args(kwargs, head, self.arch)
+        made = [multilabel_network(self.arch, n_out, channels, pretrained, weights, seed, head='linear',
+                                   image_size=image_size, **rest) for _ in range(1 if self.shared else self.views)]
         (backbone,linear),splitter,stats = made[0]
         has_map = not isinstance(backbone, TimmFeatures) or backbone.has_map
         nf = linear[-1].in_features*(2 if has_map and self.concat_pool else 1)
@@ -111,7 +113,7 @@ class MultiView:
         backbone = of_views[0] if self.shared else SeparateViews(of_views)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            layers = self._fused_head(nf, n_out, ifnone(head, 'linear'), kwargs, missing, metadata or {})
+            layers = self._fused_head(nf, n_out, head, args, missing, metadata or {})
         model = (nn.Sequential if missing is None else FusedNetwork)(backbone, *layers)
         return model, partial(_view_split, splitter), tuple(list(o)*self.views for o in stats)
 

@@ -212,18 +212,20 @@ class SliceNetwork:
         "A function of (features, classes) that makes the head"
         return SliceAttention if self.kind=='attention' else partial(SliceSequence, kind=self.kind)
 
-    def network(self, n_out, n_in=3, pretrained=True, weights=None, seed=42, head=None, **kwargs):
+    def network(self, n_out, n_in=3, pretrained=True, weights=None, seed=42, head=None, image_size=None, **kwargs):
         "Return network, splitter, and the statistics of a stack of `n_in` channels, as `multilabel_network` does"
         if isinstance(head, (str,nn.Module)): raise ValueError(_stack_head.format(head))
         if n_in%self.channels:
             raise ValueError(f'The stacks have {n_in} channels, which {self.channels} a slice do not divide')
-        of_slice = multilabel_network(self.arch, n_out, self.channels, pretrained, weights, seed, head='linear')
+        args,rest = split_args(kwargs, ifnone(head, self.head), self.arch)
+        of_slice = multilabel_network(self.arch, n_out, self.channels, pretrained, weights, seed, head='linear',
+                                      image_size=image_size, **rest)
         (backbone,linear),splitter,stats = of_slice
         has_map = not isinstance(backbone, TimmFeatures) or backbone.has_map
         nf = linear[-1].in_features*(2 if has_map and self.concat_pool else 1)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            head = ifnone(head, self.head)(nf, n_out, **self.kwargs|kwargs)
+            head = ifnone(head, self.head)(nf, n_out, **self.kwargs|args)
         model = nn.Sequential(SliceBackbone(backbone, self.channels, has_map, self.concat_pool), head)
         return model, partial(_slice_split, splitter), tuple(o*(n_in//self.channels) for o in stats)
 

@@ -120,6 +120,7 @@ def layout_args(
     "Return arguments of `timm.create_model` that no tensor shows: SigLIP has another GELU than timm's default"
     return dict(act_layer='gelu_tanh') if _layout_of(sd)[0] is _SIGLIP else {}
 
+# %% ../../nbs/06_networks/01_weights.ipynb #70cfd88d
 def _with_original_names(sd, names):
     "`sd` by the names of a layout; parts are put together, and what the layout does not know keeps its name"
     res,parts = {},defaultdict(dict)

@@ -152,7 +152,7 @@ def _check_folds(k, only, fit, folder):
 def fit_folds(
     labels:LabelTable, # Rows; those in 'test' are in no fold, all others are dealt to folds by group
     make, # Function of the table of a fold, with 'train' and 'valid', that returns a new learner
-    fit=None, # Function of a learner that trains it; None if `make` returns what is trained
+    fit=None, # Function of a learner that trains it; None if `make` returns what is trained, as the runs of a folder
     k:int=5, # Folds
     folder:str|Path=None, # Folder of the run, which is gone on with if it is there; nothing is written if None
     only:list=None, # Numbers of the folds to train and return; all if None

@@ -13,6 +13,7 @@ from ..utils.progress import *
 from ..labels.table import *
 from ..labels.splits import *
 from ..images.loaders import *
+from ..images.sources import *
 from ..networks.heads import *
 from .guards import *
 from .learner import *
@@ -27,6 +28,7 @@ class FrozenFeatures:
         views:int, # Augmented views of the training images; 0 for one without augmentation
         made_with:dict, # Fingerprints of backbone, images and labels
         channels_last:bool=False, # Memory layout in which the backbone ran
+        unreadable:pd.DataFrame=None, # path and reason of images that the features are not of; None for none
     ):
         store_attr()
         self.row = [{str(o):i for i,o in enumerate(f)} for f in files]
@@ -233,7 +235,8 @@ def backbone_features(
     res = [_pass_images(frozen, o, v, step, channels_last) for v,o in zip(V, dls)]
     res = [o if len(dl.dataset) else _no_rows(*res[0]) for o,dl in zip(res, dls)]
     files = [list(o.dataset.items) for o in dls]
-    return FrozenFeatures(*zip(*res), files, views, _fingerprints(learn, frozen), channels_last)
+    unreadable = learn.dls.quarantine if isinstance(learn.dls, MultiLabelDLs) else None
+    return FrozenFeatures(*zip(*res), files, views, _fingerprints(learn, frozen), channels_last, unreadable)
 
 # %% ../../nbs/08_training/05_frozen.ipynb #28e69b88
 def _rows_of_all(feats):
@@ -255,7 +258,8 @@ def _resplit(feats, learn, files):
     x,y = torch.cat(feats.x, 1),torch.cat(feats.y)
     items = [list(o.dataset.items) for o in learn.dls.loaders]
     made_with = feats.made_with|dict(files=files)
-    return FrozenFeatures([x[:,o] for o in idx], [y[o] for o in idx], items, 0, made_with, feats.channels_last)
+    return FrozenFeatures([x[:,o] for o in idx], [y[o] for o in idx], items, 0, made_with, feats.channels_last,
+                          feats.unreadable)
 
 def _have_targets(feats, labels):
     "Whether the targets are those of a table"
@@ -269,6 +273,24 @@ def _check_made_with(feats, now):
     if other: raise ValueError(f'The features are not of this learner: {" and ".join(other)} differ from what they '
                                'were made with. Fix: backbone_features(learn)')
 
+def _note_unreadable(dls, feats):
+    "Write the images that features could not be made of into the quarantine of loaders, so that they are not predicted"
+    labels,log = labels_of(dls),getattr(dls, 'quarantine_log', None)
+    if feats.unreadable is None or labels is None or log is None: return
+    of_table,known = set(labels.paths),set(dls.quarantine.path)
+    for o in feats.unreadable.itertuples():
+        if o.path in of_table-known: log.add(o.path, o.reason)
+
+def _auxiliary_of(dl, dls):
+    "Auxiliary targets of the images of a loader, NaN for those that could not be read; None where there are none"
+    targets,bad = getattr(dl, 'auxiliary', None),dls.quarantine.path if isinstance(dls, MultiLabelDLs) else ()
+    if not targets or not len(bad): return targets
+    gone = np.isin(row_names(dls, dl.dataset), list(bad))                        # (N,)
+    targets = {k:o.copy() for k,o in targets.items()}
+    for o in targets.values(): o[gone] = np.nan
+    return targets
+
+# %% ../../nbs/08_training/05_frozen.ipynb #c34c216a
 def _shared_history(learn):
     "A `TrainingHistory` that writes to the rows and the file of `learn`"
     res = TrainingHistory()
@@ -288,7 +310,9 @@ def frozen_learner(
         feats = _resplit(feats, learn, now['files'])
         if _have_targets(feats, labels_of(learn.dls)): now['labels'] = feats.made_with['labels']
     _check_made_with(feats, now)
+    _note_unreadable(learn.dls, feats)
     loaders = [FeatureDL.over(dl, x, y, feats, frozen, bs) for dl,x,y in zip(learn.dls.loaders, feats.x, feats.y)]
+    for dl,of_images in zip(loaders, learn.dls.loaders): dl.auxiliary = _auxiliary_of(of_images, learn.dls)
     args = {o:getattr(learn, o) for o in ('loss_func','opt_func','lr','path','model_dir','wd','wd_bn_bias','moms')}
     cbs = L(cbs)+[QuarantineWarning(),_shared_history(learn),StopAtNaN()]
     dls = loaders_like(learn.dls, loaders)
