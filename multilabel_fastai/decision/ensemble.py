@@ -130,13 +130,13 @@ class Ensemble:
         if held_out: self._use_held_out(held_out)
 
 # %% ../../nbs/03_decision/07_ensemble.ipynb #424297a1
-def _own_part(table, labels):
+def _own_part(table, labels, lost=()):
     "What a member is asked for the rows `labels`: a split of its table if these are its rows, else rows of a table"
-    want = set(labels.paths)
+    want = set(labels.paths)-set(lost)
     for o in ('valid','test'):
-        if o in table.splits and set(table[o].paths)==want: return o
+        if o in table.splits and set(table[o].paths)-set(lost)==want: return o
     own = np.array([o in want for o in table.paths])
-    return table[own] if own.sum()==len(labels) else labels
+    return table[own] if own.sum()==len(want) else labels
 
 def _in_order(i, df, labels, lost):
     "Probabilities (N,C) of the rows of `labels` in their order; NaN for those in `lost`"
@@ -197,9 +197,11 @@ def _quiet(member):
 @patch
 def _member_cases(self:Ensemble, i, labels, own):
     "Uncalibrated predictions of member `i`, of rows of the ensemble's `own` table or of another one"
-    member,rows = self.members[i],_own_part(self.tables[i], labels) if own else labels
+    member = self.members[i]
+    lost = _unreadable(member) if own else ()
+    rows = _own_part(self.tables[i], labels, lost) if own else labels
     with _quiet(member): df = member.predictions(rows, calibrated=False)
-    return _cases_of(i, df, labels, _unreadable(member) if own else ())
+    return _cases_of(i, df, labels, lost)
 
 def _cases_of(i, df, labels, lost):
     "Predictions of the rows of `labels` from those of member `i` in a DataFrame"

@@ -83,13 +83,23 @@ class _LeanDL(TfmdDL):
 _not_taken = ('The images have weights, and this loop leaves them out. Fix: a learner from multilabel_learner, which '
               'uses them; in a loop of your own, take_weights(dl) after each batch')
 
+def _as_mask(y):
+    "Masks (B,C,H,W) from 0 to 1 as fastai's transforms move them with the images: from 0 to 255, -1 for unknown"
+    return torch.nan_to_num(y*255, nan=-1.).round().long().as_subclass(TensorMask)
+
+def _from_mask(y):
+    "Auxiliary targets of a batch; masks from 0 to 1 again, NaN for unknown"
+    if not isinstance(y, TensorMask): return y
+    y = y.as_subclass(Tensor)
+    return (y/255).masked_fill(y<0, torch.nan)
+
 def _is_broken(item): return getattr(first(item) if is_listy(item) else item, 'broken', None) is not None
 
 class _WeighedDL(_LeanDL):
     "A loader whose images may have weights, metadata and auxiliary targets, beside their batches and not in them"
     image_weights = batch_weights = None # (N,) float32 array, one for each item; (B,) of the batch that is out
     metadata = batch_metadata = None # (N,M) float32 array; (B,M) of the batch that is out
-    auxiliary = batch_auxiliary = None # Name -> float32 array (N,K) or (N,S,K); name -> (B,K) or (B,S,K) of the batch
+    auxiliary = batch_auxiliary = None # Name -> float32 array (N,K), (N,S,K) or (N,C,H,W); name -> (B,...) of the batch
 
     @property
     def _beside(self):
@@ -102,8 +112,9 @@ class _WeighedDL(_LeanDL):
         Auxiliary targets of images that are `broken`, by their number in the batch, are NaN."""
         if not self._beside: return b
         res = [torch.from_numpy(o[rows]) for o in self._beside]
-        for o in res[:len(self.auxiliary or ())]: o[list(broken)] = torch.nan
-        return (*b, *res)
+        n = len(self.auxiliary or ())
+        for o in res[:n]: o[list(broken)] = torch.nan
+        return (*b, *[_as_mask(o) if o.ndim==4 else o for o in res[:n]], *res[n:])
 
     def create_batches(self, samps):
         if not self._beside: yield from super().create_batches(samps); return
@@ -125,7 +136,7 @@ class _WeighedDL(_LeanDL):
     def _split_auxiliary(self, b):
         "The batch without its auxiliary targets, and these by name"
         n = len(b)-len(self.auxiliary)
-        return (*b[:n], dict(zip(self.auxiliary, b[n:])))
+        return (*b[:n], dict(zip(self.auxiliary, map(_from_mask, b[n:]))))
 
     def take_weights(self):
         res,self.batch_weights = self.batch_weights,None
@@ -156,7 +167,7 @@ def take_metadata(
 
 def take_auxiliary(
     dl, # Loader whose batch has just come
-)->dict: # Name -> (B,K) or (B,S,K) on the device of the batch; None where the images have no auxiliary targets
+)->dict: # Name -> (B,K), (B,S,K) or (B,C,H,W) on the device of the batch; None without auxiliary targets
     "Return the auxiliary targets of the images of the last batch, once"
     take = getattr(dl, 'take_auxiliary', None)
     return take() if take else None

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['OWN_ARCHS', 'small_cnn', 'PadShortcut', 'small_resnet', 'blood_cnn', 'resolve_arch', 'find_arch', 'TimmFeatures',
-           'backbone_args', 'input_of', 'multilabel_network', 'block_split']
+           'backbone_args', 'input_of', 'split_args', 'multilabel_network', 'block_split']
 
 # %% ../../nbs/06_networks/02_backbones.ipynb #a96a7d38
 import difflib, inspect, ssl, timm, torchvision
@@ -228,6 +228,7 @@ def backbone_args(
     "Return the arguments with which the backbone of timm inside `model` was made; empty for another network"
     return first((o.args for o in model.modules() if isinstance(o, TimmFeatures))) or {}
 
+# %% ../../nbs/06_networks/02_backbones.ipynb #c1a1e8b0
 def _usual_stats(model, n_in):
     "Mean and standard deviation of `n_in` channels that the architecture of a network would get without a file"
     of_timm = first(o.model.default_cfg for o in model.modules() if isinstance(o, TimmFeatures))
@@ -245,6 +246,7 @@ def input_of(
     if not args and np.allclose([mean,std], _usual_stats(model, len(mean)), atol=1e-6): return None
     return dict(mean=mean, std=std, args=args)
 
+# %% ../../nbs/06_networks/02_backbones.ipynb #216e8d73
 def _features_of(backbone, arch, n_in, size):
     "What a backbone gives for an image of `size`; raises where it does not take one"
     x = torch.zeros(1, n_in, *size)
@@ -263,6 +265,7 @@ def _check_tokens(backbone, arch, n_in):
     raise ValueError(f"{arch!r} gives neither a map nor tokens that queries could look at: "
         "take head='linear', or another architecture")
 
+# %% ../../nbs/06_networks/02_backbones.ipynb #c223df54
 def _size_args(arch, size):
     "Arguments with which a timm network of one size is made for images of `size`"
     cfg = timm.get_pretrained_cfg(arch)
@@ -293,7 +296,8 @@ def _timm_backbone(arch, n_in, pretrained, given, tokens, size=None, **kwargs):
     "Return the backbone of a timm name"
     trained = bool(pretrained or given)
     args = layout_args(given.sd)|kwargs if given else kwargs
-    if given: timm.create_model(arch) # draws random numbers as earlier versions did, so that a seed gives the same head
+    # Draws the random numbers of a whole network, after which a seed gives the head that the tutorials' results are of
+    if given and not args: timm.create_model(arch)
     model,args = _timm_network(arch, 3 if trained else n_in, bool(pretrained and not given), size, args)
     if given:
         sd = timm_layout(given.sd, model)
@@ -326,6 +330,7 @@ def _function_backbone(arch, n_in, pretrained, given, tokens, size=None, cut=Non
     stats = given and weights_stats(given.name, given.sd) or meta.get('stats') or imagenet_stats
     return _Backbone(backbone.train(), nf, True, meta['split'], stats)
 
+# %% ../../nbs/06_networks/02_backbones.ipynb #c27263c7
 _features_are = ('{} gives {}, and a backbone gives a map (N,F,H,W), tokens (N,T,F) for the head query, or a vector '
     '(N,F) for another head. Fix: a module whose forward returns one of these')
 
@@ -344,6 +349,7 @@ def _module_backbone(arch, n_in, pretrained, given, tokens, size=None):
     stats = given and weights_stats(given.name, given.sd) or own
     return _Backbone(model, got.shape[2 if got.ndim==3 else 1], got.ndim==4, default_split, stats)
 
+# %% ../../nbs/06_networks/02_backbones.ipynb #abe49393
 def _own_of(arch, given, of_learner):
     "The backbone's tensors if what is given is of a network of this library, None if of another"
     if given is None or isinstance(arch, nn.Module) and set(arch.state_dict())<=set(given.sd): return None
@@ -367,8 +373,13 @@ def _find_head(head):
     "Return the function or the module that `head` stands for"
     return head if isinstance(head, nn.Module) else HEADS.get(head, head)
 
-def _head_args(kwargs, head, of_timm):
-    "Return the arguments for the head, and those that are left for `timm.create_model`"
+def split_args(
+    kwargs:dict, # Arguments of both
+    head, # As `multilabel_network` takes it
+    arch, # Architecture
+)->tuple: # Those for the head, and those that are left for `timm.create_model`; all are the head's without timm
+    "Return the arguments of the head and of the backbone apart"
+    of_timm = not isinstance(arch, nn.Module) and isinstance(resolve_arch(arch), str)
     f = _find_head(head)
     takes = inspect.signature(f).parameters if callable(f) and not isinstance(f, nn.Module) else ()
     args = {k:v for k,v in kwargs.items() if k in takes or not of_timm}
@@ -385,8 +396,7 @@ def _make_head(head, nf, n_out, has_map, args):
             '(features, classes) or an nn.Module')
     return f(nf, n_out, pool=has_map, **args) if f in HEADS.values() else f(nf, n_out, **args)
 
-_no_metadata = ('{} takes no metadata beside its slices. Fix: loaders without metadata=, or another architecture')
-
+# %% ../../nbs/06_networks/02_backbones.ipynb #0ba645c5
 def _with_head(backbone, head, n_out, args, missing, metadata):
     "Return the network of a backbone and a head, with metadata if what is `missing` is known"
     if missing is None:
@@ -395,9 +405,17 @@ def _with_head(backbone, head, n_out, args, missing, metadata):
     layers = fused_layers(_find_head(head), backbone.nf, n_out, backbone.has_map, missing, args, **metadata or {})
     return FusedNetwork(backbone.model, *layers)
 
-_no_args = ('{} cannot keep the arguments {} of its backbone. Fix: weights in another layout, images of the size that '
-    'the architecture is made for, or single images')
+# %% ../../nbs/06_networks/02_backbones.ipynb #ba4453f5
+_no_metadata = ('{} takes no metadata beside its slices. Fix: loaders without metadata=, or another architecture')
 
+def _taken(arch, image_size, missing, metadata):
+    "What an architecture of its own takes of the size of the images and of metadata; raises if it takes no metadata"
+    takes = inspect.signature(arch.network).parameters
+    if missing is not None and 'missing' not in takes: raise ValueError(_no_metadata.format(type(arch).__name__))
+    res = {} if missing is None else dict(missing=missing, metadata=metadata)
+    return res|(dict(image_size=image_size) if 'image_size' in takes else {})
+
+# %% ../../nbs/06_networks/02_backbones.ipynb #4e76a32b
 _whole_network = ('The module gives a value for each class, as a network with a head does, and not features. '
     'Fix: MultiLabelLearner(dls, network, loss_func=get_loss("bce")) for a whole network, or a module without its head')
 
@@ -420,18 +438,14 @@ def multilabel_network(
     "Return the backbone of `arch` with a head for `n_out` scores, its splitter, and the statistics of its input"
     is_module = isinstance(arch, nn.Module)
     if hasattr(arch, 'network') and not is_module:
-        takes = {} if missing is None else dict(missing=missing, metadata=metadata)
-        if takes and 'missing' not in inspect.signature(arch.network).parameters:
-            raise ValueError(_no_metadata.format(type(arch).__name__))
-        res = arch.network(n_out, n_in, pretrained, weights, seed, head, **takes, **kwargs)
-        if args:=backbone_args(res[0]): raise ValueError(_no_args.format(type(arch).__name__, args))
-        return res
+        takes = _taken(arch, image_size, missing, metadata)
+        return arch.network(n_out, n_in, pretrained, weights, seed, head, **takes, **kwargs)
     arch = resolve_arch(arch)
     of_timm = isinstance(arch, str)
     if head is not None and custom_head is not None: raise ValueError('head and custom_head are the same: give one')
     own_head = 'fastai' if is_module else getattr(getattr(arch, 'func', arch), 'head', 'fastai')
     head = ifnone(ifnone(custom_head, head), own_head)
-    args,rest = _head_args(kwargs, head, of_timm)
+    args,rest = split_args(kwargs, head, arch)
     if cut is not None and not of_timm and not is_module: rest['cut'] = cut
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -63,6 +63,18 @@ def _call_before_batch(learn):
         if isinstance(cb, MixHandler) and learn.training: _mix_weights(learn, cb)
         else: cb('before_batch')
 
+_no_weights = ('The images have weights, and {} takes none. '
+               'Fix: a loss by name, see loss_table(), wrap_loss(...), or loaders without image_weights')
+
+def _give_weights(learn):
+    "Let the loss of this batch have the weights of its images"
+    loss = learn.loss_func
+    if isinstance(getattr(loss, '__self__', None), MixHandler): loss = loss.__self__.old_lf
+    if not isinstance(loss, MultiLabelLoss):
+        raise ValueError(_no_weights.format(getattr(loss, '__name__', type(loss).__name__)))
+    learn.yb = (learn.y,learn.image_weights)
+
+# %% ../../nbs/08_training/03_learner.ipynb #86a18109
 _no_mixing = ('{} mixes images, and the metadata beside them would be those of one of the two. '
               'Fix: a fit without it, or multilabel_dls without metadata=')
 
@@ -85,17 +97,6 @@ class _OneBatch(list):
     "A batch in place of a loader, with the metadata of its images"
     def __init__(self, b, metadata): super().__init__([b]); self.batch_metadata = metadata
     def take_metadata(self): return self.batch_metadata
-
-_no_weights = ('The images have weights, and {} takes none. '
-               'Fix: a loss by name, see loss_table(), wrap_loss(...), or loaders without image_weights')
-
-def _give_weights(learn):
-    "Let the loss of this batch have the weights of its images"
-    loss = learn.loss_func
-    if isinstance(getattr(loss, '__self__', None), MixHandler): loss = loss.__self__.old_lf
-    if not isinstance(loss, MultiLabelLoss):
-        raise ValueError(_no_weights.format(getattr(loss, '__name__', type(loss).__name__)))
-    learn.yb = (learn.y,learn.image_weights)
 
 # %% ../../nbs/08_training/03_learner.ipynb #8029c5b1
 def _class_names(dls):
@@ -126,6 +127,7 @@ def drop_moved(
     if before in (None,now): return
     readout.drop_decisions(f'The decision was fitted on images made by {before}, and these loaders have {now}')
 
+# %% ../../nbs/08_training/03_learner.ipynb #636d649f
 def check_classes(
     there:list, # C class names in the order of scores; None if they are not known
     wanted:list, # Those of the loaders
@@ -209,10 +211,6 @@ def _split_with(splitter, beside, model):
     groups = [L(o) for o in (groups if isinstance(groups[0], (L,list,tuple)) else [groups])]
     return [*groups[:-1],groups[-1]+beside]
 
-_for_single_labels = {'with_decoded','with_preds','with_targs','act'} # only `ClassificationInterpretation` names all
-_many_labels = ('ClassificationInterpretation is for images with one label, and these have several. '
-                'Fix: learn.interpret() with its confusion, plot_confusion(), swaps() or plot_swaps(); learn.report()')
-
 class MultiLabelLearner(Learner):
     "A `Learner` that normalizes its loaders: with `stats` of its network, or as the user's first loaders do"
     arch,head,stage = None,None,None # of `multilabel_learner`, and what `fit_stages` is at
@@ -249,43 +247,55 @@ class MultiLabelLearner(Learner):
         self.opt = DecayedRates(self.opt, self.layer_decay)
         self.opt.set_hyper('lr', self.lr)
 
-    def one_batch(self, i, b):
-        "Train or evaluate on a batch; raises `torch.cuda.OutOfMemoryError` with what to try if the memory is too small"
-        self.image_weights,self.metadata = take_weights(self.dl),take_metadata(self.dl)
-        try: return super().one_batch(i, b)
-        except RuntimeError as e:
-            if not is_out_of_memory(e): raise
-            why = smaller_batch(self, find_bs(b))
-        # raised outside, where nothing holds the tensors of the batch any more
-        raise torch.cuda.OutOfMemoryError(f'Out of memory: {why}')
+# %% ../../nbs/08_training/03_learner.ipynb #3ce28cb7
+@patch
+def one_batch(self:MultiLabelLearner, i, b):
+    "Train or evaluate on a batch; raises `torch.cuda.OutOfMemoryError` with what to try if the memory is too small"
+    self.image_weights,self.metadata = take_weights(self.dl),take_metadata(self.dl)
+    try: return super(MultiLabelLearner, self).one_batch(i, b)
+    except RuntimeError as e:
+        if not is_out_of_memory(e): raise
+        why = smaller_batch(self, find_bs(b))
+    # raised outside, where nothing holds the tensors of the batch any more
+    raise torch.cuda.OutOfMemoryError(f'Out of memory: {why}')
 
-    def _do_fit(self):
-        _check_mixing(self)
-        try: super()._do_fit()
-        except BaseException: # Ctrl-C too: what comes next has the weights that will be measured
-            for cb in self.cbs: # the class is asked, as a callback passes on what its learner has
-                getattr(type(cb), 'put_average', noop)(cb)
-            raise
+@patch
+def _do_fit(self:MultiLabelLearner):
+    _check_mixing(self)
+    try: super(MultiLabelLearner, self)._do_fit()
+    except BaseException: # Ctrl-C too: what comes next has the weights that will be measured
+        for cb in self.cbs: # the class is asked, as a callback passes on what its learner has
+            getattr(type(cb), 'put_average', noop)(cb)
+        raise
 
-    def __call__(self, event_name):
-        "Run an event; metadata are with the images for the network alone, weights with targets for mixing and the loss"
-        if event_name=='after_pred': self.xb = self.xb[:1] if self.metadata is not None else self.xb
-        self._call_event(event_name)
-        if event_name=='before_batch' and self.metadata is not None: _give_metadata(self)
+# %% ../../nbs/08_training/03_learner.ipynb #1d7381d5
+@patch
+def __call__(self:MultiLabelLearner, event_name):
+    "Run an event; metadata are with the images for the network alone, weights with targets for mixing and the loss"
+    if event_name=='after_pred': self.xb = self.xb[:1] if self.metadata is not None else self.xb
+    self._call_event(event_name)
+    if event_name=='before_batch' and self.metadata is not None: _give_metadata(self)
 
-    def _call_event(self, event_name):
-        "Run an event, with the weights of the images where there are any"
-        if self.image_weights is None: return super().__call__(event_name)
-        if event_name=='before_batch': return _call_before_batch(self)
-        if event_name=='after_loss': self.yb = self.yb[:1]
-        super().__call__(event_name)
-        if event_name=='after_pred': _give_weights(self)
+@patch
+def _call_event(self:MultiLabelLearner, event_name):
+    "Run an event, with the weights of the images where there are any"
+    if self.image_weights is None: return super(MultiLabelLearner, self).__call__(event_name)
+    if event_name=='before_batch': return _call_before_batch(self)
+    if event_name=='after_loss': self.yb = self.yb[:1]
+    super(MultiLabelLearner, self).__call__(event_name)
+    if event_name=='after_pred': _give_weights(self)
 
-    @delegates(Learner.get_preds)
-    def get_preds(self, ds_idx=1, dl=None, **kwargs):
-        "Return predictions and targets; raises `TypeError` if they are to be counted by one label an image"
-        if dl is not None and kwargs.keys()==_for_single_labels: raise TypeError(_many_labels)
-        return super().get_preds(ds_idx, dl, **kwargs)
+# %% ../../nbs/08_training/03_learner.ipynb #94e234d7
+_for_single_labels = {'with_decoded','with_preds','with_targs','act'} # only `ClassificationInterpretation` names all
+_many_labels = ('ClassificationInterpretation is for images with one label, and these have several. '
+                'Fix: learn.interpret() with its confusion, plot_confusion(), swaps() or plot_swaps(); learn.report()')
+
+@patch
+@delegates(Learner.get_preds)
+def get_preds(self:MultiLabelLearner, ds_idx=1, dl=None, **kwargs):
+    "Return predictions and targets; raises `TypeError` if they are to be counted by one label an image"
+    if dl is not None and kwargs.keys()==_for_single_labels: raise TypeError(_many_labels)
+    return super(MultiLabelLearner, self).get_preds(ds_idx, dl, **kwargs)
 
 # %% ../../nbs/08_training/03_learner.ipynb #33286947
 @patch
@@ -441,6 +451,12 @@ def _image_size(dls):
     prep = preprocess_of(dls)
     return None if prep is None else tuple(prep.shape[-2:])
 
+@patch(as_prop=True)
+def history(self:Learner)->pd.DataFrame:
+    "Losses and metrics of every training epoch so far, over all fits"
+    return self.training_history.table() if hasattr(self, 'training_history') else pd.DataFrame()
+
+# %% ../../nbs/08_training/03_learner.ipynb #6a1e55e3
 @delegates(Learner.__init__, but=('dls','model','loss_func','splitter','train_bn'))
 def multilabel_learner(
     dls:DataLoaders, # From `multilabel_dls`, or any whose targets are (C,) floats
@@ -486,11 +502,6 @@ def multilabel_learner(
     learn.head = of_timm|of_head if of_timm else head
     return learn
 
-@patch(as_prop=True)
-def history(self:Learner)->pd.DataFrame:
-    "Losses and metrics of every training epoch so far, over all fits"
-    return self.training_history.table() if hasattr(self, 'training_history') else pd.DataFrame()
-
 # %% ../../nbs/08_training/03_learner.ipynb #3003c9ed
 @patch
 @delegates(Learner.fine_tune)
@@ -530,6 +541,7 @@ def _pool_by(df, labels, pool, by):
         raise LabelError(f'The table has no column {by!r} to pool by', fix=f'one of {own}, or meta_cols when reading')
     return pool_slices(df, df.path.map(dict(zip(labels.frame.path, labels.frame[by]))), pool)
 
+# %% ../../nbs/08_training/03_learner.ipynb #753eb474
 @patch
 def predictions(self:Learner,
     split='valid', # 'train', 'valid' or 'test'; or a `LabelTable` or DataFrame from elsewhere, whose classes are named
