@@ -18,6 +18,7 @@ from ..images.series import *
 from ..images.preprocess import *
 from .image_facts import *
 from .network_config import *
+from ..networks.engine import *
 from .bundle import *
 from .ensembles import *
 from .page_guard import *
@@ -150,7 +151,8 @@ class PageAnswer:
         probs = bundle.probabilities(torch.tensor(self.x)[None], calibrated=False)[0]
         if not torch.isfinite(probs).all(): raise ImageError(f'{self.name} has no labels: {NOT_FINITE}')
         self.table = bundle.decision.explain(probs.double().numpy())
-        self.modality = ', '.join(got.facts.modalities)
+        self.modality,engine = ', '.join(got.facts.modalities),current_engine()
+        self.engine = None if engine is None else engine.record
         self.warnings = [_of_this_file(o) for o in bundle.facts.differences(got.facts, least=1, sd=sd)]
 
     @property
@@ -162,7 +164,7 @@ class PageAnswer:
         classes = {k:dict(probability=num(o.calibrated), threshold=num(o.threshold), predicted=bool(o.predicted),
                           why=o.why)
                    for k,o in self.table.iterrows()}
-        return dict(file=self.name, labels=self.predicted, warnings=self.warnings, classes=classes)
+        return dict(file=self.name, labels=self.predicted, warnings=self.warnings, classes=classes, engine=self.engine)
 
     def to_csv(self)->str:
         "Return the same as CSV, a row for each class"
@@ -440,15 +442,18 @@ def bundle_page(
     order:str='probability', # Of the labels: 'probability', those predicted first, or 'vocab'
     heatmap:str='gradcam', # Method of `label_heatmaps`
     max_pixels:int=2**26, # Numbers (pixels times channels) that an image may declare
+    engine:str|Engine='auto', # What runs the network: 'auto', 'torch', 'onnx' or 'onnx-int8'; see `Engine`
 ):
     "Return the page as `gr.Blocks`; `serve_bundle` launches it as it should be"
     gr = import_extra('gradio', 'serve')
     if order not in ('probability','vocab'): raise ValueError(f"order is {order!r}: choose 'probability' or 'vocab'")
     if not isinstance(bundle, Bundle): bundle = load_bundle(bundle)
     if bundle.metadata: raise BundleError(_takes_metadata.format(', '.join(bundle.metadata.names)))
-    folder = gr.utils.get_upload_folder()
+    folder,run = gr.utils.get_upload_folder(),engine if isinstance(engine, Engine) else Engine(engine)
+    if run.name.startswith('onnx'): # what cannot be run is said before anyone waits for it
+        with using_engine(run): bundle.probabilities(np.zeros((1,*bundle.preprocess.shape), np.uint8))
     def _uploaded(got):
-        ans,own,error = _answer(bundle, got, max_pixels, folder)
+        with using_engine(run): ans,own,error = _answer(bundle, got, max_pixels, folder)
         image,labels = (_error_html(error),_empty) if error else (_image_html(bundle, ans),_labels_html(ans, order))
         return None,image,own,labels,ans,gr.update(value=None)
     def _clicked(i, ans):
