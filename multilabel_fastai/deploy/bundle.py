@@ -110,6 +110,26 @@ class Bundle:
         "Decisions that were fitted: for single images under None, for pooled predictions under pool, or (pool, by)"
         return {k.short:v for k,v in self.readout.decisions.items()}
 
+# %% ../../nbs/10_deploy/02_bundle.ipynb #e9a10003
+def _drawn_pixels(shape, n=2): return np.random.default_rng(42).integers(0, 256, (n,*shape), dtype=np.uint8)
+
+def _drawn_metadata(encoder, n=2):
+    "Metadata (n,M) for drawn pixels in a tuple, which is empty for a network without"
+    if encoder is None: return ()
+    return (torch.from_numpy(np.random.default_rng(42).normal(size=(n,len(encoder.missing))).astype(np.float32)),)
+
+def _both_probabilities(readout, scores):
+    "Probabilities (N,2K) as they are, and calibrated"
+    return torch.cat([readout.probabilities(scores, o) for o in (False,True)], 1)
+
+@patch
+def _engine_network(self:Bundle):
+    "The network as an engine takes it, which does not keep the bundle in memory"
+    example = (torch.from_numpy(_drawn_pixels(self.preprocess.shape)),*_drawn_metadata(self.metadata))
+    net = PixelNetwork(self.model, self.mean, self.std).eval()
+    was = self.config['int8']['example'] if self.graph else ()
+    return EngineNetwork(net, example, partial(_both_probabilities, self.readout), self.graph, list(map(tensor, was)))
+
 # %% ../../nbs/10_deploy/02_bundle.ipynb #ac906cf7
 @patch
 def _checked_pixels(self:Bundle, x):
@@ -138,18 +158,6 @@ def checked_metadata(self:Bundle,
         raise ValueError(f'The network takes {self.metadata or "no metadata"}: '
                          'bundle.predict(images, metadata=...) or predict_table(bundle, table) encode them')
     return [] if metadata is None else [torch.as_tensor(metadata, dtype=torch.float32).to(self.device)]
-
-def _both_probabilities(readout, scores):
-    "Probabilities (N,2K) as they are, and calibrated"
-    return torch.cat([readout.probabilities(scores, o) for o in (False,True)], 1)
-
-@patch
-def _engine_network(self:Bundle):
-    "The network as an engine takes it, which does not keep the bundle in memory"
-    example = (torch.from_numpy(_drawn_pixels(self.preprocess.shape)),*_drawn_metadata(self.metadata))
-    net = PixelNetwork(self.model, self.mean, self.std).eval()
-    was = self.config['int8']['example'] if self.graph else ()
-    return EngineNetwork(net, example, partial(_both_probabilities, self.readout), self.graph, list(map(tensor, was)))
 
 @patch
 def scores(self:Bundle,
@@ -350,13 +358,6 @@ def _decisions(learn):
     if hasattr(learn, 'check_decision'): learn.check_decision.check() # of a learner whose loaders are other ones now
     learn.loss_func.readout.attach(learn.model)
     return learn.loss_func.readout.decisions
-
-def _drawn_pixels(shape, n=2): return np.random.default_rng(42).integers(0, 256, (n,*shape), dtype=np.uint8)
-
-def _drawn_metadata(encoder, n=2):
-    "Metadata (n,M) for drawn pixels in a tuple, which is empty for a network without"
-    if encoder is None: return ()
-    return (torch.from_numpy(np.random.default_rng(42).normal(size=(n,len(encoder.missing))).astype(np.float32)),)
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #91e0ba17
 _changed = 'It was changed after multilabel_learner; learn.export() keeps it as a pickle'
