@@ -6,7 +6,8 @@
 __all__ = ['PrecisionError', 'reduce_precision']
 
 # %% ../../nbs/10_deploy/09_reduced_precision.ipynb #0827174a
-import json, tempfile
+import io, json, tempfile
+from contextlib import redirect_stdout
 from fastai.vision.all import *
 from ..utils.hints import *
 from ..labels.table import *
@@ -19,9 +20,15 @@ from .prediction import *
 
 # %% ../../nbs/10_deploy/09_reduced_precision.ipynb #f637f221
 class _Batches:
-    "Pixels and metadata one image at a time, as the quantization of onnxruntime reads them"
-    def __init__(self, x): self.rows = (dict(pixels=o[None]) for o in x)
-    def get_next(self): return next(self.rows, None)
+    "Pixels one image at a time, as the quantization of onnxruntime reads them"
+    def __init__(self, x): self.x,self.rows = x,iter(())
+    def __len__(self): return len(self.x)
+    def set_range(self, start_index, end_index): self.rows = iter(self.x[start_index:end_index])
+    def get_next(self):
+        x = next(self.rows, None)
+        return None if x is None else dict(pixels=x[None])
+
+_reduced = ['Conv','MatMul','Add','Clip','Relu'] # operations; a head of linear layers on one vector stays as it is
 
 def _int8_graph(network, x):
     "The ONNX file in int8 of an `EngineNetwork`, calibrated on pixels (N,C,H,W)"
@@ -31,8 +38,11 @@ def _int8_graph(network, x):
         a,b,c = [str(Path(tmp)/f'{o}.onnx') for o in 'abc']
         Path(a).write_bytes(whole)
         q.quant_pre_process(a, b, skip_symbolic_shape=True) # merges layers
-        q.quantize_static(b, c, _Batches(x), quant_format=q.QuantFormat.QDQ, per_channel=True,
-                          activation_type=q.QuantType.QUInt8, weight_type=q.QuantType.QInt8)
+        with redirect_stdout(io.StringIO()): # its account of histograms
+            q.quantize_static(b, c, _Batches(x), quant_format=q.QuantFormat.QDQ, per_channel=True,
+                              op_types_to_quantize=_reduced, activation_type=q.QuantType.QUInt8,
+                              weight_type=q.QuantType.QInt8, calibrate_method=q.CalibrationMethod.Percentile,
+                              extra_options=dict(CalibStridedMinMax=1)) # one image at a time in memory
         return Path(c).read_bytes()
 
 # %% ../../nbs/10_deploy/09_reduced_precision.ipynb #aa10cae2
@@ -84,7 +94,7 @@ def reduce_precision(
     validation:LabelTable, # Labelled images that were not trained on
     max_changed:float=0.01, # Largest share of decisions that may change
     max_auroc:float=0.005, # Largest difference of the AUROC of a class
-    n:int=200, # Calibration images, evenly spread over those given
+    n:int=100, # Calibration images, evenly spread over those given
     num_workers:int=None, # As in `predict_table`
 )->pd.DataFrame: # A row for each class: AUROC by both, their difference, decisions that change
     """Give a bundle its graph in int8, for `engine='onnx-int8'`; raises `PrecisionError` for one that changes too much

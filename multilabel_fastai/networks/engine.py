@@ -175,7 +175,7 @@ def using_engine(
     finally: _in_force.reset(token)
 
 # %% ../../nbs/06_networks/07_engine.ipynb #729fce14
-_EXPORT_SECONDS,_GAIN = 6.,0.5 # seconds to write a graph, and the share of the time of torch that it saves
+_EXPORT_SECONDS,_GAIN = 10.,0.5 # seconds to write a graph, and the share of the time of torch that it saves
 
 class _NetworkRun:
     "One network as an `Engine` runs it"
