@@ -61,6 +61,7 @@ _star = {
     'networks.keypoints': 'points_dls points_learner point_errors find_points plot_points',
     'networks.test_time': 'ViewNetwork',
     'networks.fusion': 'multi_view',
+    'networks.engine': 'Engine',
     'datasets.public': '''NIH_FINDINGS find_dataset find_weights nih_chest_xray chexpert blood_cells
         miml_scenes pascal_2007 rsna_cervical_spine boxed_slices''',
     'datasets.digits': 'sample_digits',
@@ -99,6 +100,7 @@ _star = {
     'deploy.resumable_table': 'read_predictions',
     'deploy.prediction': 'predict_table rsna_submission',
     'deploy.webpage': 'serve_bundle',
+    'deploy.reduced_precision': 'reduce_precision',
     'commands.settings': 'RunSettings',
     'commands.runs': 'run_training',
     'commands.saved_runs': 'load_run evaluate_run bundle_run run_comparison',

@@ -318,6 +318,7 @@ def predict_files(
     pool:str, by:str, # How to pool, and by what
     device:str, bs:int, num_workers:int,
     path_col:str='path', # Column of the table with the paths
+    engine:str='auto', # What runs the network
 ):
     "Write the table of predictions, and print how many there are"
     check_writable(Path(out).absolute().parent)
@@ -325,10 +326,12 @@ def predict_files(
     bundle = load_saved(model, device)
     source = _files_or_table(files, bundle.metadata, path_col)
     with going_on('the same command'):
-        df = predict_table(bundle, source, out, pool, by, bs, num_workers)
+        df = predict_table(bundle, source, out, pool, by, bs, num_workers, engine=engine)
     labelled,bad = df.labels.fillna('').ne('').sum(),df.reason.notna().sum()
     what = 'groups' if pool else 'images'
     print(f'{len(df):,} {what}, {labelled:,} with a label, {bad:,} that cannot be read; {out}')
+    ran = df.attrs['engine']
+    print(f'The network was run by {" and ".join(ran["images"])} ({ran["why"]})')
 
 # %% ../../nbs/11_commands/06_actions.ipynb #88612d3a
 def write_bundle(run, out, data, device):
@@ -342,9 +345,9 @@ def write_export(model, file):
     export_bundle(load_saved(model, 'cpu'), file)
     print(f'{file}, {file.stat().st_size/2**20:,.1f} MB')
 
-def serve_model(model, host, port, device, auth):
+def serve_model(model, host, port, device, auth, engine='auto'):
     "Serve the web page of a model until Ctrl-C"
-    server = serve_bundle(load_saved(model, device), host, port, auth=auth)
+    server = serve_bundle(load_saved(model, device), host, port, auth=auth, engine=engine)
     print(f'{server.url} shows the page; Ctrl-C ends it', flush=True)
     server.block()
 

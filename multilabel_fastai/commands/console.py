@@ -161,9 +161,12 @@ def mlf_predict(
     path_col:str='path', # Column of the table with the paths
     device:str=None,
     num_workers:int=None,
+    # What runs the network: torch, onnx (onnxruntime, on the CPU), onnx-int8 for a bundle that has such a graph, or
+    # auto, which is onnx where that pays and gives the same numbers
+    engine:str='auto',
 ):
     "A table with the probability of each class and the labels of each image or study"
-    _actions().predict_files(model, files, out, pool, by, device, bs, num_workers, path_col)
+    _actions().predict_files(model, files, out, pool, by, device, bs, num_workers, path_col, engine)
 
 # %% ../../nbs/11_commands/07_console.ipynb #88612d39
 @command(title='the run', examples=["mlf_bundle runs/images --out model"])
@@ -197,11 +200,12 @@ def mlf_serve(
     port:int=7860, # Port of the page
     user:str=None, # Name that has to be given with the password in the environment variable MLF_PASSWORD
     device:str=None,
+    engine:str='auto', # What runs the network: torch, onnx, onnx-int8, or auto, as in mlf_predict
 ):
     "A web page that shows what the model says about an image; it ends with Ctrl-C"
     password = os.environ.get('MLF_PASSWORD')
     if user and not password: raise ValueError('--user needs a password in the environment variable MLF_PASSWORD')
-    _actions().serve_model(model, host, port, device, (user,password) if user else None)
+    _actions().serve_model(model, host, port, device, (user,password) if user else None, engine)
 
 # %% ../../nbs/11_commands/07_console.ipynb #1f0a0002
 @command(title='the machine', examples=["mlf_info"])

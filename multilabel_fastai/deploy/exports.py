@@ -31,6 +31,7 @@ from ..decision.decision import *
 from ..decision.readout import *
 from ..networks.heads import *
 from ..networks.backbones import *
+from ..networks.engine import *
 from .image_facts import *
 from .network_config import *
 from .bundle import *
@@ -479,13 +480,11 @@ def _write_program(net, inputs, file, text):
     torch.export.save(_program(net, inputs), str(file), extra_files={_meta:text})
 
 def _write_onnx(net, inputs, file, text):
-    for o in ('onnx','onnxscript','onnxruntime'): import_extra(o, 'export')
     for o in net.modules():
         if isinstance(o, DecisionLayer) and getattr(o.act, 'name', '') in ('sigmoid','tanh','identity'):
             o.act = _Sigmoid(float(o.act.scale))
-    outputs = ['probabilities','labels']
     names = list(_inputs[:len(inputs)])
-    p = torch.onnx.export(_program(net, inputs), dynamo=True, input_names=names, output_names=outputs, verbose=False)
+    p = onnx_program(net, inputs, names, ['probabilities','labels'])
     info = json.loads(text)
     shown = ('vocab','thresholds','preprocess',*names[1:])
     p.model.metadata_props.update({_meta:text, **{k:json.dumps(info[k]) for k in shown}})

@@ -8,6 +8,7 @@ __all__ = ['TABLE_COLUMNS', 'PredictionError', 'text_column', 'typed_texts', 'im
 
 # %% ../../nbs/10_deploy/05_resumable_table.ipynb #0a55a023
 import json, shutil, zlib
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fastai.vision.all import *
@@ -171,9 +172,16 @@ def _facts(self:ResumableTable, i):
 @patch
 def counts(self:ResumableTable, i)->FileCounts:
     "Return the counts of part `i`"
-    try: return FileCounts.from_dict({k:v for k,v in self._facts(i).items() if k!='crc'})
+    try: return FileCounts.from_dict({k:v for k,v in self._facts(i).items() if k not in ('crc','engine')})
     except (TypeError,ValueError,LookupError,AttributeError,OverflowError) as e:
         raise PredictionError(f'The counts of {self.file(i)} are damaged: {e}. {_fix}') from e
+
+@patch
+def engines(self:ResumableTable)->dict:
+    "Return how many images each engine ran, over all parts that are there"
+    try: return dict(sum((Counter(self._facts(i).get('engine', {})) for i in range(self.n)), Counter()))
+    except (TypeError,ValueError,AttributeError) as e:
+        raise PredictionError(f'The notes beside the parts in {self.folder} are damaged: {e}. {_fix}') from e
 
 @patch
 def _check_part(self:ResumableTable, i):
@@ -183,10 +191,10 @@ def _check_part(self:ResumableTable, i):
     raise PredictionError(f'{self.file(i)} is damaged: its checksum is another. {_fix}')
 
 @patch
-def write(self:ResumableTable, df, counts):
-    "Add a part"
+def write(self:ResumableTable, df, counts, engine=()):
+    "Add a part, with how many images each engine ran"
     text = spreadsheet_table(df, self.spreadsheet).to_csv(header=False, index=False).encode('utf-8', 'surrogateescape')
-    about = json.dumps(counts.to_dict()|dict(crc=zlib.crc32(text)))
+    about = json.dumps(counts.to_dict()|dict(crc=zlib.crc32(text), engine=dict(engine)))
     write_atomic(self.file(self.n).with_suffix('.json'), lambda o: o.write_text(about))
     write_atomic(self.file(self.n), lambda o: o.write_bytes(text)) # last, since it says that the part is there
     self.n += 1
