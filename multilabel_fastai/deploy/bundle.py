@@ -32,6 +32,7 @@ from ..losses.contract import *
 from ..networks.heads import *
 from ..networks.weights import *
 from ..networks.backbones import *
+from ..networks.engine import *
 from .image_facts import *
 from .network_config import *
 
@@ -62,6 +63,7 @@ def _readout_of_config(c, decisions):
 # %% ../../nbs/10_deploy/02_bundle.ipynb #495b45ef
 class Bundle:
     "A trained model with all that a prediction depends on"
+    graph = None # ONNX file of the network in int8, as bytes, of which `config['int8']` has what it was measured with
     one_at_a_time = False # whether members are read when their turn comes, as those of an ensemble may be
     def __init__(self,
         config:dict, # As `config.json` has it
@@ -108,19 +110,44 @@ class Bundle:
         "Decisions that were fitted: for single images under None, for pooled predictions under pool, or (pool, by)"
         return {k.short:v for k,v in self.readout.decisions.items()}
 
+# %% ../../nbs/10_deploy/02_bundle.ipynb #e9a10003
+def _drawn_pixels(shape, n=2): return np.random.default_rng(42).integers(0, 256, (n,*shape), dtype=np.uint8)
+
+def _drawn_metadata(encoder, n=2):
+    "Metadata (n,M) for drawn pixels in a tuple, which is empty for a network without"
+    if encoder is None: return ()
+    return (torch.from_numpy(np.random.default_rng(42).normal(size=(n,len(encoder.missing))).astype(np.float32)),)
+
+def _both_probabilities(readout, scores):
+    "Probabilities (N,2K) as they are, and calibrated"
+    return torch.cat([readout.probabilities(scores, o) for o in (False,True)], 1)
+
+@patch
+def _engine_network(self:Bundle):
+    "The network as an engine takes it, which does not keep the bundle in memory"
+    example = (torch.from_numpy(_drawn_pixels(self.preprocess.shape)),*_drawn_metadata(self.metadata))
+    net = PixelNetwork(self.model, self.mean, self.std).eval()
+    was = self.config['int8']['example'] if self.graph else ()
+    return EngineNetwork(net, example, partial(_both_probabilities, self.readout), self.graph, list(map(tensor, was)))
+
 # %% ../../nbs/10_deploy/02_bundle.ipynb #ac906cf7
 @patch
-def normalized(self:Bundle,
-    x, # Pixels (N,C,H,W) uint8, as `preprocess` makes them
-)->Tensor: # (N,C,H,W) float32
-    "Return what the network takes; raises `ValueError` for pixels of another form"
+def _checked_pixels(self:Bundle, x):
+    "Pixels (N,C,H,W) uint8 as a tensor; raises `ValueError` for those of another form"
     x = x.as_subclass(Tensor) if isinstance(x, Tensor) else torch.from_numpy(np.array(x))
     own = self.preprocess.shape
     if x.ndim!=4 or tuple(x.shape[1:])!=own or x.dtype!=torch.uint8:
         dtype = str(x.dtype).removeprefix('torch.')
         raise ValueError(f'Pixels of shape {tuple(x.shape)} and type {dtype}: the network takes uint8 '
                          f'(N,{",".join(map(str, own))}), as bundle.preprocess makes them')
-    return (x.to(self.device).float()/255-self.mean)/self.std
+    return x
+
+@patch
+def normalized(self:Bundle,
+    x, # Pixels (N,C,H,W) uint8, as `preprocess` makes them
+)->Tensor: # (N,C,H,W) float32
+    "Return what the network takes; raises `ValueError` for pixels of another form"
+    return (self._checked_pixels(x).to(self.device).float()/255-self.mean)/self.std
 
 @patch
 def checked_metadata(self:Bundle,
@@ -137,8 +164,9 @@ def scores(self:Bundle,
     x, # Pixels (N,C,H,W) uint8, as `preprocess` makes them
     metadata=None, # (N,M), as `bundle.metadata.encode` makes them, for a network that takes some
 )->Tensor: # (N,K) float32 on the CPU
-    "Return raw scores"
-    m = self.checked_metadata(metadata)
+    "Return raw scores, by the engine in force"
+    m,engine = self.checked_metadata(metadata),current_engine()
+    if engine is not None: return engine.run(self, self._engine_network, self._checked_pixels(x), *m)
     with torch.inference_mode(): return self.model(self.normalized(x), *m).float().cpu()
 
 @patch
@@ -177,25 +205,29 @@ def predict(self:Bundle,
     source, # A file, its content, a PIL image, an array or a tensor; several of these; a table; for stacks folders
     bs:int=32, # Images in a batch
     metadata=None, # For a network that takes some: dict(age=58, sex='F') for each image, or a list or table of rows
+    engine:str|Engine='auto', # What runs the network: 'auto', 'torch', 'onnx' or 'onnx-int8'; see `Engine`
 )->pd.DataFrame: # path, a probability for each class, and `labels` such as A|B
     """Return probabilities and labels of a few images; raises `ImageError` for one that cannot be read
 
     Metadata that are not given are columns of the table, or count as missing, with a warning. Where the scores of the
-    network are not finite, labels are None, and a warning says so."""
+    network are not finite, labels are None, and a warning says so. What ran the network stands in `attrs['engine']`."""
     items = image_items(source)
     if not items: raise ValueError('There is no image to predict')
     m = encoded_metadata(self.metadata, metadata, source, len(items))
     p = []
-    for i in range(0, len(items), bs):
-        x = np.stack(list(map(self.preprocess, items[i:i+bs])))
-        p.append(self.probabilities(x, metadata=None if m is None else m[i:i+bs]))
+    with using_engine(engine, len(items)) as engine:
+        for i in range(0, len(items), bs):
+            x = np.stack(list(map(self.preprocess, items[i:i+bs])))
+            p.append(self.probabilities(x, metadata=None if m is None else m[i:i+bs]))
     p = np.concatenate(p)
     p[~np.isfinite(p).all(1)] = np.nan # in the row of an image all or none
     res = pd.DataFrame(p, columns=self.vocab)
     res.insert(0, 'path', item_names(source, items))
     labels = joined_labels(self.vocab, self.decide(p), p)
     if n:=labels.count(None): warn(f'{n} of {len(p)} images have no labels: {NOT_FINITE}')
-    return res.assign(labels=pd.Series(labels, dtype=object))
+    res['labels'] = pd.Series(labels, dtype=object)
+    res.attrs['engine'] = engine.record
+    return res
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #fd0e546e
 def network_name(c):
@@ -304,13 +336,6 @@ def _decisions(learn):
     learn.loss_func.readout.attach(learn.model)
     return learn.loss_func.readout.decisions
 
-def _drawn_pixels(shape, n=2): return np.random.default_rng(42).integers(0, 256, (n,*shape), dtype=np.uint8)
-
-def _drawn_metadata(encoder, n=2):
-    "Metadata (n,M) for drawn pixels in a tuple, which is empty for a network without"
-    if encoder is None: return ()
-    return (torch.from_numpy(np.random.default_rng(42).normal(size=(n,len(encoder.missing))).astype(np.float32)),)
-
 # %% ../../nbs/10_deploy/02_bundle.ipynb #91e0ba17
 _changed = 'It was changed after multilabel_learner; learn.export() keeps it as a pickle'
 
@@ -355,13 +380,20 @@ def _example(self:Bundle):
     try: return torch.cat([self.to('cpu').scores(*[o[None] for o in row]) for row in zip(*inputs)]).double().tolist()
     finally: self.to(at)
 
+def _write_graph(file, graph):
+    "Write the graph of reduced precision, and return how it is found again"
+    write_atomic(file, lambda o: o.write_bytes(graph))
+    return dict(file=file.name, bytes=len(graph), sha256=hashlib.sha256(graph).hexdigest())
+
 @patch
 def _write(self:Bundle, folder):
     "Write weights and configuration into an empty folder"
     file = folder/'model.safetensors'
     write_atomic(file, lambda o: save_model(self.model, str(o)))
     weights = dict(file=file.name, bytes=file.stat().st_size, sha256=file_hash(file))
-    c = json.loads(json.dumps(self.config|dict(weights=weights, example=self._example())))
+    config = self.config|dict(weights=weights, example=self._example())
+    if self.graph: config['int8'] = self.config['int8']|_write_graph(folder/'model.int8.onnx', self.graph)
+    c = json.loads(json.dumps(config))
     text = json.dumps(c|dict(checksum=config_checksum(c)), indent=1, ensure_ascii=False, allow_nan=False)
     write_atomic(folder/'config.json', lambda o: o.write_text(text, encoding='utf-8'))
 
@@ -626,6 +658,9 @@ def load_network_bundle(folder, device=None, check=True):
         model = _loaded_network(c, prep, weights, check)
         res = Bundle(config, model, prep, readout, folder, 'cpu')
         if check: _check_example(res, c, file)
+        if 'int8' in c:
+            res.graph = _weights_file(folder, c['int8']).read_bytes()
+            res._engine_network() # raises for a configuration without what was measured
     except BundleError as e:
         raise BundleError(str(e) if str(weights) in str(e) or str(file) in str(e) else f'{file}: {e}') from e
     except CONFIG_DAMAGE as e: raise BundleError(f'{file}: the network cannot be made: {first_line(e)}') from e
@@ -657,6 +692,8 @@ def use_decision(self:Bundle,
     "Decide by `decision` from now on; `save` writes it, without the metrics, which are those of the decision before"
     decision = self.readout.use(decision, DecisionKey(pool, by), self.vocab)
     self.config |= dict(metrics={}, decisions=decisions_config(self.readout.decisions))
+    self.graph = None # what it changed was counted by the decision before
+    self.config.pop('int8', None)
     return decision
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #b0c418e8

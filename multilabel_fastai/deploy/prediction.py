@@ -29,6 +29,7 @@ from ..images.packs import *
 from ..images.loaders import *
 from ..images.sources import *
 from ..losses.contract import *
+from ..networks.engine import *
 from .image_facts import *
 from .network_config import *
 from .bundle import *
@@ -255,18 +256,6 @@ def _asked(model, device=None):
         (model if is_bundle else network).to(place)
         network.train(training)
 
-@contextmanager
-def _channels_last(model):
-    "On a CPU the network convolves in the layout in which it is faster"
-    is_last = lambda o: o.is_contiguous(memory_format=torch.channels_last)
-    weights = [o for o in model.parameters() if o.ndim==4 and o.device.type=='cpu' and not is_last(o)]
-    was = [o.data for o in weights]
-    try:
-        for o in weights: o.data = o.data.contiguous(memory_format=torch.channels_last)
-        yield
-    finally:
-        for o,w in zip(weights, was): o.data = w
-
 def _probabilities(bundle, x, calibrated, m=None):
     "Probabilities (N,C) of pixels and metadata (N,M); on a CPU of a few at a time, whose activations stay in its cache"
     if not len(x): return np.empty((0,len(bundle.vocab)), np.float32)
@@ -403,7 +392,13 @@ def _decision_digest(bundle):
     decisions = [[str(k.short),v.to_dict()] for k,v in r.decisions.items()]
     return _digest([[getattr(r.activation, 'name', None), odds, thresholds, decisions]])
 
-def _about(bundle, pool, by, columns, root=None, spreadsheet=True, encoded=None):
+def _precision(bundle, engine):
+    "What besides the weights decides about the probabilities; None for engines that agree"
+    if engine!='onnx-int8': return None
+    graphs = [o.graph or b'' for o in (bundle.members if isinstance(bundle, EnsembleBundle) else [bundle])]
+    return f'int8 {_digest(graphs)}'
+
+def _about(bundle, pool, by, columns, root=None, spreadsheet=True, encoded=None, engine='auto'):
     "What decides about the rows, in words for which each can differ"
     metadata = {}
     if bundle.metadata:
@@ -411,8 +406,8 @@ def _about(bundle, pool, by, columns, root=None, spreadsheet=True, encoded=None)
         values = b'' if encoded is None else np.ascontiguousarray(encoded).tobytes()
         metadata = dict(metadata=_digest([bundle.metadata.to_dict(), values]))
     return dict(format=1, classes=bundle.vocab, preprocessing=str(bundle.preprocess), weights=_weights_digest(bundle),
-                decision=_decision_digest(bundle), pool=pool, by=by, columns=columns, root=root,
-                spreadsheet=spreadsheet, **metadata)
+                decision=_decision_digest(bundle), precision=_precision(bundle, engine), pool=pool, by=by,
+                columns=columns, root=root, spreadsheet=spreadsheet, **metadata)
 
 # %% ../../nbs/10_deploy/06_prediction.ipynb #7bd21b0c
 def _out_file(out):
@@ -514,11 +509,11 @@ def _metadata_by_name(bundle, src, known):
                                     'a table with one row for each image is needed')
     return lambda names: known[[row[o] for o in names]]
 
-def _parts_of(b, src, out, pool, rows, spreadsheet, encoded):
+def _parts_of(b, src, out, pool, rows, spreadsheet, encoded, engine):
     "The parts of the file `out`, of `rows` files each, new or begun"
     columns = ['path', *(['group'] if src.grouped else []), *b.vocab, *([] if pool else ['labels']), 'reason']
     root = os.path.abspath(src.root or '.') if src.is_table else None
-    return ResumableTable(out, _about(b, pool, src.by, columns, root, spreadsheet, encoded), rows)
+    return ResumableTable(out, _about(b, pool, src.by, columns, root, spreadsheet, encoded, engine), rows)
 
 def _predict(b, src, reader, parts, pool, decision, bs, part_rows, encoded):
     "The table of images or groups, or with `parts` the file of it"
@@ -526,8 +521,15 @@ def _predict(b, src, reader, parts, pool, decision, bs, part_rows, encoded):
     chunks,done = (parts.remaining(src),parts.n*parts.rows) if parts else (chunked(src, part_rows),0)
     tables = _tables(b, chunks, reader, bs, src.grouped, bool(pool), decision is None, _ticker(src, done),
                      _metadata_by_name(b, src, encoded))
-    for df,facts in tables: (parts.write if parts else got.add)(df, FileCounts.of(df, facts))
-    if parts: got.add_parts(parts)
+    engine,before = current_engine(),Counter()
+    for df,facts in tables:
+        counts,now = FileCounts.of(df, facts),Counter(engine.counts)
+        if parts: parts.write(df, counts, now-before)
+        else: got.add(df, counts)
+        before = now
+    if parts:
+        got.add_parts(parts)
+        engine.counts = Counter(parts.engines()) # of processes that were killed too
     if not got.counts.n:
         if parts: parts.remove()
         raise ImageError('There are no images to predict: give files, or folders that hold some')
@@ -547,7 +549,7 @@ def predict_table(
     num_workers:int=None, # Processes that read files, 0 for none; if None the processors, less one without a GPU
     device:str=None, # 'cpu', 'cuda', ...; where the model is, or the GPU if there is one, when None
     pack:PackedImages|str|Path=None, # Pack that has the pixels of the source
-    channels_last:bool=False, # On a CPU: convolve in a layout up to twice as fast; probabilities differ by up to 3e-6
+    engine:str|Engine='auto', # What runs the network: 'auto', 'torch', 'onnx' or 'onnx-int8'; see `Engine`
     part_rows:int=512, # Files in a part of `out`
     read:bool=True, # Return the table? False returns the path of `out`, and memory does not grow with the files
     spreadsheet:bool=True, # In CSV: write names that a spreadsheet would take for formulas, such as =1+1, as text?
@@ -555,23 +557,29 @@ def predict_table(
     """Predict probabilities and labels of images, a row for each file in their order, or for each group
 
     A file that is listed twice has two rows, but counts once in a group. For stacks the source is folders of slices.
-    The columns for groups are group, files, unreadable, the probabilities, labels and reason. Raises `PredictionError`
-    for what cannot be predicted or gone on with."""
+    The columns for groups are group, files, unreadable, the probabilities, labels and reason. What ran the network, and
+    why, stands in `attrs['engine']`. Raises `PredictionError` for what cannot be predicted or gone on with."""
     _check_sizes(bs, part_rows, num_workers)
     if not (out or read): raise ValueError('read=False needs a file to write to: give out')
+    run = engine if isinstance(engine, Engine) else Engine(engine)
     out = _out_file(out)
     if pool: DecisionKey(pool, by) # raises for what is no way to pool
     labels = labels_of(bundle.dls) if isinstance(bundle, Learner) else None
-    with _asked(bundle, device) as b, _channels_last(b.model) if channels_last else nullcontext():
+    with _asked(bundle, device) as b:
         src = _Source(source, b.preprocess.slices, by, labels, once=bool(pool))
         if src.is_pack: pack = src.source
         _check_request(b, src, pool, pack)
         reader = _reader_of(b, src, pack, num_workers)
         decision = decision_for(b.readout.decisions, pool, by, src.has_groups) if pool else None
         encoded = _encoded_rows(b, src)
-        with _parts_of(b, src, out, pool, part_rows, spreadsheet, encoded) if out else nullcontext() as parts:
+        if run is not engine and run.name=='auto': run.images = src.count()
+        made = _parts_of(b, src, out, pool, part_rows, spreadsheet, encoded, run.name) if out else nullcontext()
+        with using_engine(run), made as parts:
             res = _predict(b, src, reader, parts, pool, decision, bs, part_rows, encoded)
-        return read_predictions(res) if out and read else res
+        if not read: return res
+        res = read_predictions(res) if out else res
+        res.attrs['engine'] = run.record
+        return res
 
 # %% ../../nbs/10_deploy/06_prediction.ipynb #2d799d8f
 def _study_names(table):

@@ -18,6 +18,7 @@ from ..images.series import *
 from ..images.preprocess import *
 from .image_facts import *
 from .network_config import *
+from ..networks.engine import *
 from .bundle import *
 from .ensembles import *
 from .page_guard import *
@@ -189,7 +190,8 @@ class PageAnswer:
         probs = bundle.probabilities(torch.tensor(self.x)[None], calibrated=False, metadata=self.encoded)[0]
         if not torch.isfinite(probs).all(): raise ImageError(f'{self.name} has no labels: {NOT_FINITE}')
         self.table = bundle.decision.explain(probs.double().numpy())
-        self.modality = ', '.join(got.facts.modalities)
+        self.modality,engine = ', '.join(got.facts.modalities),current_engine()
+        self.engine = None if engine is None else engine.record
 
     def _use_metadata(self, encoder, given):
         "Check and encode values by column"
@@ -212,7 +214,8 @@ class PageAnswer:
                           why=o.why)
                    for k,o in self.table.iterrows()}
         used = {} if self.metadata is None else dict(metadata=self.metadata)
-        return dict(file=self.name, **used, labels=self.predicted, warnings=self.warnings, classes=classes)
+        return dict(file=self.name, **used, labels=self.predicted, warnings=self.warnings, classes=classes,
+                    engine=self.engine)
 
     def to_csv(self)->str:
         "Return the same as CSV, a row for each class"
@@ -531,21 +534,26 @@ def bundle_page(
     order:str='probability', # Of the labels: 'probability', those predicted first, or 'vocab'
     heatmap:str='gradcam', # Method of `label_heatmaps`
     max_pixels:int=2**26, # Numbers (pixels times channels) that an image may declare
+    engine:str|Engine='auto', # What runs the network: 'auto', 'torch', 'onnx' or 'onnx-int8'; see `Engine`
 ):
     "Return the page as `gr.Blocks`; `serve_bundle` launches it as it should be"
     gr = import_extra('gradio', 'serve')
     if order not in ('probability','vocab'): raise ValueError(f"order is {order!r}: choose 'probability' or 'vocab'")
     if not isinstance(bundle, Bundle): bundle = load_bundle(bundle)
-    folder = gr.utils.get_upload_folder()
+    folder,run = gr.utils.get_upload_folder(),engine if isinstance(engine, Engine) else Engine(engine)
+    if run.name.startswith('onnx'): # what cannot be run is said before anyone waits for it
+        unknown = bundle.metadata.encode(dict.fromkeys(bundle.metadata.names)) if bundle.metadata else None
+        with using_engine(run):
+            bundle.probabilities(np.zeros((1,*bundle.preprocess.shape), np.uint8), metadata=unknown)
     def _shown(ans, error):
         return (_error_html(error),_empty) if error else (_image_html(bundle, ans),_labels_html(ans, order))
     def _uploaded(got, *values):
-        ans,own,error = _answer(bundle, got, max_pixels, folder, values)
+        with using_engine(run): ans,own,error = _answer(bundle, got, max_pixels, folder, values)
         image,labels = _shown(ans, error)
         return None,image,own,labels,ans,gr.update(value=None)
     def _changed(got, *values):
         if got is None: return [gr.skip()]*4 # no image yet
-        ans,error = _judged(bundle, got, values)
+        with using_engine(run): ans,error = _judged(bundle, got, values)
         return *_shown(ans, error),ans,gr.update(value=None)
     def _clicked(i, ans):
         if not isinstance(ans, PageAnswer): return _error_html('The image is gone from memory: upload it again'),_empty
