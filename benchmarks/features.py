@@ -1,5 +1,5 @@
 "Memory and disk of features on disk: tokens of random images, computed, and read by a head in training"
-import argparse, os, resource, sys, tempfile, time
+import argparse, resource, sys, tempfile, time
 import numpy as np, pandas as pd, torch
 from pathlib import Path
 from PIL import Image
@@ -38,6 +38,7 @@ def main():
         res = f()
         rows.append((name, time.perf_counter()-start, peak()))
         return res
+    step('imports', lambda: None)
     with tempfile.TemporaryDirectory() as tmp:
         labels = step('random images', lambda: random_images(Path(tmp), a.n, 4*a.tokens))
         dls = multilabel_dls(labels, size=4*a.tokens, bs=32, num_workers=0, check=False, device='cpu')
@@ -48,11 +49,14 @@ def main():
         with learn.no_bar(), learn.no_logging():
             feats = step('features to disk', lambda: backbone_features(learn, folder=folder))
             head = frozen_learner(learn, feats)
-            with head.no_bar(), head.no_logging(): step(f'{a.epochs} epochs of a query head', lambda: head.fit(a.epochs, 1e-3))
+            with head.no_bar(), head.no_logging():
+                step(f'{a.epochs} epochs of a query head', lambda: head.fit(a.epochs, 1e-3))
             step('found again', lambda: backbone_features(learn, folder=folder))
         disk = sum(o.stat().st_size for o in folder.iterdir())
         print(f'{feats}\n')
-        print(pd.DataFrame(rows, columns=['','seconds','peak of resident memory, MB']).to_string(index=False, float_format='{:,.1f}'.format))
+        df = pd.DataFrame(rows, columns=['','seconds','peak of resident memory, MB'])
+        df['above a learner'] = df.iloc[:,2]-df.iloc[2,2]
+        print(df.to_string(index=False, float_format='{:,.1f}'.format))
         print(f'\n{disk/1e6:,.0f} MB on disk; 112,120 images of these tokens: {112_120/a.n*disk/1e9:,.1f} GB')
 
 if __name__=='__main__': main()

@@ -194,7 +194,7 @@ class _Buffer:
 def adding(
     shards:FeatureShards, # To which rows are added
     names:list, # Of all rows that are wanted
-    shard_mb:float=64, # Size of a shard at most, in megabytes
+    shard_mb:float=32, # Size of a shard at most, in megabytes
     seconds:float=60, # Time after which a smaller one is written
 ):
     """A context that yields a function of (names, bytes, features), which adds rows that are not there
