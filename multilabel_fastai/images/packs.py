@@ -6,11 +6,10 @@
 __all__ = ['READER_DIED', 'PackError', 'PackedImages', 'pack_images']
 
 # %% ../../nbs/04_images/09_packs.ipynb #89ba2f33
-import errno, hashlib, json, math, os, shutil, zlib
+import hashlib, json, math, os, shutil, zlib
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from importlib.metadata import version
-from tokenize import TokenError
 from pathlib import Path
 from warnings import warn
 import numpy as np, pandas as pd
@@ -18,6 +17,7 @@ from fastcore.all import *
 from ..utils.files import *
 from ..utils.progress import *
 from ..utils.workers import *
+from ..utils.shards import *
 from ..labels.table import *
 from ..labels.readers import *
 from .dicom import *
@@ -126,20 +126,7 @@ def _cut(npy): return f'The shard {npy} is damaged or was copied in part: remove
 
 def _open_array(npy, n, shape):
     "The memory-mapped array of a shard; raises `PackError` for one of another type, shape or order"
-    fix = _cut(npy)
-    if not os.path.lexists(npy): raise PackError(fix)
-    check_plain_file(npy, PackError)
-    with open(npy, 'rb') as f: is_array = f.read(6)==b'\x93NUMPY'
-    try: res = np.load(npy, mmap_mode='r', allow_pickle=False) if is_array else None
-    except (*_damage,SyntaxError,TokenError,EOFError,MemoryError) as e:
-        if getattr(e, 'errno', None)==errno.EMFILE: raise # too many open files
-        raise PackError(fix) from e
-    if not isinstance(res, np.memmap): raise PackError(fix)
-    if res.dtype==np.uint8 and res.shape==(n,*shape) and res.flags.c_contiguous:
-        if res.offset+res.nbytes==npy.stat().st_size: return res
-        raise PackError(fix)
-    raise PackError(f'The shard {npy} is damaged: it holds {res.dtype} of the shape {res.shape}, and the pack uint8 of '
-                    f'{(n,*shape)}. Fix: remove {npy.stem}.csv and pack again')
+    return map_array(npy, (n,*shape), np.uint8, f'remove {npy.stem}.csv and pack again', PackError)
 
 _of_shard,_later = ('bytes','mtime_ns','hash','reason'),('fault','crc32') # columns
 

@@ -208,18 +208,44 @@ def _hub_weights(arch):
     return {}
 
 # %% ../../nbs/06_networks/02_backbones.ipynb #b9111940
+_token_avg = 'token_avg' # beside timm's own values of `global_pool`
+_no_token = ("{} has no class token beside patches, so that there is no global_pool='token_avg'. "
+             "Fix: global_pool='avg', or a vision transformer such as 'vit_small_patch14_dinov2'")
+_all_or_two = ("The head looks at all tokens, and global_pool='token_avg' leaves two vectors of them. "
+               "Fix: head='linear', or global_pool left out")
+
+def _pool_args(args):
+    "Arguments for timm itself, which makes the class token of a network for 'token_avg'"
+    return args|dict(global_pool='token') if args.get('global_pool')==_token_avg else args
+
+def _check_pool(arch, tokens, args):
+    "Raise `ValueError` where class token and mean of the patches are asked for, and cannot be had"
+    if args.get('global_pool')!=_token_avg: return
+    if tokens: raise ValueError(_all_or_two)
+    cfg = timm.get_pretrained_cfg(arch)
+    if cfg is not None and cfg.pool_size is not None: raise ValueError(_no_token.format(arch)) # gives a map
+
 class TimmFeatures(nn.Module):
-    "A timm network without its head: a map (N,F,H,W), with `tokens` (N,T,F), or a vector (N,F) where it has no map"
+    """A timm network without its head: a map (N,F,H,W), with `tokens` (N,T,F), or a vector (N,F) where it has no map
+
+    The vector is what the argument `global_pool` of timm says: 'token' for the class token, 'avg' for the mean of the
+    patches, and here also 'token_avg' for both, (N,2F), as linear probes of DINOv2 take them."""
     def __init__(self, model, tokens=False, args=None):
         super().__init__()
         self.model,self.tokens = model,tokens
         self.args = args or {} # of `timm.create_model`, with which the same network can be made
         self.has_map = model.default_cfg.get('pool_size') is not None
         self.last = getattr(model, 'output_fmt', None)=='NHWC'
+        self.both = self.args.get('global_pool')==_token_avg
+        if self.both and getattr(model, 'cls_token', None) is None: raise ValueError(_no_token.format('The network'))
+
+    @property
+    def num_features(self): return self.model.num_features*(2 if self.both else 1)
 
     def forward(self, x):
-        if not (self.has_map or self.tokens): return self.model(x)
+        if not (self.has_map or self.tokens or self.both): return self.model(x)
         x = self.model.forward_features(x)
+        if self.both: return torch.cat([x[:,0], x[:,self.model.num_prefix_tokens:].mean(1)], 1) # (N,T,F) -> (N,2F)
         return x.permute(0, 3, 1, 2) if self.last else x
 
 def backbone_args(
@@ -288,7 +314,7 @@ def _timm_network(arch, n_in, pretrained, size, args):
     args = _size_args(arch, size)|args
     hub = _hub_weights(arch) if pretrained else {}
     with _downloading(arch):
-        model = timm.create_model(arch, pretrained=pretrained, num_classes=0, in_chans=n_in, **hub|args)
+        model = timm.create_model(arch, pretrained=pretrained, num_classes=0, in_chans=n_in, **hub|_pool_args(args))
     _check_patch(model, arch)
     return model,args
 
@@ -296,6 +322,7 @@ def _timm_backbone(arch, n_in, pretrained, given, tokens, size=None, **kwargs):
     "Return the backbone of a timm name"
     trained = bool(pretrained or given)
     args = layout_args(given.sd)|kwargs if given else kwargs
+    _check_pool(arch, tokens, args)
     # Draws the random numbers of a whole network, after which a seed gives the head that the tutorials' results are of
     if given and not args: timm.create_model(arch)
     model,args = _timm_network(arch, 3 if trained else n_in, bool(pretrained and not given), size, args)
@@ -309,7 +336,7 @@ def _timm_backbone(arch, n_in, pretrained, given, tokens, size=None, **kwargs):
     backbone,cfg = TimmFeatures(model, tokens, args),model.default_cfg
     if tokens and not backbone.has_map: _check_tokens(backbone, arch, n_in)
     stats = given and weights_stats(given.name, given.sd) or (cfg['mean'],cfg['std'])
-    return _Backbone(backbone, model.num_features, backbone.has_map, default_split, stats)
+    return _Backbone(backbone, backbone.num_features, backbone.has_map, default_split, stats)
 
 # %% ../../nbs/06_networks/02_backbones.ipynb #c79ee878
 def _function_backbone(arch, n_in, pretrained, given, tokens, size=None, cut=None):

@@ -6,7 +6,7 @@
 __all__ = ['map_array', 'FeatureError', 'FeatureShards', 'adding']
 
 # %% ../../nbs/00_utils/07_shards.ipynb #5a4d5004
-import json, math, os, shutil, time
+import errno, json, math, os, shutil, time
 from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
@@ -30,7 +30,9 @@ def map_array(
     check_plain_file(file, error)
     with open(file, 'rb') as f: is_array = f.read(6)==b'\x93NUMPY'
     try: res = np.load(file, mmap_mode='r', allow_pickle=False) if is_array else None
-    except _damage as e: raise error(cut) from e
+    except _damage as e:
+        if getattr(e, 'errno', None)==errno.EMFILE: raise # too many open files
+        raise error(cut) from e
     if not isinstance(res, np.memmap): raise error(cut)
     if res.dtype==dtype and res.shape==tuple(shape) and res.flags.c_contiguous:
         if res.offset+res.nbytes==Path(file).stat().st_size: return res
