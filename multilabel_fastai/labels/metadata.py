@@ -327,6 +327,7 @@ def encoded_metadata(
         warn(f'The network takes {", ".join(encoder.names)} beside images: they count as missing. '
              'Fix: metadata=dict(...), or a table with these columns')
         return np.tile(encoder.missing, (n, 1))
+    if isinstance(metadata, LabelTable): metadata = metadata.frame
     if isinstance(metadata, dict): metadata = [metadata]*n
     if len(metadata)!=n: raise ValueError(f'{len(metadata):,} rows of metadata for {n:,} images: one for each')
     rows = pd.DataFrame(metadata)
