@@ -252,8 +252,8 @@ def as_decision(self:Readout,
 # %% ../../nbs/03_decision/03_readout.ipynb #d4ba997b
 def _warn_of_pooling(decision, of_images, pool, by, has_groups):
     "Warn where what decides was fitted for other predictions, and does not fit these in a way that is known"
-    args = f'pool={pool!r}' if by is None else f'pool={pool!r}, by={by!r}'
-    fix = f'Fix: learn.tune_decision({args}), which fits one'
+    own = f', by={by!r}' if has_groups and by is not None else ''
+    fix = f'Fix: tune_decision(pool={pool!r}{own}), which fits one'
     if decision is not None and has_groups and by is not None:
         warn(f'No decision was fitted for predictions pooled by {pool} over {by!r}: the one for the groups of the '
              f'table decides. {fix}')
@@ -271,6 +271,7 @@ def decision_for(
     "Return the decision for predictions pooled like that: the one for the column, or else the one for the groups"
     decisions,key = {DecisionKey.of(k):d for k,d in decisions.items()},DecisionKey(pool, by)
     if pool is None or key in decisions: return decisions.get(key)
+    if by=='group' and has_groups: by = None # the column of the groups
     res = decisions.get(DecisionKey(pool))
     _warn_of_pooling(res, decisions.get(DecisionKey()), pool, by, has_groups)
     return res
