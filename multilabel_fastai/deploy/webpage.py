@@ -6,7 +6,7 @@
 __all__ = ['page_formats', 'read_upload', 'FieldError', 'PageAnswer', 'bundle_page', 'BundleServer', 'serve_bundle']
 
 # %% ../../nbs/10_deploy/08_webpage.ipynb #3af96844
-import atexit, base64, html, inspect, json, logging, os, shutil, signal, tempfile, threading, time, warnings
+import atexit, base64, html, inspect, json, logging, numbers, os, shutil, signal, tempfile, threading, time, warnings
 from collections import Counter
 from types import SimpleNamespace
 from urllib.parse import quote
@@ -140,19 +140,20 @@ class FieldError(ValueError):
 
 def _finite(v):
     "A number, or text of one, as a float; None for what is none"
-    try: res = None if isinstance(v, bool) else float(v)
+    try: res = None if isinstance(v, (bool,np.bool_)) else float(v)
     except (TypeError,ValueError): return None
     return res if res is not None and math.isfinite(res) else None
 
 def _field_value(column, v):
     "The value of a field, a float or a category, None if it is not known; raises `FieldError` for another one"
-    if v is None or v!=v or isinstance(v, str) and not v.strip(): return None
+    is_one = isinstance(v, (str,numbers.Number,np.bool_))
+    if pd.api.types.is_scalar(v) and pd.isna(v) or isinstance(v, str) and not v.strip(): return None
     if not column.levels:
         if (res := _finite(v)) is not None: return res
         needed = f'a number such as {round(column.mean)}'
     else:
-        is_one = isinstance(v, (str,int,float)) and not column.encode(pd.Series([v], dtype=object))[1][0]
-        if is_one: return str(v).strip()
+        row,odd = column.encode(pd.Series([v] if is_one else [str(v)]))
+        if is_one and not odd[0]: return column.levels[int(row[0].argmax())]
         needed = f'one of {", ".join(column.levels)}'
     raise FieldError(f'{column.name} is {str(v)[:40]!r}: {needed} is needed, or nothing if it is not known')
 
@@ -187,11 +188,12 @@ class PageAnswer:
         self.name,self.x,self.facts = got.name,got.x,got.facts
         self.warnings = [_of_this_file(o) for o in bundle.facts.differences(got.facts, least=1, sd=sd)]
         if metadata or bundle.metadata: self._use_metadata(bundle.metadata, metadata or {})
+        self.modality,engine = ', '.join(got.facts.modalities),current_engine()
+        before = Counter() if engine is None else Counter(engine.counts)
         probs = bundle.probabilities(torch.tensor(self.x)[None], calibrated=False, metadata=self.encoded)[0]
         if not torch.isfinite(probs).all(): raise ImageError(f'{self.name} has no labels: {NOT_FINITE}')
         self.table = bundle.decision.explain(probs.double().numpy())
-        self.modality,engine = ', '.join(got.facts.modalities),current_engine()
-        self.engine = None if engine is None else engine.record
+        self.engine = None if engine is None else engine.record|dict(images=dict(engine.counts-before)) # of this one
 
     def _use_metadata(self, encoder, given):
         "Check and encode values by column"
