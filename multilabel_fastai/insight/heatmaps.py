@@ -163,15 +163,19 @@ class _HeldHead(nn.Module):
         self.fused,self.metadata = fused,metadata
     def forward(self, x): return self.fused(x, self.metadata[:len(x)])
 
-def _held(model, metadata):
-    "A network of images alone: one that takes metadata too, with those of a batch held"
+def _held(model, metadata, n):
+    "A network of images alone: one that takes metadata too, with those of a batch of `n` images held"
     if not isinstance(model, FusedNetwork):
         if metadata is None: return model
         raise ValueError('The network takes no metadata. Fix: leave metadata out')
     if metadata is None:
         raise ValueError('The network takes metadata beside images, and a map belongs to an image with its metadata. '
                          'Fix: class_maps(model, x, classes, metadata=...), of (N,M)')
-    return nn.Sequential(*model[:-1], _HeldHead(model[-1], metadata.to(model[-1].missing.device)))
+    metadata,missing = torch.as_tensor(metadata),model[-1].missing
+    if metadata.shape!=(n,len(missing)):
+        raise ValueError(f'The metadata have the shape {tuple(metadata.shape)}, and {n:,} images need '
+                         f'{(n,len(missing))}. Fix: encode(rows) of the encoder of the network, a row for each image')
+    return nn.Sequential(*model[:-1], _HeldHead(model[-1], metadata.to(missing)))
 
 def _query_attention(model, x, classes):
     "Attention (N,L,h,w) of a query head, mean of its heads"
@@ -250,7 +254,7 @@ def class_maps(
     method='gradcam', # One of `HEATMAP_METHODS`, or a function of (model, x, classes) that gives (N,L,h,w)
     layer:nn.Module=None, # Whose output is looked at; found if None
     relu:bool=True, # Only what speaks for the label? Else also what speaks against it, below 0
-    metadata:Tensor=None, # (N,M) of the images, which are held, for a network that takes some
+    metadata:Tensor=None, # (N,M) of the images, or an array, which are held, for a network that takes some
 )->Tensor: # (N,L,h,w), or (N,L,S,h,w) for stacks of S slices, on the CPU
     """Return a map of each class in each image, in raw score for each place
 
@@ -263,7 +267,7 @@ def class_maps(
     _check_one_image(model)
     p,x = first(model.parameters()),x.as_subclass(Tensor)
     if p is not None: x = x.to(p.device)
-    model = _held(model, metadata)
+    model = _held(model, metadata, len(x))
     if torch.is_inference(x): x = x.clone()
     with _evaluating(model):
         if callable(method): return torch.as_tensor(method(model, x, classes)).float().cpu()
