@@ -153,9 +153,8 @@ class _Decided:
     how:str='' # In words
     scores:np.ndarray=None # (N,C) what gives the order, if probabilities were calibrated by folds
 
-def _decided(learn, preds, pool, by):
-    "What the decision in force, or else the thresholds of the loss, make of predictions"
-    d = decision_for(learn.decisions, pool, by)
+def _decided(learn, preds, d, pool):
+    "What the decision `d` in force, or else the thresholds of the loss, make of predictions"
     if d is None:
         t = loss_thresholds(learn.loss_func, len(preds.vocab))
         return _Decided(preds.probs, t, t)
@@ -178,13 +177,14 @@ def _crossfitted(learn, preds, split, pool, by):
 def _of_split(cls, learn, split, pool, by, crossfit, loss):
     "The interpretation of a split of the learner's loaders"
     vocab,labels,i = list(map(str, learn.dls.vocab)),labels_of(learn.dls),split_index(split)
-    of_pooled = decision_for(learn.decisions, pool, by) if pool else None # which calibrates what was pooled
+    has_groups = getattr(labels, 'has_group', False)
+    d = None if crossfit else decision_for(learn.decisions, pool, by, has_groups) # `_crossfitted` asks for it itself
     with replacing(learn, 'metrics', []): # nobody sees these here
-        df = learn.predictions(split, pool, by, calibrated=of_pooled is None)
+        df = learn.predictions(split, pool, by, calibrated=not pool or d is None) # after pooling
         preds = Predictions.from_frame(df, learn.dls.vocab)
         preds = preds.with_probs(as_float64(preds.probs))
         losses = _own_losses(learn, split) if loss=='own' else None
-        o = _crossfitted(learn, preds, split, pool, by) if crossfit else _decided(learn, preds, pool, by)
+        o = _crossfitted(learn, preds, split, pool, by) if crossfit else _decided(learn, preds, d, pool)
     meta = _pooled_columns(labels, by or 'group', preds.paths) if pool and labels is not None else labels
     images = None if pool else _image_reader(learn.dls[i].dataset, preds.paths)
     name = ', '.join(filter(None, (rows_name(learn.dls, split), f'pooled by {pool}' if pool else '', o.how)))
