@@ -62,6 +62,7 @@ class _Source:
     def __init__(self, source, slices=None, by=None, labels=None, once=False):
         source = _opened_source(source)
         self.source,self.slices,self.by,self.once,self.column,self.tag = source,slices,by,once,None,None
+        self.labels = labels
         self.is_pack,self.is_table = isinstance(source, PackedImages),isinstance(source, (LabelTable,pd.DataFrame))
         if self.is_table:
             self.rows = source.frame if isinstance(source, LabelTable) else source
@@ -492,17 +493,31 @@ class _Collected:
 
 # %% ../../nbs/10_deploy/06_prediction.ipynb #79f0a0d5
 def _encoded_rows(bundle, src):
-    "Metadata (N,M) of the rows of a table; None for a network without, and for files"
-    return bundle.metadata.encode(src.rows) if bundle.metadata and src.is_table else None
+    "Metadata (N,M) of the rows of a table, for files of that of the learner; None for a network without, and no table"
+    if not bundle.metadata: return None
+    if src.is_table: return bundle.metadata.encode(src.rows)
+    if not src.labels or not set(bundle.metadata.names)<=set(src.labels.frame): return None
+    return bundle.metadata.encode(src.labels.frame, unlike='accept')
+
+def _metadata_of_files(encoder, labels, known):
+    "Function from names of files to metadata (n,M): those `known` of rows of `labels`, or missing, with a warning"
+    row = {} if known is None else {os.path.abspath(o):i for i,o in enumerate(labels.files)}
+    known,told = np.stack([encoder.missing]) if known is None else np.append(known, [encoder.missing], 0),[]
+    def of_names(names):
+        rows = [row.get(os.path.abspath(o), -1) for o in names] # the last row is of what is missing
+        if -1 in rows and not told:
+            told.append(names[rows.index(-1)])
+            warn(f'The network takes {", ".join(encoder.names)} beside images, and files have none, such as {told[0]}: '
+                 f'they count as missing. Fix: a table with the columns path, {", ".join(encoder.names)} instead of '
+                 'the files')
+        return known[np.array(rows, dtype=int)]
+    return of_names
 
 def _metadata_by_name(bundle, src, known):
-    "Function from names of images to metadata (n,M): those `known` of a table; missing, with a warning, for files"
+    "Function from names of images to metadata (n,M): those `known` of a table, also of the learner for files"
     encoder = bundle.metadata
     if encoder is None: return noop
-    if not src.is_table:
-        warn(f'The network takes {", ".join(encoder.names)} beside images, and files have none: they count as missing. '
-             f'Fix: a table with the columns path, {", ".join(encoder.names)} instead of the files')
-        return lambda names: np.tile(encoder.missing, (len(names), 1))
+    if not src.is_table: return _metadata_of_files(encoder, src.labels, known)
     row = {o:i for i,o in enumerate(src.all_names)}
     other = [o for i,o in enumerate(src.all_names) if not np.array_equal(known[i], known[row[o]])]
     if other: raise PredictionError(f'{other[0]} is there several times, with different {encoder.names}: '
