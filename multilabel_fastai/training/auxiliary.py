@@ -104,15 +104,15 @@ def _n_features(backbone):
 class _Features:
     """What goes into the last layer when the network runs: features (N,F), or (N,S,F) and which slices are there (N,S)
 
-    With masks the map (N,F,H,W) of the backbone too."""
-    def __init__(self, model, masks=False):
+    With the name of a mask the map (N,F,H,W) of the backbone too."""
+    def __init__(self, model, mask=None):
         self.x = self.there = self.map = None
         layer,self.of_slices = _scoring_layer(model)
         self.hooks = [layer.register_forward_pre_hook(self._take)]
         if self.of_slices is not None:
             self.hooks.append(self.of_slices.register_forward_pre_hook(self._take_there))
 
-        if masks: self.hooks.append(_backbone_of(model).register_forward_hook(self._take_map))
+        if mask: self.hooks.append(_backbone_of(model, mask).register_forward_hook(self._take_map))
 
     def _take_map(self, module, args, output):
         if self.map is None: self.map = output
@@ -291,7 +291,8 @@ def before_batch(self:AuxiliaryTargets):
     self._batch = take_auxiliary(self.learn.dl)
     if self._batch is None or hasattr(self.learn, 'gather_preds'): return
     if self.heads is None: self.parameters_beside()
-    self._features = _Features(self.learn.model, any(o.ndim==4 for o in self._batch.values()))
+    masks = [k for k in self.targets if k in self._batch and self._batch[k].ndim==4] # others need no map
+    self._features = _Features(self.learn.model, first(masks))
 
 @patch
 def after_pred(self:AuxiliaryTargets):
