@@ -9,6 +9,7 @@ __all__ = ['AuxiliaryTargets', 'mask_targets']
 import math
 from contextlib import nullcontext
 from fastai.vision.all import *
+from ..utils.files import *
 from ..utils.hints import *
 from ..utils.tensors import *
 from ..labels.table import *
@@ -341,6 +342,10 @@ def _marked(file):
 
 def _mask_shares(file, image, gray, size):
     "Share (h,w) of each cell that a mask marks, in the geometry of its image"
+    if split_crop(image)[1] or view_files(image):
+        raise LabelError(f'{image} is a part of an image or several views, and a mask is of a whole image',
+                         fix='files of whole images, one for each row; or masks that are cut as their images are, as '
+                             'an array: multilabel_dls(labels, auxiliary=dict(mask=array))')
     if is_turned(image):
         raise LabelError(f'{image} is turned by its EXIF data, and whether its mask is is not known',
                          fix='images that are saved upright, as ImageOps.exif_transpose(image) makes them')
@@ -359,7 +364,7 @@ def mask_targets(
 )->np.ndarray: # (N,1,h,w) float32 from 0 to 1, NaN for unknown
     """Return masks as the images are turned, cropped and padded, for `multilabel_dls(labels, auxiliary=...)`
 
-    Raises `LabelError` for a mask of another size than its image."""
+    Raises `LabelError` for a mask of another size than its image, and for rows that are parts of images or views."""
     p = preprocess
     if p.slices or p.study_views or p.needs_box or p.neighbours:
         raise ValueError(f'Masks are of whole images, and {p} makes others')
