@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['AUGMENTATIONS', 'TensorGray', 'PILGray', 'TensorChannels', 'TensorViews', 'DicomImage', 'OpenImage', 'MaskBroken',
            'LabelNames', 'EncodeLabels', 'augment_transforms', 'check_batch_tfms', 'names_sides', 'check_study_tfms',
-           'multilabel_block', 'multilabel_dls']
+           'multilabel_block', 'check_moves_masks', 'multilabel_dls']
 
 # %% ../../nbs/04_images/11_datablock.ipynb #5cb04acb
 import inspect, math, os, re, textwrap
@@ -434,16 +434,19 @@ _moves_masks = (AffineCoordTfm,SpaceTfm,Normalize,IntToFloatTensor,RandomErasing
 _unmoved = ('{} in augment is not known to move the mask {!r} as it moves the images. '
             'Fix: aug_transforms(...), whose transforms do, or none')
 
-def _check_moved(dl, auxiliary):
+def check_moves_masks(
+    tfms:list, # Of batches
+    auxiliary:dict, # Name -> array beside the images, of which masks (N,C,H,W) count
+):
     "Raise `ValueError` for masks beside images that a transform might move without them"
     name = first(k for k,o in auxiliary.items() if o.ndim==4)
-    other = first(o for o in dl.after_batch.fs if not isinstance(o, _moves_masks))
+    other = first(o for o in tfms if not isinstance(o, _moves_masks))
     if name is not None and other is not None: raise ValueError(_unmoved.format(type(other).__name__, name))
 
 def _put_beside(dl, image_weights, metadata, auxiliary):
     "Let a loader have the rows of its images of weights (N,), metadata (N,M) and auxiliary targets, None for none"
     rows = dl.dataset.items.rows
-    if auxiliary: _check_moved(dl, auxiliary)
+    if auxiliary: check_moves_masks(dl.after_batch.fs, auxiliary)
     if image_weights is not None: dl.image_weights = image_weights[rows]
     if metadata is not None: dl.metadata = metadata[rows]
     if auxiliary: dl.auxiliary = {k:o[rows] for k,o in auxiliary.items()}

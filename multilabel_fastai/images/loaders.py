@@ -84,14 +84,14 @@ _not_taken = ('The images have weights, and this loop leaves them out. Fix: a le
               'uses them; in a loop of your own, take_weights(dl) after each batch')
 
 def _as_mask(y):
-    "Masks (B,C,H,W) from 0 to 1 as fastai's transforms move them with the images: from 0 to 255, -1 for unknown"
-    return torch.nan_to_num(y*255, nan=-1.).round().long().as_subclass(TensorMask)
+    "Masks (B,C,H,W) from 0 to 1 as fastai's transforms move them with the images: from 1 to 256, 0 for unknown"
+    return torch.nan_to_num(y*255+1, nan=0.).round().long().as_subclass(TensorMask)
 
 def _from_mask(y):
     "Auxiliary targets of a batch; masks from 0 to 1 again, NaN for unknown"
     if not isinstance(y, TensorMask): return y
     y = y.as_subclass(Tensor)
-    return (y/255).masked_fill(y<0, torch.nan)
+    return ((y-1)/255).masked_fill(y<1, torch.nan)
 
 def _is_broken(item): return getattr(first(item) if is_listy(item) else item, 'broken', None) is not None
 

@@ -9,6 +9,7 @@ __all__ = ['AuxiliaryTargets', 'mask_targets']
 import math
 from contextlib import nullcontext
 from fastai.vision.all import *
+from ..utils.files import *
 from ..utils.hints import *
 from ..utils.tensors import *
 from ..labels.table import *
@@ -104,15 +105,15 @@ def _n_features(backbone):
 class _Features:
     """What goes into the last layer when the network runs: features (N,F), or (N,S,F) and which slices are there (N,S)
 
-    With masks the map (N,F,H,W) of the backbone too."""
-    def __init__(self, model, masks=False):
+    With the name of a mask the map (N,F,H,W) of the backbone too."""
+    def __init__(self, model, mask=None):
         self.x = self.there = self.map = None
         layer,self.of_slices = _scoring_layer(model)
         self.hooks = [layer.register_forward_pre_hook(self._take)]
         if self.of_slices is not None:
             self.hooks.append(self.of_slices.register_forward_pre_hook(self._take_there))
 
-        if masks: self.hooks.append(_backbone_of(model).register_forward_hook(self._take_map))
+        if mask: self.hooks.append(_backbone_of(model, mask).register_forward_hook(self._take_map))
 
     def _take_map(self, module, args, output):
         if self.map is None: self.map = output
@@ -291,7 +292,8 @@ def before_batch(self:AuxiliaryTargets):
     self._batch = take_auxiliary(self.learn.dl)
     if self._batch is None or hasattr(self.learn, 'gather_preds'): return
     if self.heads is None: self.parameters_beside()
-    self._features = _Features(self.learn.model, any(o.ndim==4 for o in self._batch.values()))
+    masks = [k for k in self.targets if k in self._batch and self._batch[k].ndim==4] # others need no map
+    self._features = _Features(self.learn.model, first(masks))
 
 @patch
 def after_pred(self:AuxiliaryTargets):
@@ -340,6 +342,10 @@ def _marked(file):
 
 def _mask_shares(file, image, gray, size):
     "Share (h,w) of each cell that a mask marks, in the geometry of its image"
+    if split_crop(image)[1] or view_files(image):
+        raise LabelError(f'{image} is a part of an image or several views, and a mask is of a whole image',
+                         fix='files of whole images, one for each row; or masks that are cut as their images are, as '
+                             'an array: multilabel_dls(labels, auxiliary=dict(mask=array))')
     if is_turned(image):
         raise LabelError(f'{image} is turned by its EXIF data, and whether its mask is is not known',
                          fix='images that are saved upright, as ImageOps.exif_transpose(image) makes them')
@@ -358,7 +364,7 @@ def mask_targets(
 )->np.ndarray: # (N,1,h,w) float32 from 0 to 1, NaN for unknown
     """Return masks as the images are turned, cropped and padded, for `multilabel_dls(labels, auxiliary=...)`
 
-    Raises `LabelError` for a mask of another size than its image."""
+    Raises `LabelError` for a mask of another size than its image, and for rows that are parts of images or views."""
     p = preprocess
     if p.slices or p.study_views or p.needs_box or p.neighbours:
         raise ValueError(f'Masks are of whole images, and {p} makes others')

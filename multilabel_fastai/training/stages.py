@@ -16,7 +16,7 @@ from ..utils.plots import *
 from ..labels.table import *
 from ..images.loaders import *
 from ..images.loaders import preprocess_of
-from ..images.datablock import augment_transforms, check_batch_tfms
+from ..images.datablock import augment_transforms, check_batch_tfms, check_moves_masks
 from ..losses.activations import *
 from ..losses.contract import *
 from ..losses.per_label import *
@@ -333,6 +333,7 @@ def _batch_tfms(dl, augment, prep=None):
                                'without it: set the size in multilabel_dls(size=...)')
     others,tfms = [o for o in dl.after_batch.fs if o not in own],augment_transforms(augment)
     if prep is not None: check_batch_tfms(tfms, prep)
+    check_moves_masks([*others, *tfms], getattr(dl, 'auxiliary', None) or {})
     return Pipeline([*others, *tfms], split_idx=dl.after_batch.split_idx)
 
 def _plan(learn, stage, layers=None):
