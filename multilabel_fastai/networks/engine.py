@@ -132,13 +132,14 @@ class Engine:
         self._runs = weakref.WeakKeyDictionary()
 
     def run(self,
-        owner, # What has the network, such as a bundle; its run is kept as long as this is
+        owner, # What has the network, such as a bundle; its run is kept until weights, device or graph are others
         make, # Function that returns the `EngineNetwork` of the owner
         *inputs, # Pixels (N,C,H,W) uint8, and maybe metadata (N,M)
     )->Tensor: # (N,K) float32 on the CPU
         "Return scores; raises `EngineError` if what was asked for cannot run the network"
-        if owner not in self._runs: self._runs[owner] = _NetworkRun(self, make())
-        return self._runs[owner](*inputs)
+        run = self._runs.get(owner)
+        if run is None or run.is_stale(owner): run = self._runs[owner] = _NetworkRun(self, make())
+        return run(*inputs)
 
     @property
     def record(self)->dict:
@@ -177,15 +178,25 @@ def using_engine(
 # %% ../../nbs/06_networks/07_engine.ipynb #729fce14
 _EXPORT_SECONDS,_GAIN = 10.,0.5 # seconds to write a graph, and the share of the time of torch that it saves
 
+def _state_of(net):
+    "What tells tensors that were moved, replaced or changed in place from those that were not"
+    return [(o.data_ptr(), 0 if o.is_inference() else o._version, o.device) for o in net.state_dict().values()]
+
 class _NetworkRun:
     "One network as an `Engine` runs it"
     def __init__(self, engine, network):
         self.engine,self.network,self.net = engine,network,network.net
+        self.state = _state_of(self.net)
         self.device = self.net.scale.device
         on_cpu,self.session,self.by = self.device.type=='cpu',None,'torch'
         self.seen,self.calls,self.seconds = 0,0,math.inf # of torch: images, batches, and seconds of an image at best
         self.waits,self._lock,self._is_made = engine.name=='auto' and on_cpu,threading.Lock(),None
         if not on_cpu: self.say(f'the network is on {self.device}')
+
+    def is_stale(self, owner):
+        "Whether the owner has another network, other weights, another device or another graph than at first"
+        if getattr(owner, 'graph', None) is not self.network.graph: return True
+        return getattr(owner, 'model', self.net.network) is not self.net.network or _state_of(self.net)!=self.state
 
     def say(self, why):
         "Note why this engine runs the network"
