@@ -232,9 +232,13 @@ class _NetworkRun:
 # %% ../../nbs/06_networks/07_engine.ipynb #86ac7bc5
 @patch
 def difference(self:_NetworkRun, session, inputs):
-    "Largest difference of a probability"
-    p,q = [self.network.read(f(*inputs)) for f in (self.by_torch,session)]
-    return (p-q).abs().max().item() # NaN where the scores are
+    "Largest difference of a probability; infinite where one of the two alone is finite"
+    p = self.network.read(self.by_torch(*inputs))
+    q = self.network.read(session(*inputs))
+    finite = p.isfinite()
+    if not torch.equal(finite, q.isfinite()): return math.inf # `max` of a NaN and a number may be either
+    d = (p-q)[finite]
+    return d.abs().max().item() if d.numel() else 0.
 
 @patch
 def same_session(self:_NetworkRun, inputs):
