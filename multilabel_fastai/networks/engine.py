@@ -207,13 +207,25 @@ class _NetworkRun:
         if self.device.type=='cpu': inputs = (inputs[0].contiguous(memory_format=torch.channels_last),*inputs[1:])
         with torch.inference_mode(): return self.net(*[o.to(self.device) for o in inputs]).float().cpu()
 
+    def by_session(self, inputs):
+        "Scores by onnxruntime; None if torch is to run them, as under `auto` after a failure, with a warning"
+        if (session:=self.session) is None: return
+        try: res = session(*[o.cpu() for o in inputs])
+        except Exception as e:
+            if self.engine.name!='auto': raise
+            self.session = None
+            self.say(why:=f'onnxruntime failed on {len(inputs[0])} images: {first_line(e)}')
+            return warn(f'The network is run by torch from now on: {why}')
+        self.engine.counts[self.by] += len(res)
+        return res
+
     def __call__(self, *inputs):
         n = len(inputs[0])
         if self.engine.name.startswith('onnx') and self.session is None: self.change_as_asked(inputs)
-        self.engine.counts[self.by] += n
-        if self.session is not None: return self.session(*[o.cpu() for o in inputs])
+        if (res:=self.by_session(inputs)) is not None: return res
         start = time.perf_counter()
         res = self.by_torch(*inputs)
+        self.engine.counts['torch'] += n
         self.seconds = min(self.seconds, (time.perf_counter()-start)/n)
         self.seen,self.calls = self.seen+n,self.calls+1
         if self.waits and self.pays() and self._lock.acquire(blocking=False):
@@ -234,7 +246,8 @@ class _NetworkRun:
 def difference(self:_NetworkRun, session, inputs):
     "Largest difference of a probability; infinite where one of the two alone is finite"
     p = self.network.read(self.by_torch(*inputs))
-    q = self.network.read(session(*inputs))
+    try: q = self.network.read(session(*inputs))
+    except Exception as e: raise EngineError(f'onnxruntime fails while it runs this network: {first_line(e)}') from e
     finite = p.isfinite()
     if not torch.equal(finite, q.isfinite()): return math.inf # `max` of a NaN and a number may be either
     d = (p-q)[finite]
@@ -283,7 +296,8 @@ def change_as_asked(self:_NetworkRun, inputs):
     "Change to what was asked for; raises `EngineError` if that cannot run the network"
     name = self.engine.name
     if self.device.type!='cpu':
-        raise EngineError(f"engine={name!r} runs on the CPU, and the network is on {self.device}. Fix: device='cpu'")
+        raise EngineError(f"engine={name!r} runs on the CPU, and the network is on {self.device}. "
+                          "Fix: bundle.to('cpu'), or --device cpu in a command")
     if name=='onnx':
         try: self.session = self.same_session(inputs)
         except EngineError as e: raise EngineError(f"{e}. Fix: engine='torch'") from e
