@@ -64,6 +64,7 @@ def _readout_of_config(c, decisions):
 class Bundle:
     "A trained model with all that a prediction depends on"
     graph = None # ONNX file of the network in int8, as bytes, of which `config['int8']` has what it was measured with
+    is_kept = True # whether it stays in memory, unlike a member that is read when its turn comes
     one_at_a_time = False # whether members are read when their turn comes, as those of an ensemble may be
     def __init__(self,
         config:dict, # As `config.json` has it
@@ -128,7 +129,8 @@ def _engine_network(self:Bundle):
     example = (torch.from_numpy(_drawn_pixels(self.preprocess.shape)),*_drawn_metadata(self.metadata))
     net = PixelNetwork(self.model, self.mean, self.std).eval()
     was = self.config['int8']['example'] if self.graph else ()
-    return EngineNetwork(net, example, partial(_both_probabilities, self.readout), self.graph, list(map(tensor, was)))
+    read = partial(_both_probabilities, self.readout)
+    return EngineNetwork(net, example, read, self.graph, list(map(tensor, was)), self.is_kept)
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #ac906cf7
 @patch

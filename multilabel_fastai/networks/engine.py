@@ -119,6 +119,7 @@ class EngineNetwork:
     read:callable = noop # Scores to the probabilities in which they are compared
     graph:bytes = None # ONNX file of reduced precision
     graph_scores:tuple = () # Scores of the example by the network and by this graph, where it was measured
+    is_kept:bool = True # Whether the network stays in memory, so that a graph can pay
 
 class Engine:
     "Run networks by torch or onnxruntime, and note what ran them and why"
@@ -190,8 +191,10 @@ class _NetworkRun:
         self.device = self.net.scale.device
         on_cpu,self.session,self.by = self.device.type=='cpu',None,'torch'
         self.seen,self.calls,self.seconds = 0,0,math.inf # of torch: images, batches, and seconds of an image at best
-        self.waits,self._lock,self._is_made = engine.name=='auto' and on_cpu,threading.Lock(),None
+        self.waits = engine.name=='auto' and on_cpu and network.is_kept
+        self._lock,self._is_made = threading.Lock(),None
         if not on_cpu: self.say(f'the network is on {self.device}')
+        elif engine.name=='auto' and not network.is_kept: self.say('members are read one at a time')
 
     def is_stale(self, owner):
         "Whether the owner has another network, other weights, another device or another graph than at first"
@@ -207,39 +210,43 @@ class _NetworkRun:
         if self.device.type=='cpu': inputs = (inputs[0].contiguous(memory_format=torch.channels_last),*inputs[1:])
         with torch.inference_mode(): return self.net(*[o.to(self.device) for o in inputs]).float().cpu()
 
-    def by_session(self, inputs):
-        "Scores by onnxruntime; None if torch is to run them, as under `auto` after a failure, with a warning"
-        if (session:=self.session) is None: return
-        try: res = session(*[o.cpu() for o in inputs])
-        except Exception as e:
-            if self.engine.name!='auto': raise
-            self.session = None
-            self.say(why:=f'onnxruntime failed on {len(inputs[0])} images: {first_line(e)}')
-            return warn(f'The network is run by torch from now on: {why}')
-        self.engine.counts[self.by] += len(res)
-        return res
+# %% ../../nbs/06_networks/07_engine.ipynb #1e86a2cd
+@patch
+def by_session(self:_NetworkRun, inputs):
+    "Scores by onnxruntime; None if torch is to run them, as under `auto` after a failure, with a warning"
+    if (session:=self.session) is None: return
+    try: res = session(*[o.cpu() for o in inputs])
+    except Exception as e:
+        if self.engine.name!='auto': raise
+        self.session = None
+        self.say(why:=f'onnxruntime failed on {len(inputs[0])} images: {first_line(e)}')
+        return warn(f'The network is run by torch from now on: {why}')
+    self.engine.counts[self.by] += len(res)
+    return res
 
-    def __call__(self, *inputs):
-        n = len(inputs[0])
-        if self.engine.name.startswith('onnx') and self.session is None: self.change_as_asked(inputs)
-        if (res:=self.by_session(inputs)) is not None: return res
-        start = time.perf_counter()
-        res = self.by_torch(*inputs)
-        self.engine.counts['torch'] += n
-        self.seconds = min(self.seconds, (time.perf_counter()-start)/n)
-        self.seen,self.calls = self.seen+n,self.calls+1
-        if self.waits and self.pays() and self._lock.acquire(blocking=False):
-            try: self.change(inputs)
-            finally: self._lock.release()
-        return res
+@patch
+def __call__(self:_NetworkRun, *inputs):
+    n = len(inputs[0])
+    if self.engine.name.startswith('onnx') and self.session is None: self.change_as_asked(inputs)
+    if (res:=self.by_session(inputs)) is not None: return res
+    start = time.perf_counter()
+    res = self.by_torch(*inputs)
+    self.engine.counts['torch'] += n
+    self.seconds = min(self.seconds, (time.perf_counter()-start)/n)
+    self.seen,self.calls = self.seen+n,self.calls+1
+    if self.waits and self.pays() and self._lock.acquire(blocking=False):
+        try: self.change(inputs)
+        finally: self._lock.release()
+    return res
 
-    def pays(self):
-        "Whether the images to come would be done sooner with a graph"
-        to_come = self.seen if self.engine.images is None else self.engine.images-self.seen
-        saved = to_come*self.seconds*_GAIN
-        if saved<0.1: return False
-        if self._is_made is None: self._is_made = network_digest(self.net, self.network.example) in _sessions
-        return self._is_made or (self.calls>1 and saved>_EXPORT_SECONDS) # the first batch takes longer than others
+@patch
+def pays(self:_NetworkRun):
+    "Whether the images to come would be done sooner with a graph"
+    to_come = self.seen if self.engine.images is None else self.engine.images-self.seen
+    saved = to_come*self.seconds*_GAIN
+    if saved<0.1: return False
+    if self._is_made is None: self._is_made = network_digest(self.net, self.network.example) in _sessions
+    return self._is_made or (self.calls>1 and saved>_EXPORT_SECONDS) # the first batch takes longer than others
 
 # %% ../../nbs/06_networks/07_engine.ipynb #86ac7bc5
 @patch
@@ -299,6 +306,9 @@ def change_as_asked(self:_NetworkRun, inputs):
         raise EngineError(f"engine={name!r} runs on the CPU, and the network is on {self.device}. "
                           "Fix: bundle.to('cpu'), or --device cpu in a command")
     if name=='onnx':
+        if not self.network.is_kept:
+            raise EngineError('A member that is read anew for each part would be written as a graph each time. '
+                              "Fix: load_bundle(folder) without one_at_a_time, or engine='auto'")
         try: self.session = self.same_session(inputs)
         except EngineError as e: raise EngineError(f"{e}. Fix: engine='torch'") from e
     elif self.network.graph is None:
