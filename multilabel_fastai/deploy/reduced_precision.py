@@ -126,7 +126,7 @@ def reduce_precision(
     """Give a bundle its graph in int8, for `engine='onnx-int8'`; raises `PrecisionError` for one that changes too much
 
     `bundle.save` writes graph and counts. Another decision needs another measurement, and drops both. In an ensemble
-    the counts are about each member by itself; another decision about the mean drops the graphs of all members."""
+    the counts are about each member by itself, and not about the decision of the mean."""
     _check_bundle(bundle)
     files = _check_images(bundle, calibration, validation)
     spread = np.unique(np.linspace(0, len(files)-1, min(n, len(files))).round().astype(int))
