@@ -331,7 +331,7 @@ def predict_files(
     what = 'groups' if pool else 'images'
     print(f'{len(df):,} {what}, {labelled:,} with a label, {bad:,} that cannot be read; {out}')
     ran = df.attrs['engine']
-    print(f'The network was run by {" and ".join(ran["images"])} ({ran["why"]})')
+    if ran['images']: print(f'The network was run by {" and ".join(ran["images"])} ({ran["why"]})')
 
 # %% ../../nbs/11_commands/06_actions.ipynb #88612d3a
 def write_bundle(run, out, data, device):

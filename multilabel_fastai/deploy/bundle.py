@@ -64,6 +64,7 @@ def _readout_of_config(c, decisions):
 class Bundle:
     "A trained model with all that a prediction depends on"
     graph = None # ONNX file of the network in int8, as bytes, of which `config['int8']` has what it was measured with
+    is_kept = True # whether it stays in memory, unlike a member that is read when its turn comes
     one_at_a_time = False # whether members are read when their turn comes, as those of an ensemble may be
     def __init__(self,
         config:dict, # As `config.json` has it
@@ -128,7 +129,8 @@ def _engine_network(self:Bundle):
     example = (torch.from_numpy(_drawn_pixels(self.preprocess.shape)),*_drawn_metadata(self.metadata))
     net = PixelNetwork(self.model, self.mean, self.std).eval()
     was = self.config['int8']['example'] if self.graph else ()
-    return EngineNetwork(net, example, partial(_both_probabilities, self.readout), self.graph, list(map(tensor, was)))
+    read = partial(_both_probabilities, self.readout)
+    return EngineNetwork(net, example, read, self.graph, list(map(tensor, was)), self.is_kept)
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #ac906cf7
 @patch
@@ -205,7 +207,7 @@ def predict(self:Bundle,
     source, # A file, its content, a PIL image, an array or a tensor; several of these; a table; for stacks folders
     bs:int=32, # Images in a batch
     metadata=None, # For a network that takes some: dict(age=58, sex='F') for each image, or a list or table of rows
-    engine:str|Engine='auto', # What runs the network: 'auto', 'torch', 'onnx' or 'onnx-int8'; see `Engine`
+    engine:str|Engine=None, # 'auto', 'torch', 'onnx' or 'onnx-int8', see `Engine`; the one in force, or 'auto', if None
 )->pd.DataFrame: # path, a probability for each class, and `labels` such as A|B
     """Return probabilities and labels of a few images; raises `ImageError` for one that cannot be read
 
@@ -215,7 +217,7 @@ def predict(self:Bundle,
     if not items: raise ValueError('There is no image to predict')
     m = encoded_metadata(self.metadata, metadata, source, len(items))
     p = []
-    with using_engine(engine, len(items)) as engine:
+    with using_engine(engine or current_engine() or 'auto', len(items)) as engine:
         for i in range(0, len(items), bs):
             x = np.stack(list(map(self.preprocess, items[i:i+bs])))
             p.append(self.probabilities(x, metadata=None if m is None else m[i:i+bs]))
@@ -692,9 +694,14 @@ def use_decision(self:Bundle,
     "Decide by `decision` from now on; `save` writes it, without the metrics, which are those of the decision before"
     decision = self.readout.use(decision, DecisionKey(pool, by), self.vocab)
     self.config |= dict(metrics={}, decisions=decisions_config(self.readout.decisions))
-    self.graph = None # what it changed was counted by the decision before
-    self.config.pop('int8', None)
+    self._drop_graph() # what it changed was counted by the decision before
     return decision
+
+@patch
+def _drop_graph(self:Bundle):
+    "Let the network be run in int8 no more"
+    self.graph = None
+    self.config.pop('int8', None)
 
 # %% ../../nbs/10_deploy/02_bundle.ipynb #b0c418e8
 @patch

@@ -111,7 +111,9 @@ class _Members:
         first,now = self.sums.get(i),_member_checksum(folder)
         if first not in (None,now): raise BundleError(f'{folder} was changed since the ensemble was loaded')
         self.sums[i] = now
-        return load_network_bundle(folder, self.device, check=False)
+        res = load_network_bundle(folder, self.device, check=False)
+        res.is_kept = False
+        return res
 
     def name(self, i):
         "What a message calls a member"

@@ -49,8 +49,11 @@ def _int8_graph(network, x):
 def _gate_table(bundle, exact, reduced, targets):
     "AUROC of each class by both, and the decisions that change"
     p,q = [o[bundle.vocab].to_numpy(np.float64) for o in (exact,reduced)]
-    ok = np.isfinite(p).all(1)&np.isfinite(q).all(1)
+    ok = np.isfinite(p).all(1)
     if not ok.any(): raise PrecisionError('None of the validation images could be read')
+    if n:=(ok&~np.isfinite(q).all(1)).sum():
+        raise PrecisionError(f"{n} of {ok.sum()} validation images have no finite probabilities in int8. "
+                             "Fix: engine='auto', or more calibration images")
     p,q,y = p[ok],q[ok],targets[ok]
     a,b = [auroc_multi(o, y, average=None) for o in (p,q)]
     labels = [bundle.decide(o) for o in (p,q)]
@@ -62,10 +65,16 @@ def _gate_table(bundle, exact, reduced, targets):
 class PrecisionError(ValueError): "Reduced precision that changes too much, or cannot be had; the message says what"
 
 def _check_gate(table, max_changed, max_auroc):
-    "Raise `PrecisionError` for a graph that is beyond the limits"
-    share = table['decisions that change'].sum()/(table.images.iloc[0]*len(table))
-    worst = table.difference.abs().idxmax() if table.difference.notna().any() else None
-    moved = 0. if worst is None else abs(table.difference[worst])
+    "Raise `PrecisionError` for a graph that is beyond the limits, or for images that cannot tell"
+    n,C = table.images.iloc[0],len(table)
+    if 0<max_changed*n*C<1:
+        raise PrecisionError(f'One decision of {n} images with {C} classes is {1/(n*C):.2%} of them, and max_changed '
+                             f'is {max_changed:.2%}. Fix: at least {math.ceil(1/(max_changed*C))} validation images')
+    if table.difference.isna().all():
+        raise PrecisionError('No class has validation images with and without it, so that none has an AUROC. '
+                             'Fix: more validation images')
+    share,worst = table['decisions that change'].sum()/(n*C),table.difference.abs().idxmax()
+    moved = abs(table.difference[worst])
     if share>max_changed:
         raise PrecisionError(f'{share:.2%} of the decisions change in int8, and max_changed is {max_changed:.2%}. '
                              "Fix: engine='auto', or more calibration images")
@@ -73,6 +82,7 @@ def _check_gate(table, max_changed, max_auroc):
         raise PrecisionError(f'The AUROC of {worst} moves by {table.difference[worst]:+.4f} in int8, and max_auroc is '
                              f"{max_auroc}. Fix: engine='auto', or more calibration images")
 
+# %% ../../nbs/10_deploy/09_reduced_precision.ipynb #2d1e0427
 def _measure(bundle, graph, scores, validation, num_workers):
     "The table of the gate for a graph that the bundle has meanwhile, as it does after"
     exact = predict_table(bundle, validation, engine='torch', num_workers=num_workers)
@@ -80,14 +90,30 @@ def _measure(bundle, graph, scores, validation, num_workers):
     reduced = predict_table(bundle, validation, engine='onnx-int8', num_workers=num_workers)
     return _gate_table(bundle, exact, reduced, validation.targets)
 
-def _check_measurable(bundle, validation):
+def _check_bundle(bundle):
+    "Raise `PrecisionError` for what has no network to keep a graph for"
+    if not isinstance(bundle, Bundle):
+        fix = 'Bundle.from_learner(learn)' if isinstance(bundle, Learner) else 'load_bundle(folder)'
+        raise PrecisionError(f'A {type(bundle).__name__} is no bundle. Fix: bundle = {fix}, which gets the graph')
+    if bundle.one_at_a_time or not bundle.is_kept:
+        raise PrecisionError('Members that are read one at a time keep no graph. Fix: load_bundle(folder) without '
+                             'one_at_a_time, and reduce_precision(ensemble.members[0], ...) for each member')
     if isinstance(bundle, EnsembleBundle) or bundle.metadata is not None:
         raise PrecisionError('Only a bundle of one network that takes images alone has a graph in int8. '
                              'Fix: reduce_precision(ensemble.members[0], ...) for each member of an ensemble')
+
+def _check_images(bundle, calibration, validation):
+    "Raise `PrecisionError` for images that cannot calibrate or measure; returns the files to calibrate with"
+    if isinstance(calibration, (str,Path)):
+        raise PrecisionError(f'calibration is the name {str(calibration)!r}. Fix: image_files(folder), or a LabelTable')
+    files = calibration.files if isinstance(calibration, LabelTable) else list(calibration)
+    if not len(files): raise PrecisionError('There are no calibration images. Fix: a hundred images of the training')
     if list(validation.vocab)!=list(bundle.vocab):
         raise PrecisionError(f'The validation images are labelled with {list(validation.vocab)[:8]}, and the bundle '
                              f'has {bundle.vocab[:8]}. Fix: validation.with_classes(bundle.vocab)')
+    return files
 
+# %% ../../nbs/10_deploy/09_reduced_precision.ipynb #f3c12c06
 def reduce_precision(
     bundle:Bundle, # Bundle of one network that takes images alone; it gets the graph
     calibration, # Real training images: files, or a `LabelTable`
@@ -99,9 +125,10 @@ def reduce_precision(
 )->pd.DataFrame: # A row for each class: AUROC by both, their difference, decisions that change
     """Give a bundle its graph in int8, for `engine='onnx-int8'`; raises `PrecisionError` for one that changes too much
 
-    `bundle.save` writes graph and counts. Another decision needs another measurement, and drops both."""
-    _check_measurable(bundle, validation)
-    files = calibration.files if isinstance(calibration, LabelTable) else list(calibration)
+    `bundle.save` writes graph and counts. Another decision needs another measurement, and drops both. In an ensemble
+    the counts are about each member by itself, and not about the decision of the mean."""
+    _check_bundle(bundle)
+    files = _check_images(bundle, calibration, validation)
     spread = np.unique(np.linspace(0, len(files)-1, min(n, len(files))).round().astype(int))
     at,was,network = bundle.device,(bundle.graph,bundle.config.get('int8')),bundle.to('cpu')._engine_network()
     try:
@@ -115,5 +142,5 @@ def reduce_precision(
         raise
     finally: bundle.to(at)
     counts = json.loads(table.round(6).to_json(orient='index'))
-    bundle.config['int8'] |= dict(calibration=len(spread), validation=len(validation), classes=counts)
+    bundle.config['int8'] |= dict(calibration=len(spread), validation=int(table.images.iloc[0]), classes=counts)
     return table

@@ -119,6 +119,7 @@ class EngineNetwork:
     read:callable = noop # Scores to the probabilities in which they are compared
     graph:bytes = None # ONNX file of reduced precision
     graph_scores:tuple = () # Scores of the example by the network and by this graph, where it was measured
+    is_kept:bool = True # Whether the network stays in memory, so that a graph can pay
 
 class Engine:
     "Run networks by torch or onnxruntime, and note what ran them and why"
@@ -132,13 +133,14 @@ class Engine:
         self._runs = weakref.WeakKeyDictionary()
 
     def run(self,
-        owner, # What has the network, such as a bundle; its run is kept as long as this is
+        owner, # What has the network, such as a bundle; its run is kept until weights, device or graph are others
         make, # Function that returns the `EngineNetwork` of the owner
         *inputs, # Pixels (N,C,H,W) uint8, and maybe metadata (N,M)
     )->Tensor: # (N,K) float32 on the CPU
         "Return scores; raises `EngineError` if what was asked for cannot run the network"
-        if owner not in self._runs: self._runs[owner] = _NetworkRun(self, make())
-        return self._runs[owner](*inputs)
+        run = self._runs.get(owner)
+        if run is None or run.is_stale(owner): run = self._runs[owner] = _NetworkRun(self, make())
+        return run(*inputs)
 
     @property
     def record(self)->dict:
@@ -177,15 +179,27 @@ def using_engine(
 # %% ../../nbs/06_networks/07_engine.ipynb #729fce14
 _EXPORT_SECONDS,_GAIN = 10.,0.5 # seconds to write a graph, and the share of the time of torch that it saves
 
+def _state_of(net):
+    "What tells tensors that were moved, replaced or changed in place from those that were not"
+    return [(o.data_ptr(), 0 if o.is_inference() else o._version, o.device) for o in net.state_dict().values()]
+
 class _NetworkRun:
     "One network as an `Engine` runs it"
     def __init__(self, engine, network):
         self.engine,self.network,self.net = engine,network,network.net
+        self.state = _state_of(self.net)
         self.device = self.net.scale.device
         on_cpu,self.session,self.by = self.device.type=='cpu',None,'torch'
         self.seen,self.calls,self.seconds = 0,0,math.inf # of torch: images, batches, and seconds of an image at best
-        self.waits,self._lock,self._is_made = engine.name=='auto' and on_cpu,threading.Lock(),None
+        self.waits = engine.name=='auto' and on_cpu and network.is_kept
+        self._lock,self._is_made = threading.Lock(),None
         if not on_cpu: self.say(f'the network is on {self.device}')
+        elif engine.name=='auto' and not network.is_kept: self.say('members are read one at a time')
+
+    def is_stale(self, owner):
+        "Whether the owner has another network, other weights, another device or another graph than at first"
+        if getattr(owner, 'graph', None) is not self.network.graph: return True
+        return getattr(owner, 'model', self.net.network) is not self.net.network or _state_of(self.net)!=self.state
 
     def say(self, why):
         "Note why this engine runs the network"
@@ -196,34 +210,55 @@ class _NetworkRun:
         if self.device.type=='cpu': inputs = (inputs[0].contiguous(memory_format=torch.channels_last),*inputs[1:])
         with torch.inference_mode(): return self.net(*[o.to(self.device) for o in inputs]).float().cpu()
 
-    def __call__(self, *inputs):
-        n = len(inputs[0])
-        if self.engine.name.startswith('onnx') and self.session is None: self.change_as_asked(inputs)
-        self.engine.counts[self.by] += n
-        if self.session is not None: return self.session(*[o.cpu() for o in inputs])
-        start = time.perf_counter()
-        res = self.by_torch(*inputs)
-        self.seconds = min(self.seconds, (time.perf_counter()-start)/n)
-        self.seen,self.calls = self.seen+n,self.calls+1
-        if self.waits and self.pays() and self._lock.acquire(blocking=False):
-            try: self.change(inputs)
-            finally: self._lock.release()
-        return res
+# %% ../../nbs/06_networks/07_engine.ipynb #1e86a2cd
+@patch
+def by_session(self:_NetworkRun, inputs):
+    "Scores by onnxruntime; None if torch is to run them, as under `auto` after a failure, with a warning"
+    if (session:=self.session) is None: return
+    try: res = session(*[o.cpu() for o in inputs])
+    except Exception as e:
+        if self.engine.name!='auto': raise
+        self.session = None
+        self.say(why:=f'onnxruntime failed on {len(inputs[0])} images: {first_line(e)}')
+        return warn(f'The network is run by torch from now on: {why}')
+    self.engine.counts[self.by] += len(res)
+    return res
 
-    def pays(self):
-        "Whether the images to come would be done sooner with a graph"
-        to_come = self.seen if self.engine.images is None else self.engine.images-self.seen
-        saved = to_come*self.seconds*_GAIN
-        if saved<0.1: return False
-        if self._is_made is None: self._is_made = network_digest(self.net, self.network.example) in _sessions
-        return self._is_made or (self.calls>1 and saved>_EXPORT_SECONDS) # the first batch takes longer than others
+@patch
+def __call__(self:_NetworkRun, *inputs):
+    n = len(inputs[0])
+    if self.engine.name.startswith('onnx') and self.session is None: self.change_as_asked(inputs)
+    if (res:=self.by_session(inputs)) is not None: return res
+    start = time.perf_counter()
+    res = self.by_torch(*inputs)
+    self.engine.counts['torch'] += n
+    self.seconds = min(self.seconds, (time.perf_counter()-start)/n)
+    self.seen,self.calls = self.seen+n,self.calls+1
+    if self.waits and self.pays() and self._lock.acquire(blocking=False):
+        try: self.change(inputs)
+        finally: self._lock.release()
+    return res
+
+@patch
+def pays(self:_NetworkRun):
+    "Whether the images to come would be done sooner with a graph"
+    to_come = self.seen if self.engine.images is None else self.engine.images-self.seen
+    saved = to_come*self.seconds*_GAIN
+    if saved<0.1: return False
+    if self._is_made is None: self._is_made = network_digest(self.net, self.network.example) in _sessions
+    return self._is_made or (self.calls>1 and saved>_EXPORT_SECONDS) # the first batch takes longer than others
 
 # %% ../../nbs/06_networks/07_engine.ipynb #86ac7bc5
 @patch
 def difference(self:_NetworkRun, session, inputs):
-    "Largest difference of a probability"
-    p,q = [self.network.read(f(*inputs)) for f in (self.by_torch,session)]
-    return (p-q).abs().max().item() # NaN where the scores are
+    "Largest difference of a probability; infinite where one of the two alone is finite"
+    p = self.network.read(self.by_torch(*inputs))
+    try: q = self.network.read(session(*inputs))
+    except Exception as e: raise EngineError(f'onnxruntime fails while it runs this network: {first_line(e)}') from e
+    finite = p.isfinite()
+    if not torch.equal(finite, q.isfinite()): return math.inf # `max` of a NaN and a number may be either
+    d = (p-q)[finite]
+    return d.abs().max().item() if d.numel() else 0.
 
 @patch
 def same_session(self:_NetworkRun, inputs):
@@ -268,8 +303,12 @@ def change_as_asked(self:_NetworkRun, inputs):
     "Change to what was asked for; raises `EngineError` if that cannot run the network"
     name = self.engine.name
     if self.device.type!='cpu':
-        raise EngineError(f"engine={name!r} runs on the CPU, and the network is on {self.device}. Fix: device='cpu'")
+        raise EngineError(f"engine={name!r} runs on the CPU, and the network is on {self.device}. "
+                          "Fix: bundle.to('cpu'), or --device cpu in a command")
     if name=='onnx':
+        if not self.network.is_kept:
+            raise EngineError('A member that is read anew for each part would be written as a graph each time. '
+                              "Fix: load_bundle(folder) without one_at_a_time, or engine='auto'")
         try: self.session = self.same_session(inputs)
         except EngineError as e: raise EngineError(f"{e}. Fix: engine='torch'") from e
     elif self.network.graph is None:
