@@ -536,7 +536,8 @@ def _predict(b, src, reader, parts, pool, decision, bs, part_rows, encoded):
     chunks,done = (parts.remaining(src),parts.n*parts.rows) if parts else (chunked(src, part_rows),0)
     tables = _tables(b, chunks, reader, bs, src.grouped, bool(pool), decision is None, _ticker(src, done),
                      _metadata_by_name(b, src, encoded))
-    engine,before = current_engine(),Counter()
+    engine = current_engine()
+    before = start = Counter(engine.counts) # of an engine that has run others already
     for df,facts in tables:
         counts,now = FileCounts.of(df, facts),Counter(engine.counts)
         if parts: parts.write(df, counts, now-before)
@@ -544,7 +545,7 @@ def _predict(b, src, reader, parts, pool, decision, bs, part_rows, encoded):
         before = now
     if parts:
         got.add_parts(parts)
-        engine.counts = Counter(parts.engines()) # of processes that were killed too
+        engine.counts = start+Counter(parts.engines()) # of processes that were killed too
     if not got.counts.n:
         if parts: parts.remove()
         raise ImageError('There are no images to predict: give files, or folders that hold some')
@@ -564,7 +565,7 @@ def predict_table(
     num_workers:int=None, # Processes that read files, 0 for none; if None the processors, less one without a GPU
     device:str=None, # 'cpu', 'cuda', ...; where the model is, or the GPU if there is one, when None
     pack:PackedImages|str|Path=None, # Pack that has the pixels of the source
-    engine:str|Engine='auto', # What runs the network: 'auto', 'torch', 'onnx' or 'onnx-int8'; see `Engine`
+    engine:str|Engine=None, # 'auto', 'torch', 'onnx' or 'onnx-int8', see `Engine`; the one in force, or 'auto', if None
     part_rows:int=512, # Files in a part of `out`
     read:bool=True, # Return the table? False returns the path of `out`, and memory does not grow with the files
     spreadsheet:bool=True, # In CSV: write names that a spreadsheet would take for formulas, such as =1+1, as text?
@@ -576,6 +577,7 @@ def predict_table(
     why, stands in `attrs['engine']`. Raises `PredictionError` for what cannot be predicted or gone on with."""
     _check_sizes(bs, part_rows, num_workers)
     if not (out or read): raise ValueError('read=False needs a file to write to: give out')
+    engine = engine or current_engine() or 'auto'
     run = engine if isinstance(engine, Engine) else Engine(engine)
     out = _out_file(out)
     if pool: DecisionKey(pool, by) # raises for what is no way to pool
