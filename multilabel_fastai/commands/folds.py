@@ -82,8 +82,10 @@ class FoldRun:
     ):
         self.folder,self.data,self.device,config = Path(folder),data,device,read_run(folder)
         root = Path(data).absolute() if data else config['root']
-        labels = run_labels(self.folder, config['vocab'], root, text_columns(run_encoder(config)))
-        self.dls = SimpleNamespace(labels=labels, quarantine=_quarantined(self.folder/'quarantine.csv'))
+        encoder = run_encoder(config)
+        labels = run_labels(self.folder, config['vocab'], root, text_columns(encoder))
+        bad = _quarantined(self.folder/'quarantine.csv')
+        self.dls = SimpleNamespace(labels=labels, quarantine=bad, metadata=encoder)
 
     @cached_property
     def learner(self): return load_run(self.folder, self.data, self.device, images=False)
