@@ -82,8 +82,10 @@ class FoldRun:
     ):
         self.folder,self.data,self.device,config = Path(folder),data,device,read_run(folder)
         root = Path(data).absolute() if data else config['root']
-        labels = run_labels(self.folder, config['vocab'], root, text_columns(run_encoder(config)))
-        self.dls = SimpleNamespace(labels=labels, quarantine=_quarantined(self.folder/'quarantine.csv'))
+        encoder = run_encoder(config)
+        labels = run_labels(self.folder, config['vocab'], root, text_columns(encoder))
+        bad = _quarantined(self.folder/'quarantine.csv')
+        self.dls = SimpleNamespace(labels=labels, quarantine=bad, metadata=encoder)
 
     @cached_property
     def learner(self): return load_run(self.folder, self.data, self.device, images=False)
@@ -108,6 +110,19 @@ def _is_trained(folder):
 
 _same_fix = 'Fix: the same labels, or another folder'
 
+def _are_same(was, now, is_text):
+    "Whether two columns have the same values in the same rows; those that are missing are alike"
+    if is_text: return np.array_equal(*[o.astype(object).where(o.notna(), '').astype(str) for o in (was,now)])
+    return np.allclose(*[pd.to_numeric(o).to_numpy(np.float64, na_value=np.nan) for o in (was,now)],
+                       rtol=1e-6, atol=0., equal_nan=True)
+
+def _check_columns_of(folder, was, now, encoder):
+    "Raise where a fold that has ended was trained with other groups or metadata of the same rows"
+    for k in ('group',*(encoder.names if encoder else ())):
+        if k not in was and k not in now: continue
+        if k in was and k in now and _are_same(was[k], now[k], k in ('group',*text_columns(encoder))): continue
+        raise RunError(f'{folder} was trained with other values of {k}. {_same_fix}')
+
 def _check_rows_of(folder, table, o):
     "Raise where a fold that has ended was trained on other rows or labels than it has now, or has other views"
     run = read_run(folder)
@@ -116,16 +131,22 @@ def _check_rows_of(folder, table, o):
         if was!=now:
             raise RunError(f'{folder} has the {k} {was}, and {now} are asked for. '
                            'Fix: the same in all folds, or another folder')
-    was = run_labels(folder, run['vocab'], run['root'])
+    encoder = run_encoder(run)
+    was = run_labels(folder, run['vocab'], run['root'], text_columns(encoder))
     split,row = [dict(zip(table.frame.path, o)) for o in (table.frame.split, range(len(table)))]
     for p,s in zip(was.frame.path, was.frame.split):
         if split.get(p)==s: continue
         raise RunError(f'{folder} was trained on another split: {p} was {s}, and is {split.get(p)} now. {_same_fix}')
-    now = table.targets[[row[p] for p in was.frame.path]]
-    if was.vocab!=table.vocab or not np.allclose(was.targets, now, equal_nan=True):
+    now = table[[row[p] for p in was.frame.path]]
+    if was.vocab!=now.vocab or not np.allclose(was.targets, now.targets, equal_nan=True):
         raise RunError(f'{folder} was trained with other labels of the same images. {_same_fix}')
+    _check_columns_of(folder, was.frame, now.frame, encoder)
 
 # %% ../../nbs/11_commands/05_folds.ipynb #de178315
+def _of_fold_alone(o, i):
+    "Settings of the run of fold `i`: splits and groups are those of its table"
+    return RunSettings.of(o, dict(valid=SplitSettings.valid, test=0., group_identical=False), fold=i)
+
 def _train_fold(table, out, i, o, source, resume, features):
     "Train fold `i`, or go on with it, where it has not ended; returns its run"
     folder = _folder_of(out, i)
@@ -137,15 +158,14 @@ def _train_fold(table, out, i, o, source, resume, features):
         if folder.is_dir(): remove_leftovers(folder)
         begun = (folder/'config.json').exists() or (folder/'checkpoints').exists()
         say(f'Fold {i} of {o.folds}: {folder}')
-        has = dict(valid=SplitSettings.valid, test=0., group_identical=False) # splits and groups are those of the table
-        own = RunSettings.of(o, has, fold=i, objective=None) # a calibration by fold would tell the rows of a fold apart
+        own = RunSettings.of(_of_fold_alone(o, i), objective=None) # else a calibration tells the rows of a fold apart
         run_training(table, folder, own, source, resume=resume and begun, features=features)
     return FoldRun(folder)
 
 def _features_of(table, out, o):
     "Features of a frozen backbone; those of the first fold serve all, so that a call after a kill has the same"
     say('Features of the frozen backbone, once for all folds')
-    return backbone_features(accelerated(start_learner(table, RunSettings.of(o, fold=1), out), o))
+    return backbone_features(accelerated(start_learner(table, _of_fold_alone(o, 1), out), o))
 
 # %% ../../nbs/11_commands/05_folds.ipynb #a3403391
 def _check_unseen(labels, o):
@@ -244,8 +264,11 @@ def load_folds(
     "Return the networks of all folds as an `Ensemble` with its decisions; each is loaded when it is asked for an image"
     members = [FoldRun(f, data, device) for f in _all_folds(folder)]
     whole = max((o.dls.labels for o in members), key=len) # an image may be read in one fold and not in another
-    res = Ensemble(members, whole.with_split(['test' if k=='test' else 'train' for k in whole.frame.split]))
-    for key,d in _decisions_in(folder).items(): res.use_decision(d, key.pool, key.by)
+    whole = whole.with_split(['test' if k=='test' else 'train' for k in whole.frame.split])
+    decisions = _decisions_in(folder)
+    logic = getattr(decisions.get(DecisionKey()), 'logic', None) # a table as a file has no rules
+    res = Ensemble(members, whole if logic is None else whole.with_logic(logic))
+    for key,d in decisions.items(): res.use_decision(d, key.pool, key.by)
     return res
 
 # %% ../../nbs/11_commands/05_folds.ipynb #ea217641

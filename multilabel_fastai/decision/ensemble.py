@@ -365,14 +365,14 @@ def decision(self:Ensemble)->Decision:
 
 @patch
 def use_decision(self:Ensemble,
-    decision:Decision|str|Path, # Decision, or a file of one; None for the mean of the members' own thresholds
+    decision:Decision|str|Path, # Decision, or a file with one; None for the mean of the members' own thresholds
     pool:str=None, # For which predictions: single images if None, else pooled by 'max', 'mean' or 'noisy-or'
     by:str=None, # Column that is pooled by, instead of the groups
 )->Decision:
     "Decide by `decision` from now on; raises `ValueError` for a decision about other classes"
     self._forget_if_changed()
     key = DecisionKey(pool, by)
-    if isinstance(decision, (str,Path)): decision = Decision.load(decision)
+    if isinstance(decision, (str,Path)): decision = load_decisions(decision, key)[key]
     if decision is None: self._decisions.pop(key, None)
     else:
         decision.check_vocab(self.vocab)
@@ -406,6 +406,13 @@ def tune_decision(self:Ensemble,
     cases,name = self._readable_cases(split, pool, by)
     logic = ifnone(logic, self.labels.logic)
     return self.use_decision(fit_decision(cases, split=name, logic=logic, **kwargs), pool, by)
+
+@patch
+def _is_of_groups(self:Ensemble, d, split, name, pool, by):
+    "Whether a decision was fitted on the same images, pooled by groups, and stands in for one of the column `by`"
+    if by is None or DecisionKey(pool, by).short in self.decisions or d.fitted.get('split')!=name: return False
+    if not getattr(split, 'has_group', self.labels.has_group): return False
+    return was_fitted_on(d, self._readable_cases(split, pool)[0])
 
 # %% ../../nbs/03_decision/07_ensemble.ipynb #5d927806
 def _own_thresholds(member, n_classes):
@@ -444,9 +451,9 @@ def decided(self:Ensemble,
     has_groups = getattr(split, 'has_group', self.labels.has_group)
     d,of_images = decision_for(self.decisions, pool, by, has_groups),self.decision
     cases,name = self._readable_cases(split, pool, by, of_images if d is None else None)
-    n = len(self.members)
+    n,refit = len(self.members),d is not None and self._is_of_groups(d, split, name, pool, by)
     name += f', {n} members' if n>1 else ', one member'
-    if d is not None: return decided_cases(cases, d, name)
+    if d is not None: return decided_cases(cases, d, name, refit=refit)
     return DecidedPredictions(cases, self.own_thresholds() if of_images is None else of_images.thresholds, name)
 
 @patch

@@ -238,10 +238,11 @@ def decided_cases(
     d:Decision, # In force
     name:str='', # Heading
     split:str=None, # As in `was_fitted_on`
+    refit:bool=False, # Cross-fit in any case, as it was fitted on the same images, which were pooled otherwise?
 )->DecidedPredictions:
     "Return predictions as a decision has them, cross-fitted on the rows that it was fitted on"
     name += f', decided by {d.fitted.get("objective", "hand")}'
-    if was_fitted_on(d, cases, split):
+    if refit or was_fitted_on(d, cases, split):
         n_groups = len(cases) if cases.groups is None else len(set(cases.groups))
         if is_repeatable(d) and n_groups>1:
             probs,labels = crossfit_decision(cases, **d.settings)

@@ -218,6 +218,12 @@ def views(self:Learner)->tuple:
     return getattr(unwrap_model(self.model), 'views', ())
 
 # %% ../../nbs/08_training/04_evaluation.ipynb #31ef47b9
+def _is_of_groups(learn, d, split, rows, pool, by):
+    "Whether a decision was fitted on the same images, pooled by groups, and stands in for one of the column `by`"
+    if by is None or DecisionKey(pool, by).short in learn.decisions: return False
+    if rows in SPLITS and d.fitted.get('split')!=rows or not labels_of(learn.dls).has_group: return False
+    return was_fitted_on(d, case_predictions(learn, split, pool, calibrated=False))
+
 def _decided_split(learn, split, pool, by):
     "A split of the learner's loaders as the decision in force has it"
     rows = name = rows_name(learn.dls, split)
@@ -225,7 +231,8 @@ def _decided_split(learn, split, pool, by):
     d = decision_for(learn.decisions, pool, by, getattr(labels_of(learn.dls), 'has_group', False))
     cases = case_predictions(learn, split, pool, by, calibrated=d is None)
     if d is None: return DecidedPredictions(cases, loss_thresholds(learn.loss_func, len(cases.vocab)), name)
-    return decided_cases(cases, d, name, rows if rows in SPLITS else None)
+    refit = _is_of_groups(learn, d, split, rows, pool, by)
+    return decided_cases(cases, d, name, rows if rows in SPLITS else None, refit)
 
 def decided_predictions(
     learn:Learner, # From `multilabel_learner`, or any whose targets are (N,C)

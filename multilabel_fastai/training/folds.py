@@ -180,7 +180,7 @@ def fit_folds(
     return Ensemble(members, labels, average, held)
 
 # %% ../../nbs/08_training/14_folds.ipynb #00283e49
-def _have_same_views(a, b): return WeightsMark(a.model).views==WeightsMark(b.model).views
+def _have_same_views(a, b): return a is b or WeightsMark(a.model).views==WeightsMark(b.model).views
 
 @patch
 def of_images(self:Ensemble)->Ensemble:
