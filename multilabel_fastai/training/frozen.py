@@ -36,6 +36,7 @@ class DiskFeatures:
 
     def __getitem__(self, key):
         view,at = key if isinstance(key, tuple) else (key,slice(None))
+        if isinstance(at, Tensor): at = at.cpu().numpy() # NumPy takes a tensor of one number for that number
         if isinstance(view, slice): return DiskFeatures(self.shards, self.rows[at])
         if view!=0: raise IndexError(f'Features on disk have one view, and {view} is asked for')
         return torch.from_numpy(self.shards.gather(self.rows[at])).float()
@@ -147,12 +148,18 @@ _adapts = ('The batch norm of the backbone adapts to the batches, so that its fe
            'Fix: multilabel_learner(..., train_bn=False), the default for trained weights; '
            'learn.add_cb(KeepBatchNorm()) for a network without')
 
+_trains_norms = ('The norms of the backbone are trained, so that its features change. '
+                 'Fix: multilabel_learner(..., train_bn=False), the default, for trained weights; '
+                 'learn.model[0].requires_grad_(False) for a network from scratch')
+
 def _check_frozen(learn):
     "Raise where the features of the backbone would change in training"
     norms = [o for o in learn.model[0].modules() if isinstance(o, _batch_norm)]
+    of_all = {id(p) for o in learn.model[0].modules() if isinstance(o, norm_types) for p in o.parameters()}
     of_norms = {id(p) for o in norms for p in o.parameters()}
     trained = [p for p in learn.model[0].parameters() if p.requires_grad]
     if any(id(p) not in of_norms for p in trained):
+        if all(id(p) in of_all for p in trained): raise ValueError(_trains_norms)
         raise ValueError(f'The backbone is not frozen, {len(trained)} of its parameters are trained. '
                          'Fix: learn.freeze()')
     is_kept = hasattr(learn, 'keep_batch_norm') or hasattr(learn, 'bn_freeze')
@@ -391,10 +398,13 @@ def _resplit(feats, learn, files):
                           feats.unreadable)
 
 def _have_targets(feats, labels):
-    "Whether the targets are those of a table"
-    want = dict(zip(map(str, labels.files), labels.targets))
-    return all(np.array_equal(y.cpu().numpy(), np.stack([want[str(o)] for o in files]), equal_nan=True)
-               for y,files in zip(feats.y, feats.files))
+    "Whether the targets are those of a table; images that could not be read have none, and are left out"
+    gone = set() if feats.unreadable is None else set(feats.unreadable.path)
+    want = {str(f):y for f,p,y in zip(labels.files, labels.paths, labels.targets) if p not in gone}
+    files = [str(o) for split in feats.files for o in split]
+    at = [i for i,o in enumerate(files) if o in want]
+    y = torch.cat(feats.y).cpu().numpy()[at]
+    return np.array_equal(y, np.array([want[files[i]] for i in at]).reshape(y.shape), equal_nan=True)
 
 # %% ../../nbs/08_training/05_frozen.ipynb #59306c2c
 def _check_made_with(feats, now):
@@ -426,6 +436,13 @@ def _shared_history(learn):
     if hasattr(learn, 'training_history'): res.rows,res.file = learn.training_history.rows,learn.training_history.file
     return res
 
+class _HeadLearner(MultiLabelLearner):
+    "A learner of a head on features"
+    of_images = None # `Learner` whose head it trains
+    def export(self, *args, **kwargs):
+        "Raise `ValueError`: a head alone predicts no image"
+        raise ValueError('This learner is of features, and its network has no backbone. Fix: learn.of_images.export()')
+
 def frozen_learner(
     learn:Learner, # That of the features, or another with the same backbone, and images and labels of them in any split
     feats:FrozenFeatures, # From `backbone_features`
@@ -445,6 +462,6 @@ def frozen_learner(
     args = {o:getattr(learn, o) for o in ('loss_func','opt_func','lr','path','model_dir','wd','wd_bn_bias','moms')}
     cbs = L(cbs)+[QuarantineWarning(),_shared_history(learn),StopAtNaN()]
     dls = loaders_like(learn.dls, loaders)
-    res = MultiLabelLearner(dls, head, metrics=list(learn.metrics), cbs=cbs, **args)
-    res.of_images = learn # whose head it trains
+    res = _HeadLearner(dls, head, metrics=list(learn.metrics), cbs=cbs, **args)
+    res.of_images = learn
     return res
