@@ -36,6 +36,7 @@ class DiskFeatures:
 
     def __getitem__(self, key):
         view,at = key if isinstance(key, tuple) else (key,slice(None))
+        if isinstance(at, Tensor): at = at.cpu().numpy() # NumPy takes a tensor of one number for that number
         if isinstance(view, slice): return DiskFeatures(self.shards, self.rows[at])
         if view!=0: raise IndexError(f'Features on disk have one view, and {view} is asked for')
         return torch.from_numpy(self.shards.gather(self.rows[at])).float()
@@ -147,12 +148,18 @@ _adapts = ('The batch norm of the backbone adapts to the batches, so that its fe
            'Fix: multilabel_learner(..., train_bn=False), the default for trained weights; '
            'learn.add_cb(KeepBatchNorm()) for a network without')
 
+_trains_norms = ('The norms of the backbone are trained, so that its features change. '
+                 'Fix: multilabel_learner(..., train_bn=False), the default, for trained weights; '
+                 'learn.model[0].requires_grad_(False) for a network from scratch')
+
 def _check_frozen(learn):
     "Raise where the features of the backbone would change in training"
     norms = [o for o in learn.model[0].modules() if isinstance(o, _batch_norm)]
+    of_all = {id(p) for o in learn.model[0].modules() if isinstance(o, norm_types) for p in o.parameters()}
     of_norms = {id(p) for o in norms for p in o.parameters()}
     trained = [p for p in learn.model[0].parameters() if p.requires_grad]
     if any(id(p) not in of_norms for p in trained):
+        if all(id(p) in of_all for p in trained): raise ValueError(_trains_norms)
         raise ValueError(f'The backbone is not frozen, {len(trained)} of its parameters are trained. '
                          'Fix: learn.freeze()')
     is_kept = hasattr(learn, 'keep_batch_norm') or hasattr(learn, 'bn_freeze')
@@ -184,6 +191,18 @@ def _normalization_hash(dl):
     norms = [o for o in dl.after_batch.fs if isinstance(o, Normalize)]
     return _tensor_hash([(k, getattr(o, k)) for o in norms for k in ('mean','std')])
 
+def _probe_of(dl, frozen, shape):
+    "Features of a fixed pattern, as validation images pass through a loader: at most 4,096 numbers of them"
+    x = (torch.arange(2*math.prod(shape))*37%251).to(torch.uint8).reshape(2, *shape).to(dl.device or 'cpu')
+    x = Pipeline(dl.after_batch.fs, split_idx=1)((TensorImage(x),))[0]
+    f = _features(frozen, x).cpu().flatten()
+    return f[torch.linspace(0, len(f)-1, min(len(f), 4096), dtype=torch.float64).long()].tolist()
+
+def _probe(learn, frozen):
+    "What a fixed pattern becomes in the loaders of training and validation; None without a known preprocessing"
+    if (prep:=preprocess_of(learn.dls)) is None: return None
+    return [o for dl in learn.dls.loaders[:2] for o in _probe_of(dl, frozen, prep.shape)]
+
 def _fingerprints(learn, frozen):
     "What decides about features and targets"
     dls,labels = learn.dls,labels_of(learn.dls)
@@ -193,7 +212,7 @@ def _fingerprints(learn, frozen):
     return dict(backbone=(layers, _tensor_hash(frozen.state_dict().items())),
                 preprocessing=(str(preprocess_of(dls)), norms),
                 files=[list(map(str, dl.dataset.items)) for dl in dls.loaders],
-                labels=(list(dls.vocab), _tensor_hash(targets)))
+                labels=(list(dls.vocab), _tensor_hash(targets)), probe=_probe(learn, frozen))
 
 # %% ../../nbs/08_training/05_frozen.ipynb #ec5425f4
 def _check_same(frozen, x):
@@ -267,19 +286,51 @@ def _mark_on_disk(learn, frozen, made):
     prep = f'{prep} with {" or ".join(tfms)}, normalized by {norms}'
     return dict(backbone=(layers, made['backbone'][1]), pooling=pooling, preprocessing=prep)
 
-def _file_bytes(file):
-    "Bytes of the file of a path, of the views of a study, or of all below a folder; None where one is not there"
+# %% ../../nbs/08_training/05_frozen.ipynb #5f1e0a01
+def _files_of(file):
+    "Files of a path, of the views of a study, or below a folder, each with its name there; None where one is not there"
     parts = parts_of(file)
     if not all(o.exists() for o in parts): return None
-    return sum(o.stat().st_size for p in parts for o in (files_below(p) if p.is_dir() else [p]))
+    if not parts[0].is_dir(): return [(o,'') for o in parts]
+    return [(o, o.relative_to(parts[0]).as_posix()) for o in files_below(parts[0])]
 
-def _check_unchanged(shards, names, files):
-    "Raise `FeatureError` for a file that has another size than when its features were computed"
-    for row,file in zip(shards.rows(names), files):
-        was,now = (shards.bytes[row],_file_bytes(file)) if row>=0 else (None,None)
-        if None in (was,now) or was==now: continue
-        raise FeatureError(f'{file} has {now:,} bytes, and had {was:,} when its features in {shards.folder} were '
-                           'computed: it is another image. Fix: another folder')
+def _size_and_time(files):
+    "Bytes, and time of the last change in ns"
+    stats = [o.stat() for o,_ in files]
+    return sum(o.st_size for o in stats),max((o.st_mtime_ns for o in stats), default=0)
+
+def _content_hash(files):
+    "Hash of contents, as a pack has it"
+    h = hashlib.blake2b(digest_size=16)
+    for o,name in files: h.update(name.encode()+o.read_bytes())
+    return h.hexdigest()
+
+def _of_pack(dl):
+    "Bytes, time and hash of the file of each item as its pack has them; None for a loader without a pack"
+    if getattr(dl, 'packed', None) is None: return [None]*len(dl.dataset)
+    pack,rows = dl.packed[:2]
+    return pack.table[['bytes','mtime_ns','hash']].iloc[rows].to_numpy(object).tolist()
+
+def _file_marks(dl, idxs):
+    "Bytes, time and hash of the files of some items; None where one is not there"
+    known = _of_pack(dl)
+    files = [None if known[i] else _files_of(dl.dataset.items[i]) for i in idxs]
+    return [known[i] or o and (*_size_and_time(o), _content_hash(o)) for i,o in zip(idxs, files)]
+
+def _is_another(was, of_pack, file):
+    "Whether a file is not that of a mark; read only where its time has changed and its size has not"
+    if of_pack: return was[2]!=of_pack[2]
+    if (files:=_files_of(file)) is None: return False
+    size,time_ns = _size_and_time(files)
+    return size!=was[0] or time_ns!=was[1] and _content_hash(files)!=was[2]
+
+def _check_unchanged(shards, names, dl):
+    "Raise `FeatureError` for a file with other content than when its features were computed"
+    for row,file,of_pack in zip(shards.rows(names), dl.dataset.items, _of_pack(dl)):
+        was = shards.marks[row] if row>=0 else None
+        if was and _is_another(was, of_pack, file):
+            raise FeatureError(f'{file} has changed since its features in {shards.folder} were computed, or is that '
+                               'of another folder: it is another image. Fix: another folder')
 
 # %% ../../nbs/08_training/05_frozen.ipynb #22b7da64
 def _some_rows(dl, idxs):
@@ -297,20 +348,20 @@ def _add_rows(learn, frozen, shards, add, dl, names, step, channels_last):
     "Compute the features of the rows of `dl` that `shards` has none of; of images that cannot be read there are none"
     idxs = np.flatnonzero(shards.rows(names)<0)
     if not len(idxs): return
-    items,at = list(dl.dataset.items),0
+    at = 0
     for b,(x,y) in enumerate(loader:=_some_rows(dl, idxs)):
         take_weights(loader) # `FeatureDL` has those of its rows
         if b==0: _check_same(frozen, x[:8])
         f,rows = _features(frozen, x, channels_last).cpu().numpy(),idxs[at:at+len(x)]
         at += len(x)
         ok = _are_read(learn, [names[o] for o in rows], y.cpu())
-        add([names[o] for o in rows[ok]], [_file_bytes(items[o]) for o in rows[ok]], f[ok])
+        add([names[o] for o in rows[ok]], _file_marks(dl, rows[ok]), f[ok])
         step()
 
 def _shards_of(learn, frozen, folder, made, names, channels_last):
     "The features on disk, after those that were missing are added"
-    shards = FeatureShards(folder, _mark_on_disk(learn, frozen, made))
-    for o,dl in zip(names, learn.dls.loaders): _check_unchanged(shards, o, dl.dataset.items)
+    shards = FeatureShards(folder, _mark_on_disk(learn, frozen, made), made['probe'])
+    for o,dl in zip(names, learn.dls.loaders): _check_unchanged(shards, o, dl)
     missing = [int((shards.rows(o)<0).sum()) for o in names]
     if not sum(missing): return shards # a folder that cannot be written to will do
     step = _bar_step(learn, sum(missing), sum(math.ceil(n/dl.bs) for n,dl in zip(missing, learn.dls.loaders)))
@@ -391,14 +442,18 @@ def _resplit(feats, learn, files):
                           feats.unreadable)
 
 def _have_targets(feats, labels):
-    "Whether the targets are those of a table"
-    want = dict(zip(map(str, labels.files), labels.targets))
-    return all(np.array_equal(y.cpu().numpy(), np.stack([want[str(o)] for o in files]), equal_nan=True)
-               for y,files in zip(feats.y, feats.files))
+    "Whether the targets are those of a table; images that could not be read have none, and are left out"
+    gone = set() if feats.unreadable is None else set(feats.unreadable.path)
+    want = {str(f):y for f,p,y in zip(labels.files, labels.paths, labels.targets) if p not in gone}
+    files = [str(o) for split in feats.files for o in split]
+    at = [i for i,o in enumerate(files) if o in want]
+    y = torch.cat(feats.y).cpu().numpy()[at]
+    return np.array_equal(y, np.array([want[files[i]] for i in at]).reshape(y.shape), equal_nan=True)
 
 # %% ../../nbs/08_training/05_frozen.ipynb #59306c2c
 def _check_made_with(feats, now):
-    other = [k for k,v in now.items() if v!=feats.made_with[k]]
+    other = [k for k,v in now.items() if k!='probe' and v!=feats.made_with[k]]
+    if not same_probe(feats.made_with.get('probe'), now['probe']): other = other or ['pooling, arguments or transforms']
     if other: raise ValueError(f'The features are not of this learner: {" and ".join(other)} differ from what they '
                                'were made with. Fix: backbone_features(learn)')
 
@@ -426,6 +481,13 @@ def _shared_history(learn):
     if hasattr(learn, 'training_history'): res.rows,res.file = learn.training_history.rows,learn.training_history.file
     return res
 
+class _HeadLearner(MultiLabelLearner):
+    "A learner of a head on features"
+    of_images = None # `Learner` whose head it trains
+    def export(self, *args, **kwargs):
+        "Raise `ValueError`: a head alone predicts no image"
+        raise ValueError('This learner is of features, and its network has no backbone. Fix: learn.of_images.export()')
+
 def frozen_learner(
     learn:Learner, # That of the features, or another with the same backbone, and images and labels of them in any split
     feats:FrozenFeatures, # From `backbone_features`
@@ -445,6 +507,6 @@ def frozen_learner(
     args = {o:getattr(learn, o) for o in ('loss_func','opt_func','lr','path','model_dir','wd','wd_bn_bias','moms')}
     cbs = L(cbs)+[QuarantineWarning(),_shared_history(learn),StopAtNaN()]
     dls = loaders_like(learn.dls, loaders)
-    res = MultiLabelLearner(dls, head, metrics=list(learn.metrics), cbs=cbs, **args)
-    res.of_images = learn # whose head it trains
+    res = _HeadLearner(dls, head, metrics=list(learn.metrics), cbs=cbs, **args)
+    res.of_images = learn
     return res
