@@ -197,6 +197,8 @@ def _as_member(o):
     if isinstance(o, EnsembleBundle): raise BundleError('An ensemble is no member of another one. Fix: its members')
     if isinstance(o, (Bundle,str,Path)): return o
     if isinstance(o, Learner): return Bundle.from_learner(o)
+    learn = getattr(o, 'learner', None) # of a run that is loaded when it is asked for: its images may be elsewhere
+    if isinstance(learn, Learner): return Bundle.from_learner(learn, metrics=False)
     raise TypeError(f'A member is a {type(o).__name__}: give a Learner, a Bundle, or the folder of one')
 
 def _different(values):
