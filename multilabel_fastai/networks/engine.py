@@ -180,8 +180,10 @@ def using_engine(
 _EXPORT_SECONDS,_GAIN = 10.,0.5 # seconds to write a graph, and the share of the time of torch that it saves
 
 def _state_of(net):
-    "What tells tensors that were moved, replaced or changed in place from those that were not"
-    return [(o.data_ptr(), 0 if o.is_inference() else o._version, o.device) for o in net.state_dict().values()]
+    "What tells tensors that were moved, replaced or changed in place from those that were not: place, device and sum"
+    tensors = list(net.state_dict().values())
+    sums = torch.stack([o.sum(dtype=torch.float64) for o in tensors]).tolist() if tensors else []
+    return [(o.data_ptr(), o.device, x) for o,x in zip(tensors, sums)]
 
 class _NetworkRun:
     "One network as an `Engine` runs it"
