@@ -296,7 +296,7 @@ def _reports(decided, name, pool, n_boot=1000, baseline=None):
 
 def _decided(cases, bundle, name, pool=None):
     "Predictions of an ensemble as it decides; without a decision for groups pooled as that for images calibrates"
-    d,own = bundle.decisions.get(pool),bundle.decision
+    d,own = decision_for(bundle.decisions, pool, has_groups=cases.groups is not None),bundle.decision
     shown = f'{name}, pooled by {pool}' if pool else name
     if d is not None: return decided_cases(_pooled(cases, pool), d, shown)
     calibrated = cases.with_probs(own.calibrate(cases.probs))

@@ -6,7 +6,7 @@
 __all__ = ['READER_DIED', 'PackError', 'PackedImages', 'pack_images']
 
 # %% ../../nbs/04_images/09_packs.ipynb #89ba2f33
-import hashlib, json, math, os, shutil, zlib
+import json, math, os, shutil, zlib
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from importlib.metadata import version
@@ -29,18 +29,6 @@ from .files import *
 class PackError(ValueError):
     "A pack that cannot be made, opened or used; the message says what would work"
 
-def _content(fn):
-    "Size in bytes, time and hash of the file of a path, of the views of a study, or of all below a folder"
-    parts = parts_of(fn)
-    folder = parts[0] if parts[0].is_dir() else None
-    files = list(files_below(folder)) if folder else parts
-    h,n = hashlib.blake2b(digest_size=16),0
-    for o in files:
-        b = o.read_bytes()
-        if folder: h.update(o.relative_to(folder).as_posix().encode())
-        h.update(b); n += len(b)
-    return n,max((o.stat().st_mtime_ns for o in files), default=0),h.hexdigest()
-
 # %% ../../nbs/04_images/09_packs.ipynb #a8e7994d
 def _checksum(x): return f'{zlib.crc32(x):08x}' # of the pixels of an image, as they are in the shard
 
@@ -51,7 +39,7 @@ def _fill(shard, first_row, files, preprocess):
         why,size,mtime,sha,fault = '',0,0,'',''
         try:
             with reading(f):
-                size,mtime,sha = _content(f)
+                size,mtime,sha = path_content(f)
                 out[i] = x = preprocess.own_pixels(f)
                 fault = preprocess.fault(x)
         except ImageError as e: why = str(e).removeprefix(f'{f}: ')
@@ -591,13 +579,6 @@ def verify(self:PackedImages)->int: # Images that were compared
     raise PackError(_changed.format(len(bad), len(wanted), self.folder, names.iloc[bad[0]], shard))
 
 # %% ../../nbs/04_images/09_packs.ipynb #2310e56f
-def _stat(fn):
-    "Size and time of the file of a path, of the views of a study, or of all below a folder; None where one is gone"
-    parts = parts_of(fn)
-    if not all(o.exists() for o in parts): return None
-    s = [o.stat() for o in (files_below(parts[0]) if parts[0].is_dir() else parts)]
-    return sum(o.st_size for o in s),max((o.st_mtime_ns for o in s), default=0)
-
 @patch
 def _with_beside(self:PackedImages, rows):
     "Rows of files and of those beside them"
@@ -627,12 +608,12 @@ def check(self:PackedImages,
                         'version made: make the pack again in another folder')
     for o in self.table.iloc[rows].itertuples():
         file,again = root/o.path,'make the pack again in another folder'
-        now = _stat(file)
+        now = path_stat(file)
         if now is None or o.reason==READER_DIED: continue
         if not o.hash:
             raise PackError(f'{file} could not be read when the pack {self.folder} was made ({o.reason}), '
                             f'and is there now: {again}')
         size,mtime = now
-        if size!=o.bytes or ((full or mtime!=o.mtime_ns) and _content(file)[2]!=o.hash):
+        if size!=o.bytes or ((full or mtime!=o.mtime_ns) and path_content(file)[2]!=o.hash):
             raise PackError(f'{file} has changed since the pack {self.folder} was made: {again}')
     if full: self.verify()

@@ -179,17 +179,19 @@ def using_engine(
 # %% ../../nbs/06_networks/07_engine.ipynb #729fce14
 _EXPORT_SECONDS,_GAIN = 10.,0.5 # seconds to write a graph, and the share of the time of torch that it saves
 
-def _state_of(net):
-    "What tells tensors that were moved, replaced or changed in place from those that were not: place, device and sum"
-    tensors = list(net.state_dict().values())
-    sums = torch.stack([o.sum(dtype=torch.float64) for o in tensors]).tolist() if tensors else []
-    return [(o.data_ptr(), o.device, x) for o,x in zip(tensors, sums)]
+def _places(net):
+    "Where the tensors of a network are, which tells those that were moved or replaced"
+    return [(o.data_ptr(), o.device) for o in net.state_dict().values()]
+
+def _sums(net):
+    "Sum of each tensor of a network, which tells those that were changed in place"
+    return [o.sum(dtype=torch.float64).item() for o in net.state_dict().values()]
 
 class _NetworkRun:
     "One network as an `Engine` runs it"
     def __init__(self, engine, network):
         self.engine,self.network,self.net = engine,network,network.net
-        self.state = _state_of(self.net)
+        self.places,self.sums = _places(self.net),_sums(self.net)
         self.device = self.net.scale.device
         on_cpu,self.session,self.by = self.device.type=='cpu',None,'torch'
         self.seen,self.calls,self.seconds = 0,0,math.inf # of torch: images, batches, and seconds of an image at best
@@ -201,7 +203,9 @@ class _NetworkRun:
     def is_stale(self, owner):
         "Whether the owner has another network, other weights, another device or another graph than at first"
         if getattr(owner, 'graph', None) is not self.network.graph: return True
-        return getattr(owner, 'model', self.net.network) is not self.net.network or _state_of(self.net)!=self.state
+        if getattr(owner, 'model', self.net.network) is not self.net.network: return True
+        if _places(self.net)!=self.places: return True
+        return self.session is not None and _sums(self.net)!=self.sums # torch reads the weights as they are
 
     def say(self, why):
         "Note why this engine runs the network"

@@ -287,42 +287,21 @@ def _mark_on_disk(learn, frozen, made):
     return dict(backbone=(layers, made['backbone'][1]), pooling=pooling, preprocessing=prep)
 
 # %% ../../nbs/08_training/05_frozen.ipynb #5f1e0a01
-def _files_of(file):
-    "Files of a path, of the views of a study, or below a folder, each with its name there; None where one is not there"
-    parts = parts_of(file)
-    if not all(o.exists() for o in parts): return None
-    if not parts[0].is_dir(): return [(o,'') for o in parts]
-    return [(o, o.relative_to(parts[0]).as_posix()) for o in files_below(parts[0])]
-
-def _size_and_time(files):
-    "Bytes, and time of the last change in ns"
-    stats = [o.stat() for o,_ in files]
-    return sum(o.st_size for o in stats),max((o.st_mtime_ns for o in stats), default=0)
-
-def _content_hash(files):
-    "Hash of contents, as a pack has it"
-    h = hashlib.blake2b(digest_size=16)
-    for o,name in files: h.update(name.encode()+o.read_bytes())
-    return h.hexdigest()
-
 def _of_pack(dl):
     "Bytes, time and hash of the file of each item as its pack has them; None for a loader without a pack"
     if getattr(dl, 'packed', None) is None: return [None]*len(dl.dataset)
     pack,rows = dl.packed[:2]
     return pack.table[['bytes','mtime_ns','hash']].iloc[rows].to_numpy(object).tolist()
 
-def _file_marks(dl, idxs):
-    "Bytes, time and hash of the files of some items; None where one is not there"
-    known = _of_pack(dl)
-    files = [None if known[i] else _files_of(dl.dataset.items[i]) for i in idxs]
-    return [known[i] or o and (*_size_and_time(o), _content_hash(o)) for i,o in zip(idxs, files)]
+def _mark(file, of_pack):
+    "Bytes, time and hash of the file of an item, as its pack has them where there is one; None where it is not there"
+    return of_pack or path_stat(file) and path_content(file)
 
 def _is_another(was, of_pack, file):
     "Whether a file is not that of a mark; read only where its time has changed and its size has not"
     if of_pack: return was[2]!=of_pack[2]
-    if (files:=_files_of(file)) is None: return False
-    size,time_ns = _size_and_time(files)
-    return size!=was[0] or time_ns!=was[1] and _content_hash(files)!=was[2]
+    if (now:=path_stat(file)) is None: return False
+    return now[0]!=was[0] or now[1]!=was[1] and path_content(file)[2]!=was[2]
 
 def _check_unchanged(shards, names, dl):
     "Raise `FeatureError` for a file with other content than when its features were computed"
@@ -348,14 +327,14 @@ def _add_rows(learn, frozen, shards, add, dl, names, step, channels_last):
     "Compute the features of the rows of `dl` that `shards` has none of; of images that cannot be read there are none"
     idxs = np.flatnonzero(shards.rows(names)<0)
     if not len(idxs): return
-    at = 0
+    items,packed,at = dl.dataset.items,_of_pack(dl),0
     for b,(x,y) in enumerate(loader:=_some_rows(dl, idxs)):
         take_weights(loader) # `FeatureDL` has those of its rows
         if b==0: _check_same(frozen, x[:8])
         f,rows = _features(frozen, x, channels_last).cpu().numpy(),idxs[at:at+len(x)]
         at += len(x)
         ok = _are_read(learn, [names[o] for o in rows], y.cpu())
-        add([names[o] for o in rows[ok]], _file_marks(dl, rows[ok]), f[ok])
+        add([names[o] for o in rows[ok]], [_mark(items[o], packed[o]) for o in rows[ok]], f[ok])
         step()
 
 def _shards_of(learn, frozen, folder, made, names, channels_last):

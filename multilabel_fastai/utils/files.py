@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['temp_name', 'write_atomic', 'remove_leftovers', 'check_plain_file', 'read_plain_file', 'read_json_file', 'only_one',
            'printable', 'escaped_output', 'is_junk', 'folder_entries', 'files_below', 'natural_key', 'split_crop',
-           'crop_path', 'file_hash', 'view_path', 'view_files', 'parts_of']
+           'crop_path', 'file_hash', 'view_path', 'view_files', 'parts_of', 'path_stat', 'path_content']
 
 # %% ../../nbs/00_utils/00_files.ipynb #be81ab55
 import hashlib, itertools, json, os, platform, re, shutil, stat, sys, threading
@@ -280,3 +280,28 @@ def parts_of(
 )->list: # Of `Path`
     "Return the files that a path stands for: those of the views of a study, that of a crop, else itself alone"
     return [Path(split_crop(o)[0]) for o in view_files(path).values() or [path]]
+
+# %% ../../nbs/00_utils/00_files.ipynb #c54bcaf4
+def _named_files(path):
+    "Files of a path, of the views of a study, or of all below a folder, each with its name in the folder"
+    parts = parts_of(path)
+    if not parts[0].is_dir(): return [(o,'') for o in parts]
+    return [(o, o.relative_to(parts[0]).as_posix()) for o in files_below(parts[0])]
+
+def path_stat(
+    path, # Path of an image, of a folder, or of the views of a study
+)->tuple: # Bytes, and time of the last change in ns; None where a file is gone
+    "Return size and time of the files of a path"
+    if not all(o.exists() for o in parts_of(path)): return None
+    stats = [o.stat() for o,_ in _named_files(path)]
+    return sum(o.st_size for o in stats),max((o.st_mtime_ns for o in stats), default=0)
+
+def path_content(
+    path, # Path of an image, of a folder, or of the views of a study
+)->tuple: # Bytes, time of the last change in ns, and hash of contents and names
+    "Return size, time and hash of the files of a path; raises `OSError` where one cannot be read"
+    h,n,files = hashlib.blake2b(digest_size=16),0,_named_files(path)
+    for o,name in files:
+        content = o.read_bytes()
+        h.update(name.encode()+content); n += len(content)
+    return n,max((o.stat().st_mtime_ns for o,_ in files), default=0),h.hexdigest()
