@@ -74,6 +74,7 @@ def _check_made_with(folder, was, now):
     raise FeatureError(f'The features in {folder} were made with another {" and another ".join(other)}.'
                        f'{"".join(texts)} Fix: another folder, or what they were made with')
 
+# %% ../../nbs/00_utils/07_shards.ipynb #72c58960
 def same_probe(
     was:list, # Numbers that a fixed input gave
     now:list, # Numbers that it gives
@@ -163,6 +164,7 @@ def _float16(names, x):
     raise FeatureError(f'{names[i]} has features up to {np.abs(x[i]).max():.3g}, and float16 ends at 65,504. '
                        'Fix: features in memory, without a folder')
 
+# %% ../../nbs/00_utils/07_shards.ipynb #f919c7a2
 class _Buffer:
     "Rows on their way to the next shard of a folder"
     def __init__(self, shards, n, shard_mb, seconds):
